@@ -1,0 +1,168 @@
+// What the activities need of the outside world. Adapters live in infra/, fakes in test/fakes.
+
+import type { DatasetConfig, ModelConfig } from '#schemas/config.ts';
+import type { MessageKind } from '#schemas/columns/code-message.ts';
+import type { PipelineFault } from '#schemas/errors.ts';
+import type { BlobRef, ShardSpec, TapInfo } from '#schemas/sweep.ts';
+import type { ThreadTasks } from '#schemas/tasks.ts';
+
+/** A model input: `data` is row-major with shape `dims`; `dims[0]` is the number of samples. */
+export interface InputTensor {
+  readonly type: 'float32' | 'int64' | 'int32' | 'uint8';
+  readonly data: Float32Array | BigInt64Array | Int32Array | Uint8Array;
+  readonly dims: readonly number[];
+}
+
+/** One batch of samples as read from the data set. */
+export interface InputBatch {
+  /** Number of this batch within its shard, from 0. */
+  readonly batch: number;
+  readonly firstSample: number;
+  readonly samples: number;
+  /** `[samples, ...]`; text: `[sequences, contextTokens]` right-padded with 0. */
+  readonly input: InputTensor;
+  /** Class id per sample (text: per valid token, in order), -1 for none; null without labels. */
+  readonly labels: Int32Array | null;
+  /** Where each sample came from (file, row, document id); one per sample. */
+  readonly sourceIds: readonly string[];
+  /** Text only: valid tokens of each sequence, and index of its first token within its document. */
+  readonly tokens: {
+    readonly lengths: Int32Array;
+    readonly firstTokenIndex: Int32Array;
+    /** Per valid token: up to 8 tokens of text on each side, the token itself between « and ». */
+    readonly contexts: readonly string[];
+  } | null;
+}
+
+/** What planning a data set finds. Shards carry `points` for text; for images points are counted by the caller. */
+export interface DatasetPlan {
+  readonly shards: readonly ShardSpec[];
+  readonly samples: number;
+  /** Text: number of tokens. Images: equal to `samples`. */
+  readonly points: number;
+  readonly labelNames: readonly string[] | null;
+  readonly classes: number | null;
+  readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[];
+  readonly skipped: readonly { readonly file: string; readonly why: string }[];
+  /** Shape of one sample after the transform; text: `[contextTokens]`. */
+  readonly sampleShape: readonly number[];
+}
+
+/** Streams one data set; one file per format in infra/datasets. */
+export interface DatasetReader {
+  /** Reads as little as it can to cut shards, count rows and name labels. Heartbeats through `onProgress`. */
+  plan(options: { readonly batchRows: number; readonly signal?: AbortSignal; readonly onProgress?: (note: string) => void }): Promise<DatasetPlan>;
+  /** Yields the shard's batches from `fromBatch` on. Buffers may be reused between batches: use one before asking for the next. */
+  read(shard: ShardSpec, options: { readonly plan: Pick<DatasetPlan, 'labelNames' | 'sampleShape'>; readonly batchRows: number; readonly fromBatch: number; readonly signal?: AbortSignal }): AsyncIterable<InputBatch>;
+  close(): Promise<void>;
+}
+
+export type OpenDataset = (config: DatasetConfig) => Promise<DatasetReader>;
+
+/** What a model offers, before any session is made. */
+export interface ModelInfo {
+  readonly runtime: 'onnx' | 'tfjs';
+  readonly sha256: string;
+  readonly input: { readonly name: string; readonly type: InputTensor['type']; readonly dims: readonly (number | null)[] };
+  readonly output: { readonly name: string; readonly dims: readonly (number | null)[] } | null;
+  /** Every tap that was found, in layer order (`codeBits` for the asked granularity; 0 where a size is dynamic). */
+  readonly taps: readonly TapInfo[];
+  /** Operator types that are not piecewise linear, with how often each occurs: what makes codes inexact polytopes. */
+  readonly inexact: readonly { readonly op: string; readonly count: number }[];
+  readonly operators: readonly { readonly op: string; readonly count: number }[];
+}
+
+export interface SessionOptions {
+  readonly model: ModelConfig;
+  readonly seed: number;
+  readonly granularity: 'image' | 'position';
+  /** Shape of one sample (without the batch dimension). */
+  readonly sampleShape: readonly number[];
+  /** Fixed number of samples of every batch: short batches are padded by the session, so shapes never change. */
+  readonly batchSamples: number;
+  /** Number of threads of this session, at least 1. */
+  readonly threads: number;
+  /** Way of packing; `auto` measures them and keeps the fastest. */
+  readonly packing: string;
+  /** Also count bits whose sign rounding could change (`|z| < 1e-5 (|w||a| + |b|)`), per row. */
+  readonly countAmbiguous: boolean;
+}
+
+/** Codes of one batch. Buffers belong to the session and are overwritten by the next call. */
+export interface EncodedBatch {
+  /** Per tap `[rows, 4 * ceil(codeBits / 32)]`, rows = samples x tap.height x tap.width for positions, sequences x tokens for text, else samples. Padding samples are cut off. */
+  readonly codes: readonly Uint8Array[];
+  /** `[samples(, tokens), classes]` logits, or null where the model has no 2-D (3-D for text) float output. */
+  readonly logits: { readonly data: Float32Array; readonly classes: number } | null;
+  /** Per tap: share of pre-activations with |z| < 2 in this batch as a sum (divide by rows x bits), NaN where the activation is piecewise linear. */
+  readonly softCounts: Float64Array;
+  /** `[samples]` L2 norm of each input sample, or null for token ids. */
+  readonly inputNorms: Float32Array | null;
+  /** Per tap and row: number of ambiguous bits; null unless asked for. */
+  readonly ambiguous: readonly Uint32Array[] | null;
+}
+
+export interface EncoderSession {
+  readonly taps: readonly TapInfo[];
+  /** What really runs: `onnxruntime-node/cpu`, `tfjs/wasm`, ... */
+  readonly backend: string;
+  /** The way of packing that was kept. */
+  readonly packing: string;
+  /** @throws PipelineError `non-finite-input` naming the first row whose pre-activations are not finite. */
+  encode(input: InputTensor): Promise<EncodedBatch>;
+  close(): Promise<void>;
+}
+
+export interface ModelLoader {
+  inspect(model: Pick<ModelConfig, 'file' | 'taps' | 'input'>, options: { readonly granularity: 'image' | 'position' }): Promise<ModelInfo>;
+  open(options: SessionOptions): Promise<EncoderSession>;
+}
+
+/** One message of the code log, as it goes to one partition. */
+export interface CodeMessage {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly headers: { readonly kind: MessageKind; readonly run: string; readonly shard: number; readonly batch: number };
+}
+
+export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> {
+  readonly offset: bigint;
+}
+
+/** The log of encoded batches: a Kafka topic per run. */
+export interface CodeLog {
+  createTopic(topic: string, options: { readonly partitions: number }): Promise<void>;
+  /** Resolves when the broker has acknowledged every message. */
+  append(topic: string, messages: readonly CodeMessage[]): Promise<void>;
+  /** First and next offset of a partition. */
+  offsets(topic: string, partition: number): Promise<{ readonly low: bigint; readonly high: bigint }>;
+  /** Messages from `from` on, in order, until `signal` aborts or the consumer returns. Yields what one fetch brought. */
+  read(topic: string, partition: number, options: { readonly from: bigint; readonly signal: AbortSignal }): AsyncIterable<readonly ReceivedMessage[]>;
+  deleteTopic(topic: string): Promise<void>;
+}
+
+/** Content-addressed blobs and atomically named files of one storage root (a folder, later S3). */
+export interface BlobStore {
+  put(bytes: Uint8Array): Promise<BlobRef>;
+  get(ref: BlobRef): Promise<Uint8Array>;
+  /** Writes under a temporary name, syncs, renames: the name appears whole or not at all. */
+  writeFile(name: string, bytes: Uint8Array): Promise<void>;
+  readFile(name: string): Promise<Uint8Array>;
+  list(folder: string): Promise<readonly string[]>;
+  remove(name: string): Promise<void>;
+}
+
+/** Runs work in threads. Aborting `signal` asks the task to stop at the next batch and return where it is. */
+export interface Compute {
+  run<Name extends keyof ThreadTasks>(
+    name: Name,
+    input: ThreadTasks[Name]['input'],
+    options: { readonly signal: AbortSignal; readonly onProgress: (report: unknown) => void },
+  ): Promise<ThreadTasks[Name]['output']>;
+}
+
+/** Keeps run.json. */
+export interface RunRecords {
+  markEnded(runDir: string, status: 'failed' | 'cancelled', fault: PipelineFault | null): Promise<void>;
+}

@@ -1,0 +1,31 @@
+// How every activity hands its work to a thread: heartbeats carry the thread's last report, cancellation asks it to stop.
+
+import { CancelledFailure, Context } from '@temporalio/activity';
+import type { ThreadTasks } from '#schemas/tasks.ts';
+import { TIMEOUTS } from '../temporal.config.ts';
+import { failureOf } from './failures.ts';
+import type { Compute } from './ports.ts';
+
+/** Runs `name` in a thread; faults become Temporal failures, and a stop that threw becomes a cancellation. */
+export async function runInThread<Name extends keyof ThreadTasks>(
+  compute: Compute,
+  name: Name,
+  input: ThreadTasks[Name]['input'],
+): Promise<ThreadTasks[Name]['output']> {
+  const context = Context.current();
+  let last: unknown = context.info.heartbeatDetails;
+  const beat = (report: unknown) => {
+    last = report;
+    context.heartbeat(report);
+  };
+  // Planning and committing are silent for long; the beat says that the process lives.
+  const timer = setInterval(() => context.heartbeat(last), TIMEOUTS.heartbeatMs / 4);
+  try {
+    return await compute.run(name, input, { signal: context.cancellationSignal, onProgress: beat });
+  } catch (error) {
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('stopped');
+    throw failureOf(error);
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,76 @@
+// Arrow columns from typed arrays, and one record batch as an IPC stream: no JavaScript object per row.
+
+import {
+  Binary,
+  type Data,
+  type DataType,
+  type Field,
+  FixedSizeBinary,
+  makeData,
+  RecordBatch,
+  RecordBatchStreamWriter,
+  type Schema,
+  Struct,
+  Utf8,
+} from 'apache-arrow';
+
+export const DIGEST = new FixedSizeBinary(16);
+
+/** A named column, before its field is made. */
+export interface Column {
+  readonly name: string;
+  readonly data: Data;
+  readonly nullable: boolean;
+}
+
+/** One record batch with its schema as an Arrow IPC stream. */
+export function ipc(schema: Schema, rows: number, columns: readonly Data[]): Uint8Array {
+  const type = new Struct(schema.fields as Field[]);
+  const batch = new RecordBatch(schema, makeData({ type, length: rows, nullCount: 0, children: columns as Data[] }));
+  const writer = new RecordBatchStreamWriter();
+  writer.write(batch);
+  writer.finish();
+  return writer.toUint8Array(true);
+}
+
+/** The bytes under a typed array, without a copy. */
+export function asBytes(array: Uint32Array | Uint8Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Variable-size binary from chunks. */
+export function binaryColumn(chunks: readonly Uint8Array[]): Data<Binary> {
+  const valueOffsets = new Int32Array(chunks.length + 1);
+  chunks.forEach((chunk, i) => {
+    valueOffsets[i + 1] = valueOffsets[i]! + chunk.byteLength;
+  });
+  return makeData({ type: new Binary(), length: chunks.length, nullCount: 0, valueOffsets, data: Buffer.concat(chunks) });
+}
+
+/** Strings; one encode call for the whole column. */
+export function utf8Column(strings: readonly string[]): Data<Utf8> {
+  const data = Buffer.from(strings.join(''));
+  const characters = strings.reduce((sum, text) => sum + text.length, 0);
+  const ascii = characters === data.byteLength;
+  const valueOffsets = new Int32Array(strings.length + 1);
+  strings.forEach((text, i) => {
+    valueOffsets[i + 1] = valueOffsets[i]! + (ascii ? text.length : Buffer.byteLength(text));
+  });
+  return makeData({ type: new Utf8(), length: strings.length, nullCount: 0, valueOffsets, data });
+}
+
+/** A column that may be absent as a whole: all null then. */
+export function optional(type: DataType, rows: number, values: ArrayBufferView | null): Data {
+  if (values === null) return nulls(type, rows);
+  return makeData({ type, length: rows, nullCount: 0, data: values } as never) as Data;
+}
+
+/** A column of nulls. */
+export function nulls(type: DataType, rows: number): Data {
+  const nullBitmap = new Uint8Array((rows + 7) >> 3);
+  const valueOffsets = new Int32Array(rows + 1);
+  const width = 'bitWidth' in type ? (type.bitWidth as number) >> 3 : 0;
+  const ArrayType = type.ArrayType as new (length: number) => ArrayBufferView;
+  const data = width === 0 ? new Uint8Array(0) : new ArrayType(rows);
+  return makeData({ type, length: rows, nullCount: rows, nullBitmap, valueOffsets, data } as never) as Data;
+}

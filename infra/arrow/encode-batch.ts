@@ -1,0 +1,235 @@
+// One encoded batch as messages of the code log (columns: schemas/columns/code-message.ts).
+
+import { Binary, Field, Float32, Float64, Int16, Int32, makeData, Schema, Utf8 } from 'apache-arrow';
+import { MESSAGE_LAYOUT_VERSION } from '#schemas/columns/code-message.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import {
+  type BatchPoints,
+  gridOfTap,
+  rowsByPartition,
+  type SpanRows,
+  spanRows,
+  tapWords,
+} from '../../activities/polytope/batch-rows.ts';
+import { countUnits } from '../../activities/polytope/unit-counts.ts';
+import { predictions } from '../../activities/polytope/predictions.ts';
+import type { CodeMessage, EncodedBatch, InputBatch } from '../../activities/ports.ts';
+import { asBytes, binaryColumn, type Column, DIGEST, ipc, nulls, optional, utf8Column } from './columns.ts';
+
+const METADATA = new Map([['layoutVersion', String(MESSAGE_LAYOUT_VERSION)]]);
+
+const CODES_SCHEMA = new Schema(
+  [
+    new Field('span', new Int16(), false),
+    new Field('point_id', new Int32(), false),
+    new Field('label', new Int32(), false),
+    new Field('digest', DIGEST, false),
+    new Field('words', new Binary(), false),
+  ],
+  METADATA,
+);
+
+const UNITS_SCHEMA = new Schema(
+  [
+    new Field('tap', new Int16(), false),
+    new Field('class', new Int32(), false),
+    new Field('rows', new Int32(), false),
+    new Field('on', new Binary(), false),
+    new Field('soft', new Float64(), false),
+  ],
+  METADATA,
+);
+
+export interface BatchSource {
+  readonly plan: SweepPlan;
+  readonly shard: number;
+  readonly input: InputBatch;
+  readonly points: BatchPoints;
+  readonly encoded: EncodedBatch;
+}
+
+/** All messages of one batch: `codes` to every partition, `points` and `units` to partition `shard mod P`. */
+export function batchMessages(source: BatchSource): CodeMessage[] {
+  const { plan, shard, input, points, encoded } = source;
+  const { partitions } = plan.config.stream;
+  const home = shard % partitions;
+  const header = { run: plan.runId, shard, batch: input.batch };
+  const key = `${shard}:${input.batch}`;
+  const words = tapWords(plan, points, encoded.codes);
+  const spans = spanRows(plan, points, words);
+  const groups = spans.map((rows) => rowsByPartition(rows, partitions));
+  const messages: CodeMessage[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const picked = spans.map((rows, i) => ({ rows, chosen: groups[i]![partition]! }));
+    messages.push({ partition, key, value: codesValue(plan, picked), headers: { kind: 'codes', ...header } });
+  }
+  messages.push({ partition: home, key, value: pointsValue(source, spans), headers: { kind: 'points', ...header } });
+  messages.push({ partition: home, key, value: unitsValue(source, words), headers: { kind: 'units', ...header } });
+  return messages;
+}
+
+/** A batch that was skipped: empty messages under its number, so that every reader of the log can tell it is done. */
+export function skippedMessages(plan: SweepPlan, shard: number, batch: number): CodeMessage[] {
+  const { partitions } = plan.config.stream;
+  const header = { run: plan.runId, shard, batch };
+  const empty = new Uint8Array(0);
+  const home = shard % partitions;
+  const key = `${shard}:${batch}`;
+  const codes = Array.from({ length: partitions }, (_, partition): CodeMessage => {
+    return { partition, key, value: empty, headers: { kind: 'codes', ...header } };
+  });
+  return [
+    ...codes,
+    { partition: home, key, value: empty, headers: { kind: 'points', ...header } },
+    { partition: home, key, value: empty, headers: { kind: 'units', ...header } },
+  ];
+}
+
+function codesValue(plan: SweepPlan, picked: readonly { rows: SpanRows; chosen: Int32Array }[]): Uint8Array {
+  const widths = picked.map(({ rows }) => (plan.spans[rows.span]!.digestOnly ? 0 : rows.wordsPerRow));
+  const total = picked.reduce((sum, { chosen }) => sum + chosen.length, 0);
+  const span = new Int16Array(total);
+  const pointId = new Int32Array(total);
+  const label = new Int32Array(total);
+  const digest = new Uint32Array(total * 4);
+  const offsets = new Int32Array(total + 1);
+  const words = new Uint32Array(picked.reduce((sum, { chosen }, i) => sum + chosen.length * widths[i]!, 0));
+  let at = 0;
+  let wordAt = 0;
+  picked.forEach(({ rows, chosen }, i) => {
+    const width = widths[i]!;
+    for (const row of chosen) {
+      span[at] = rows.span;
+      pointId[at] = rows.pointId[row]!;
+      label[at] = rows.label[row]!;
+      for (let word = 0; word < 4; word++) digest[at * 4 + word] = rows.digest[row * 4 + word]!;
+      const from = row * rows.wordsPerRow;
+      for (let word = 0; word < width; word++) words[wordAt++] = rows.words[from + word]!;
+      offsets[++at] = wordAt * 4;
+    }
+  });
+  return ipc(CODES_SCHEMA, total, [
+    makeData({ type: new Int16(), data: span }),
+    makeData({ type: new Int32(), data: pointId }),
+    makeData({ type: new Int32(), data: label }),
+    makeData({ type: DIGEST, length: total, nullCount: 0, data: asBytes(digest) }),
+    makeData({ type: new Binary(), length: total, nullCount: 0, valueOffsets: offsets, data: asBytes(words) }),
+  ]);
+}
+
+function unitsValue({ plan, points, encoded }: BatchSource, words: readonly Uint32Array[]): Uint8Array {
+  const rows = plan.taps.flatMap((tap, index) => {
+    const grid = points.grids[gridOfTap(plan, index)]!;
+    const labels = plan.countClasses ? grid.label : new Int32Array(grid.rows).fill(-1);
+    const classIds = [...new Set(labels)].sort((a, b) => a - b);
+    const dense = new Map(classIds.map((id, i) => [id, i]));
+    const classOf = labels.map((id) => dense.get(id)!);
+    const { codeBits } = tap;
+    const counts = countUnits(words[index]!, classOf, {
+      rows: grid.rows,
+      wordsPerRow: (codeBits + 31) >>> 5,
+      codeBits,
+      classes: classIds.length,
+    });
+    const rowsOfClass = new Int32Array(classIds.length);
+    for (const klass of classOf) rowsOfClass[klass]!++;
+    return classIds.map((id, i) => ({
+      tap: index,
+      class: id,
+      rows: rowsOfClass[i]!,
+      on: asBytes(counts.subarray(i * codeBits, (i + 1) * codeBits)),
+      soft: i === 0 ? encoded.softCounts[index]! : 0,
+    }));
+  });
+  return ipc(UNITS_SCHEMA, rows.length, [
+    makeData({ type: new Int16(), data: Int16Array.from(rows, (row) => row.tap) }),
+    makeData({ type: new Int32(), data: Int32Array.from(rows, (row) => row.class) }),
+    makeData({ type: new Int32(), data: Int32Array.from(rows, (row) => row.rows) }),
+    binaryColumn(rows.map((row) => row.on)),
+    makeData({ type: new Float64(), data: Float64Array.from(rows, (row) => row.soft) }),
+  ]);
+}
+
+function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Array {
+  const { points } = source;
+  const columns = [...pointColumns(source), ...keptCodes(source, spans)];
+  const fields = columns.map(({ name, data, nullable }) => new Field(name, data.type, nullable));
+  return ipc(
+    new Schema(fields, METADATA),
+    points.points,
+    columns.map(({ data }) => data),
+  );
+}
+
+function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
+  const count = points.points;
+  const isText = input.tokens !== null;
+  const positions = !isText && plan.config.codes.granularity === 'position';
+  const widths = plan.grids.map((grid) => grid.width);
+  const samples = points.sample;
+  const predicted = predictions(encoded.logits, points, isText ? input.input.dims[1]! : 1);
+  const cellY = () => Int16Array.from(points.cell, (cell, i) => Math.floor(cell / widths[points.grid[i]!]!));
+  const cellX = () => Int16Array.from(points.cell, (cell, i) => cell % widths[points.grid[i]!]!);
+  const ids = Int32Array.from({ length: count }, (_, i) => points.firstPoint + i);
+  const tokenIndex = () => points.cell.map((cell, i) => input.tokens!.firstTokenIndex[samples[i]!]! + cell);
+  const tokenId = () =>
+    Int32Array.from(samples, (sample, i) => Number(input.input.data[sample * input.input.dims[1]! + points.cell[i]!]!));
+  const norm = encoded.inputNorms;
+  const sourceIds = Array.from(samples, (sample) => input.sourceIds[sample]!);
+  return [
+    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: ids }) },
+    { name: 'source_id', nullable: false, data: utf8Column(sourceIds) },
+    { name: 'label', nullable: false, data: makeData({ type: new Int32(), data: points.label }) },
+    { name: 'position_y', nullable: true, data: optional(new Int16(), count, positions ? cellY() : null) },
+    { name: 'position_x', nullable: true, data: optional(new Int16(), count, positions ? cellX() : null) },
+    { name: 'token_index', nullable: true, data: optional(new Int32(), count, isText ? tokenIndex() : null) },
+    { name: 'token_id', nullable: true, data: optional(new Int32(), count, isText ? tokenId() : null) },
+    { name: 'context', nullable: true, data: isText ? utf8Column(input.tokens!.contexts) : nulls(new Utf8(), count) },
+    { name: 'pred_class', nullable: true, data: optional(new Int32(), count, predicted?.classes ?? null) },
+    { name: 'pred_prob', nullable: true, data: optional(new Float32(), count, predicted?.probabilities ?? null) },
+    {
+      name: 'norm_start',
+      nullable: true,
+      data: optional(new Float32(), count, norm === null ? null : Float32Array.from(samples, (s) => norm[s]!)),
+    },
+    { name: 'n_ambiguous', nullable: true, data: optional(new Int32(), count, ambiguousCounts(plan, points, encoded)) },
+  ];
+}
+
+/** The per-row codes that `codes.keep` asks for, one column per span. */
+function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): Column[] {
+  const { keep } = plan.config.codes;
+  if (keep === 'none') return [];
+  return spans.map((rows) => {
+    const span = plan.spans[rows.span]!;
+    const words = keep === 'words' && !span.digestOnly;
+    const bytesPerRow = words ? span.codeBytes : 16;
+    const from = asBytes(words ? rows.words : rows.digest);
+    const all = rows.rows === points.points;
+    const data = all ? from.slice(0, rows.rows * bytesPerRow) : new Uint8Array(points.points * bytesPerRow);
+    const valid = new Uint8Array((points.points + 7) >> 3).fill(all ? 255 : 0);
+    for (let row = 0; !all && row < rows.rows; row++) {
+      const point = rows.pointId[row]! - points.firstPoint;
+      data.set(from.subarray(row * bytesPerRow, (row + 1) * bytesPerRow), point * bytesPerRow);
+      valid[point >> 3]! |= 1 << (point & 7);
+    }
+    const name = `${words ? 'words' : 'digest'}_${span.name}`;
+    const base = { length: points.points, nullCount: points.points - rows.rows, nullBitmap: valid, data };
+    if (!words) return { name, nullable: true, data: makeData({ type: DIGEST, ...base }) };
+    const valueOffsets = Int32Array.from({ length: points.points + 1 }, (_, i) => i * bytesPerRow);
+    return { name, nullable: true, data: makeData({ type: new Binary(), ...base, valueOffsets }) };
+  });
+}
+
+/** Ambiguous bits per point over the taps of its grid, or null where they were not counted. */
+function ambiguousCounts(plan: SweepPlan, points: BatchPoints, encoded: EncodedBatch): Int32Array | null {
+  if (encoded.ambiguous === null) return null;
+  const counts = new Int32Array(points.points);
+  encoded.ambiguous.forEach((perRow, tap) => {
+    const { rows, pointId, codeRow } = points.grids[gridOfTap(plan, tap)]!;
+    for (let row = 0; row < rows; row++) {
+      counts[pointId[row]! - points.firstPoint]! += perRow[codeRow === null ? row : codeRow[row]!]!;
+    }
+  });
+  return counts;
+}

@@ -1,0 +1,55 @@
+// The commands as data for commander: names, options, help. What a command does lies in its own file, loaded when called.
+
+import { Command } from 'commander';
+
+import { PipelineError } from '#schemas/errors.ts';
+import { addModelCommands } from './commands-model.ts';
+import { addRunCommands } from './commands-run.ts';
+import { addServiceCommands } from './commands-services.ts';
+import type { CommandContext, ExitCode } from './command-context.ts';
+
+const OVERVIEW = `
+Examples:
+  tessera run sweep.yaml                          start it, attach to it, or resume it
+  tessera run sweep.yaml --set model.control=random_init --set run=control
+  tessera status                                  services and runs at a glance
+  tessera inspect model.onnx                      taps, widths, bits per row
+
+Exit codes: 0 done, 1 internal fault, 2 bad command or config, 3 bad input data,
+4 service or device not available, 130 interrupted (the same command resumes).`;
+
+/** Builds the program; each action reports its exit code through `done`. */
+export function buildProgram(context: CommandContext, done: (code: ExitCode) => void): Command {
+  const program = new Command('tessera')
+    .description('Sweeps corpora through neural networks and records which polytope of activation space every input is in.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.terminal.answer(text.trimEnd()),
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    })
+    .configureHelp({ showGlobalOptions: false })
+    .helpCommand(false)
+    .addHelpText('after', OVERVIEW);
+  addRunCommands(program, context, done);
+  addServiceCommands(program, context, done);
+  addModelCommands(program, context, done);
+  addLater(program);
+  return program;
+}
+
+/** Commands of the contract that a later version brings. */
+function addLater(program: Command): void {
+  const later = { report: 'write one HTML file about a run', extend: 'draw more from a finished chain run' };
+  for (const [name, about] of Object.entries(later)) {
+    program
+      .command(name)
+      .description(`${about} (comes in a later version)`)
+      .argument('[args...]')
+      .allowUnknownOption()
+      .action(() => {
+        const remedy = 'This version sweeps; its tables can be read with any Parquet reader.';
+        throw new PipelineError({ kind: 'not-there-yet', what: `tessera ${name} comes in a later version`, remedy });
+      });
+  }
+}

@@ -1,0 +1,102 @@
+// Progress on screen: a redrawn block on a terminal, a line every few seconds elsewhere.
+
+import { formatCount, formatSeconds } from './format.ts';
+import { EMPTY_METER, observe, type ProgressMeter, type RunSnapshot, rowsPerSecond, secondsLeft } from './progress.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Shows the runs of one command. */
+export interface ProgressView {
+  show(snapshot: RunSnapshot): void;
+  /** A line that stays: a restart, a notice. */
+  note(line: string): void;
+  /** Removes the live block. */
+  close(): void;
+}
+
+export interface ViewOptions {
+  readonly terminal: Terminal;
+  /** Least time between plain lines of a run. @default 5000 */
+  readonly plainEveryMs?: number;
+}
+
+/** A view over any number of runs, in the order in which they appear. */
+export function progressView({ terminal, plainEveryMs = 5000 }: ViewOptions): ProgressView {
+  const meters = new Map<string, ProgressMeter>();
+  const printed = new Map<string, { readonly atMs: number; readonly phase: string }>();
+  const seen = new Set<string>();
+
+  function note(line: string): void {
+    terminal.note(line);
+  }
+
+  function noteOnce(runId: string, notices: readonly string[]): void {
+    for (const notice of notices) {
+      const key = `${runId}\n${notice}`;
+      if (!seen.has(key)) note(`${runId}: ${notice}`);
+      seen.add(key);
+    }
+  }
+
+  return {
+    show(snapshot) {
+      const meter = observe(meters.get(snapshot.runId) ?? EMPTY_METER, snapshot);
+      meters.set(snapshot.runId, meter);
+      noteOnce(snapshot.runId, snapshot.notices);
+      if (terminal.live) {
+        terminal.draw([...meters.values()].flatMap((each) => blockLines(each, terminal.columns)));
+        return;
+      }
+      const last = printed.get(snapshot.runId);
+      const state = `${snapshot.phase} ${snapshot.paused}`;
+      if (last !== undefined && last.phase === state && snapshot.atMs - last.atMs < plainEveryMs) return;
+      printed.set(snapshot.runId, { atMs: snapshot.atMs, phase: state });
+      terminal.note(plainLine(meter));
+    },
+    note,
+    close() {
+      terminal.draw([]);
+    },
+  };
+}
+
+/** One run as one line without control characters. */
+export function plainLine(meter: ProgressMeter): string {
+  const { latest } = meter;
+  return latest === null ? '' : `${latest.runId}: ${facts(meter).join('  ')}`;
+}
+
+/** One run as the lines of the live block, none wider than the terminal. */
+export function blockLines(meter: ProgressMeter, columns: number): readonly string[] {
+  const { latest } = meter;
+  if (latest === null) return [];
+  const share = latest.rows > 0 ? latest.doneRows / latest.rows : 0;
+  const width = Math.max(10, Math.min(40, columns - 40));
+  const full = Math.floor(share * width);
+  const bar = `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+  const lines = [`${latest.runId}  ${bar} ${percent(latest)}`, `  ${facts(meter, 'block').join('  ')}`];
+  return lines.map((line) => (line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`));
+}
+
+function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly string[] {
+  const { latest } = meter;
+  if (latest === null) return [];
+  const phase = latest.paused ? `${latest.phase} (paused)` : latest.phase;
+  if (latest.rows === 0) return [phase];
+  const rate = rowsPerSecond(meter);
+  const left = secondsLeft(meter);
+  const { partitions, messages } = latest.aggregating;
+  const encoding = latest.phase === 'encoding';
+  return [
+    phase,
+    `${formatCount(latest.doneRows)}/${formatCount(latest.rows)} rows`,
+    ...(form === 'line' ? [percent(latest)] : []),
+    ...(encoding && rate !== null ? [`${formatCount(rate)} rows/s`] : []),
+    ...(encoding && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
+    ...(partitions > 0 && !encoding ? [`${partitions} partitions, ${formatCount(messages)} messages`] : []),
+    `${latest.restarts} restarts`,
+  ];
+}
+
+function percent({ rows, doneRows }: RunSnapshot): string {
+  return `${(rows > 0 ? (100 * doneRows) / rows : 0).toFixed(1)} %`;
+}

@@ -1,0 +1,102 @@
+// What a run's progress means: rows, rows per second, time left. Pure; the clock is an argument.
+
+import type { EncodeHeartbeat, SweepPhase, SweepProgress } from '#schemas/messages.ts';
+
+/** One look at a run. Rows are code rows of the data set: images, positions or tokens. */
+export interface RunSnapshot {
+  readonly runId: string;
+  readonly phase: SweepPhase;
+  readonly paused: boolean;
+  readonly rows: number;
+  readonly doneRows: number;
+  /** Attempts beyond the first of anything in this run. */
+  readonly restarts: number;
+  /** Partitions that are still being aggregated, with the messages that they have read. */
+  readonly aggregating: { readonly partitions: number; readonly messages: number };
+  readonly notices: readonly string[];
+  readonly atMs: number;
+}
+
+/** A pending activity, reduced to what progress needs. */
+export interface PendingActivity {
+  readonly type: string;
+  readonly attempt: number;
+  readonly heartbeat: unknown;
+}
+
+/** Snapshots of the last seconds; the rate is their slope. */
+export interface ProgressMeter {
+  readonly recent: readonly RunSnapshot[];
+  readonly latest: RunSnapshot | null;
+}
+
+export const EMPTY_METER: ProgressMeter = { recent: [], latest: null };
+
+/** Longest memory of the rate: long enough to be smooth, short enough to follow a restart. */
+const WINDOW_MS = 15_000;
+
+/**
+ * The workflow's own count plus what running activities have reported since.
+ * @param atMs - when it was seen, milliseconds.
+ */
+export function snapshotOf(
+  progress: SweepProgress,
+  { pending, atMs }: { readonly pending: readonly PendingActivity[]; readonly atMs: number },
+): RunSnapshot {
+  const beats = pending.map(({ heartbeat }) => heartbeat);
+  const inFlight = sum(beats.filter(isEncodeBeat).map(({ samples }) => samples));
+  const samples = Math.min(progress.samples, progress.doneSamples + inFlight);
+  const rowsPerSample = progress.samples > 0 ? progress.points / progress.samples : 0;
+  const aggregators = beats.filter(isAggregateBeat);
+  return {
+    runId: progress.runId,
+    phase: progress.phase,
+    paused: progress.paused,
+    rows: progress.points,
+    doneRows: Math.round(samples * rowsPerSample),
+    restarts: progress.restarts + sum(pending.map(({ attempt }) => Math.max(0, attempt - 1))),
+    aggregating: { partitions: aggregators.length, messages: sum(aggregators.map(({ messages }) => messages)) },
+    notices: progress.notices,
+    atMs,
+  };
+}
+
+/** Adds a look; rows never go back on screen, though a retried task reports its own from the start. */
+export function observe(meter: ProgressMeter, snapshot: RunSnapshot): ProgressMeter {
+  const doneRows = Math.max(snapshot.doneRows, meter.latest?.doneRows ?? 0);
+  const restarts = Math.max(snapshot.restarts, meter.latest?.restarts ?? 0);
+  const latest = { ...snapshot, doneRows, restarts };
+  const recent = meter.recent.filter(({ atMs }) => atMs >= snapshot.atMs - WINDOW_MS);
+  return { recent: [...recent, latest], latest };
+}
+
+/** Rows per second over the last seconds, or null before two looks. */
+export function rowsPerSecond({ recent }: ProgressMeter): number | null {
+  const [first, last] = [recent[0], recent.at(-1)];
+  if (first === undefined || last === undefined || last.atMs <= first.atMs) return null;
+  return ((last.doneRows - first.doneRows) * 1000) / (last.atMs - first.atMs);
+}
+
+/** Seconds until the last row at the present rate, or null where there is no rate. */
+export function secondsLeft(meter: ProgressMeter): number | null {
+  const rate = rowsPerSecond(meter);
+  const { latest } = meter;
+  if (rate === null || rate <= 0 || latest === null || latest.rows === 0 || latest.paused) return null;
+  return (latest.rows - latest.doneRows) / rate;
+}
+
+function isEncodeBeat(value: unknown): value is EncodeHeartbeat {
+  return beatKind(value) === 'encode';
+}
+
+function isAggregateBeat(value: unknown): value is { readonly messages: number } {
+  return beatKind(value) === 'aggregate';
+}
+
+function beatKind(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? (value as { readonly at?: unknown }).at : undefined;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

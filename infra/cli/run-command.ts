@@ -1,0 +1,92 @@
+// `tessera run FILE`: from a config file to a finished run folder, or to a fault.
+
+import { resolve } from 'node:path';
+
+import type { PipelineFault } from '#schemas/errors.ts';
+import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
+import { faultOfFailure } from './cli-fault.ts';
+import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
+import { aborted } from './interrupts.ts';
+import { progressView } from './progress-view.ts';
+import { rememberRun } from './run-folder.ts';
+import { reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
+import { openSession, type Session } from './session.ts';
+import { checkRunFolder, startSweep, watchSweep } from './sweep-run.ts';
+
+export interface RunOptions extends GlobalOptions {
+  readonly out?: string;
+  readonly detach?: boolean;
+  readonly set?: readonly string[];
+  readonly allowCode?: boolean;
+  readonly processes?: number;
+}
+
+/** Runs a config to its end, attaches to the same run, or says that it is done already. */
+export async function runCommand(file: string, options: RunOptions, context: CommandContext): Promise<ExitCode> {
+  const startedMs = Date.now();
+  const loaded = loadConfig(file, { sets: options.set ?? [], out: options.out });
+  if (options.processes !== 0) checkFilesExist(loaded);
+  const seconds = () => (Date.now() - startedMs) / 1000;
+  try {
+    if (checkRunFolder(loaded) === 'done') {
+      context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
+      return finish(reportRun(loaded, { status: 'done', seconds: seconds() }), { context, options });
+    }
+    const status = await sweep(loaded, { options, context });
+    return finish(reportRun(loaded, { status, seconds: seconds() }), { context, options });
+  } catch (error) {
+    const fault = faultOfFailure(error);
+    const report = reportRun(loaded, { status: statusOf(fault), fault, seconds: seconds() });
+    throw new RunFailed(report, { cause: error });
+  }
+}
+
+interface Command {
+  readonly options: RunOptions;
+  readonly context: CommandContext;
+}
+
+async function sweep(loaded: LoadedSweep, { options, context }: Command): Promise<'done' | 'running'> {
+  const { terminal, interrupts } = context;
+  const env = context.env();
+  const view = progressView({ terminal });
+  const session = await openSession({
+    env,
+    processes: options.processes ?? null,
+    lifetime: options.detach === true ? 'background' : 'command',
+    onNote: view.note,
+    signal: interrupts.signal,
+    onForce: interrupts.onForce,
+  });
+  try {
+    rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
+    await startAndTell(session, { loaded, note: view.note });
+    if (options.detach === true) return 'running';
+    const watch = watchSweep(session.client, loaded.runId, {
+      onSnapshot: view.show,
+      onNote: view.note,
+      signal: interrupts.signal,
+    });
+    await Promise.race([watch, session.failed, aborted(interrupts.signal)]);
+    return 'done';
+  } finally {
+    view.close();
+    if (interrupts.signal.aborted) terminal.note('stopping workers and services; press Ctrl-C again to end at once');
+    await session.stop();
+  }
+}
+
+async function startAndTell(
+  session: Session,
+  { loaded, note }: { readonly loaded: LoadedSweep; readonly note: (line: string) => void },
+): Promise<void> {
+  const how = await startSweep(session.client, loaded);
+  const verb = how === 'started' ? 'run' : 'going on with run';
+  note(`${verb} ${loaded.runId} → ${loaded.runDir}`);
+}
+
+function finish(report: RunReport, { options, context }: Command): ExitCode {
+  for (const line of resultLines(report)) context.terminal.note(line);
+  if (options.json === true) context.terminal.answer(JSON.stringify(report));
+  return report.exitCode;
+}

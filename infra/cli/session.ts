@@ -1,0 +1,111 @@
+// What a command needs to run sweeps: services, a Temporal client and workers, all supervised, and stopped at the end.
+
+import { Client, Connection } from '@temporalio/client';
+
+import { PipelineError } from '#schemas/errors.ts';
+import { TIMEOUTS } from '../../temporal.config.ts';
+import { type Env, temporalConnectionOptions } from '../env.ts';
+import { ensureServices, type Services } from '../services.ts';
+import { backgroundWorkers, startBackgroundWorkers } from './background-workers.ts';
+import { createCleanups } from './cleanups.ts';
+import { faultOfFailure } from './cli-fault.ts';
+import { aborted } from './interrupts.ts';
+import { startWorkers, type WorkerGroup } from './worker-group.ts';
+import { workerCommand } from './worker-process.ts';
+
+export interface SessionOptions {
+  readonly env: Env;
+  /** Worker processes of this command; null takes 1, or none where background workers run. 0 starts none. */
+  readonly processes: number | null;
+  /** `background` leaves services and workers running when the session ends. */
+  readonly lifetime: 'command' | 'background';
+  /** Lines for people. */
+  readonly onNote: (line: string) => void;
+  readonly signal: AbortSignal;
+  /** Registers what must be killed when the user insists on ending at once. */
+  readonly onForce?: (kill: () => void) => void;
+}
+
+export interface Session extends AsyncDisposable {
+  readonly client: Client;
+  readonly services: Services;
+  /** Rejects when workers keep dying; never resolves. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** How long workers may take to finish what they do before they are killed. */
+const WORKER_GRACE_MS = TIMEOUTS.shutdownGraceMs + 3000;
+
+/**
+ * Provides services, connects, and starts workers.
+ * @throws PipelineError `service-unavailable` with what was tried.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { env, onNote, signal } = options;
+  const cleanups = createCleanups();
+  try {
+    const services = await ensureServices({ env, keep: options.lifetime === 'background', onNote, signal });
+    cleanups.defer(() => services.stop());
+    const watch = services.supervise(({ name, pid, seconds }) =>
+      onNote(`${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
+    );
+    cleanups.defer(() => watch[Symbol.dispose]());
+    const connection = await connect(env, services);
+    cleanups.defer(() => connection.close());
+    const client = new Client({ connection, namespace: services.temporal.namespace });
+    const group = await provideWorkers(options, services);
+    if (group !== null) {
+      cleanups.defer(() => group.stop());
+      options.onForce?.(() => group.kill());
+      await Promise.race([group.ready, aborted(signal)]);
+    }
+    signal.throwIfAborted();
+    const stop = () => cleanups.run();
+    return { client, services, failed: group?.failed ?? forever(), stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await cleanups.run();
+    throw error;
+  }
+}
+
+/** A Temporal client of services that run already. Close the connection when done. */
+export async function connect(env: Env, services: Pick<Services, 'temporal'>): Promise<Connection> {
+  const { address } = services.temporal;
+  try {
+    return await Connection.connect({ ...temporalConnectionOptions(env, address), connectTimeout: '10s' });
+  } catch (error) {
+    const value = faultOfFailure(error).what;
+    const remedy = 'Check TEMPORAL_ADDRESS and its TLS settings, or unset it to have a local server started.';
+    const what = 'the Temporal server cannot be reached';
+    const fault = { kind: 'service-unavailable', what, where: address, value, remedy } as const;
+    throw new PipelineError(fault, { cause: error });
+  }
+}
+
+/** Environment that points child processes at the session's services. */
+export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEnv {
+  const address = env.temporal.address === null ? { TEMPORAL_ADDRESS: services.temporal.address } : {};
+  const brokers = env.kafka.brokers === null ? { KAFKA_BROKERS: services.brokers.join(',') } : {};
+  return { ...address, ...brokers, TEMPORAL_NAMESPACE: services.temporal.namespace, TESSERA_HOME: env.home };
+}
+
+async function provideWorkers(options: SessionOptions, services: Services): Promise<WorkerGroup | null> {
+  const { env, onNote, lifetime } = options;
+  const address = services.temporal.address;
+  const running = backgroundWorkers(env.home).filter(({ temporal }) => temporal === address);
+  if (options.processes === 0 || (options.processes === null && running.length > 0)) return null;
+  const processes = options.processes ?? 1;
+  const variables = serviceVariables(env, services);
+  if (lifetime === 'background') {
+    const { pid } = await startBackgroundWorkers(env.home, { processes, env: variables });
+    onNote(`workers run in the background (process ${pid}); tessera down stops them`);
+    return null;
+  }
+  const command = workerCommand({ ...variables, TESSERA_PROCESSES: String(processes) });
+  return startWorkers({ command, processes, onRestart: onNote, graceMs: WORKER_GRACE_MS });
+}
+
+function forever(): Promise<never> {
+  return new Promise<never>(() => undefined);
+}

@@ -1,0 +1,55 @@
+// From arguments to an exit code: parses, runs one command, and says what went wrong in one message.
+
+import { inspect } from 'node:util';
+import { CommanderError } from 'commander';
+
+import { describeFault, type PipelineFault } from '#schemas/errors.ts';
+import { readEnv } from '../env.ts';
+import { listenForInterrupts } from './interrupts.ts';
+import { buildProgram } from './program.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Runs the command line.
+ * @param args - arguments after the program's name.
+ * @returns the exit code (contract section 2).
+ */
+export async function runShell(args: readonly string[], terminal: Terminal): Promise<number> {
+  using interrupts = listenForInterrupts();
+  let exitCode = 0;
+  const program = buildProgram({ terminal, interrupts, env: () => readEnv() }, (code) => {
+    exitCode = code;
+  });
+  try {
+    if (args.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return await tell(error, { args, terminal });
+  }
+}
+
+async function tell(error: unknown, { args, terminal }: { readonly args: readonly string[]; readonly terminal: Terminal }): Promise<number> {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const { exitCodeOf, faultOfFailure } = await import('./cli-fault.ts');
+  const { RunFailed } = await import('./run-report.ts');
+  const fault = error instanceof CommanderError ? commandFault(error) : faultOfFailure(error);
+  terminal.note(`error: ${describeFault(fault)}`);
+  if (args.includes('--debug')) terminal.note(inspect(error));
+  const exitCode = exitCodeOf(fault);
+  if (args.includes('--json')) {
+    const report = error instanceof RunFailed ? error.report : { status: 'failed', exitCode, fault };
+    terminal.answer(JSON.stringify(report));
+  }
+  return exitCode;
+}
+
+function commandFault(error: CommanderError): PipelineFault {
+  const [what = '', hint] = error.message.replace(/^error: /, '').split(/\s*\n\(Did you mean /);
+  const meant = hint === undefined ? '' : `Did you mean ${hint.replace(/\?\)$/, '')}? `;
+  const remedy = `${meant}tessera --help lists the commands, tessera COMMAND --help explains one.`;
+  return { kind: 'command-invalid', what: what.replace(/\.$/, ''), remedy };
+}

@@ -1,0 +1,130 @@
+// One sweep from the outside: start its workflow or attach to it, watch it, and say how it ended.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+
+import { describeFault, PipelineError } from '#schemas/errors.ts';
+import { type SweepInput, type SweepProgress, type SweepResult, sweepWorkflowId, WORKFLOW_SWEEP } from '#schemas/messages.ts';
+import { TASK_QUEUES } from '../../temporal.config.ts';
+import { describeChange, diffConfigs } from '../config/config-diff.ts';
+import type { LoadedSweep } from '../config/load-config.ts';
+import { faultOfFailure } from './cli-fault.ts';
+import type { RunSnapshot } from './progress.ts';
+import { readManifest } from './run-folder.ts';
+import { describeRun, isOpen, lookAt, snapshotFrom } from './watch-run.ts';
+
+const LOOK_EVERY_MS = 500;
+/** Silence of the Temporal server after which the run is left alone with exit 4. */
+const GIVE_UP_MS = 90_000;
+
+/**
+ * Compares a sweep with what its folder already holds.
+ * @returns `done` where the same config has finished there.
+ * @throws PipelineError `run-config-mismatch` with every changed key, old → new.
+ */
+export function checkRunFolder({ runId, runDir, config, configSha256 }: LoadedSweep): 'done' | 'open' {
+  const manifest = readManifest(runDir);
+  if (manifest === null) return 'open';
+  if (manifest.configSha256 === configSha256) return manifest.status === 'done' ? 'done' : 'open';
+  const changes = diffConfigs(manifest.config, config).map(describeChange);
+  throw mismatch(runId, { where: runDir, changes });
+}
+
+/**
+ * Starts the workflow, or attaches to the one that goes on under this run id.
+ * @throws PipelineError `run-config-mismatch` where that one has another config or writes to another folder.
+ */
+export async function startSweep(client: Client, loaded: LoadedSweep): Promise<'started' | 'attached'> {
+  const { runId, runDir, config, configSha256 } = loaded;
+  const open = await openWorkflow(client, loaded);
+  const input: SweepInput = { runId, config, configSha256, runDir };
+  await client.workflow.start(WORKFLOW_SWEEP, {
+    workflowId: sweepWorkflowId(runId),
+    taskQueue: TASK_QUEUES.workflow,
+    args: [input],
+    memo: { configSha256, runDir },
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+  });
+  return open ? 'attached' : 'started';
+}
+
+export interface WatchOptions {
+  readonly onSnapshot: (snapshot: RunSnapshot) => void;
+  readonly onNote: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches a started sweep until it ends.
+ * @throws PipelineError the run's own fault, `service-unavailable` after a long silence of the server, or the signal's reason.
+ */
+export async function watchSweep(client: Client, runId: string, options: WatchOptions): Promise<SweepResult> {
+  let progress: SweepProgress | null = null;
+  let silentSinceMs: number | null = null;
+  while (true) {
+    options.signal.throwIfAborted();
+    try {
+      const look = await lookAt(client, runId, progress);
+      progress = look.progress;
+      if (silentSinceMs !== null) options.onNote('the Temporal server answers again');
+      silentSinceMs = null;
+      if (look.state === null) throw lost(runId);
+      if (progress !== null) options.onSnapshot(snapshotFrom(look.state, progress));
+      if (!isOpen(look.state.status)) return await resultOf(client, runId);
+    } catch (error) {
+      silentSinceMs = tolerateSilence(error, { silentSinceMs, onNote: options.onNote });
+    }
+    await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
+
+/** Lets a server that is restarting be silent for a while; everything else is thrown on. */
+function tolerateSilence(
+  error: unknown,
+  { silentSinceMs, onNote }: { readonly silentSinceMs: number | null; readonly onNote: (line: string) => void },
+): number {
+  const fault = faultOfFailure(error);
+  const since = silentSinceMs ?? Date.now();
+  if (error instanceof PipelineError || fault.kind !== 'service-unavailable' || Date.now() - since > GIVE_UP_MS) {
+    throw error instanceof PipelineError ? error : new PipelineError(fault, { cause: error });
+  }
+  if (silentSinceMs === null) onNote(`${describeFault({ kind: fault.kind, what: fault.what })}; trying again`);
+  return since;
+}
+
+async function resultOf(client: Client, runId: string): Promise<SweepResult> {
+  try {
+    return (await client.workflow.getHandle(sweepWorkflowId(runId)).result()) as SweepResult;
+  } catch (error) {
+    throw new PipelineError(faultOfFailure(error), { cause: error });
+  }
+}
+
+async function openWorkflow(client: Client, { runId, runDir, config, configSha256 }: LoadedSweep): Promise<boolean> {
+  const state = await describeRun(client, runId);
+  if (state === null || !isOpen(state.status)) return false;
+  const { memo } = state;
+  if (memo['configSha256'] === configSha256 && memo['runDir'] === runDir) return true;
+  const changes =
+    memo['runDir'] === runDir
+      ? [`config: ${String(memo['configSha256']).slice(0, 8)} → ${configSha256.slice(0, 8)}`]
+      : [`output folder: ${String(memo['runDir'])} → ${config.output.dir}/${runId}`];
+  throw mismatch(runId, { where: 'a run that is going on', changes });
+}
+
+function mismatch(runId: string, { where, changes }: { readonly where: string; readonly changes: readonly string[] }): PipelineError {
+  return new PipelineError({
+    kind: 'run-config-mismatch',
+    what: `run ${runId} exists with another config`,
+    where,
+    value: changes.join('; '),
+    remedy: 'Undo the change, or give this one another id with run: or --set run=NAME, or another folder with --out.',
+  });
+}
+
+function lost(runId: string): PipelineError {
+  const remedy = 'Was its database removed? The same command starts the run again; finished work is kept.';
+  const what = `the Temporal server no longer knows run ${runId}`;
+  return new PipelineError({ kind: 'service-unavailable', what, remedy });
+}

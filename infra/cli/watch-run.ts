@@ -1,0 +1,74 @@
+// Looking at a workflow from outside: its progress query, its pending activities, how it ended.
+
+import { type Client, type WorkflowExecutionStatusName, WorkflowNotFoundError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+
+import { QUERY_PROGRESS, type SweepProgress, sweepWorkflowId } from '#schemas/messages.ts';
+import { type PendingActivity, type RunSnapshot, snapshotOf } from './progress.ts';
+
+/** Longest wait for one answer; a dead worker or server must not freeze the screen. */
+const ANSWER_MS = 3000;
+
+/** What Temporal says of a run, or null where it knows none. */
+export interface WorkflowState {
+  readonly status: WorkflowExecutionStatusName;
+  readonly pending: readonly PendingActivity[];
+  readonly memo: Readonly<Record<string, unknown>>;
+}
+
+/** Describes the latest execution of a run's workflow. */
+export async function describeRun(client: Client, runId: string): Promise<WorkflowState | null> {
+  const handle = client.workflow.getHandle(sweepWorkflowId(runId));
+  try {
+    const description = await client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
+    const pending = (description.raw.pendingActivities ?? []).map((activity) => ({
+      type: activity.activityType?.name ?? '',
+      attempt: activity.attempt ?? 1,
+      heartbeat: heartbeatOf(activity.heartbeatDetails),
+    }));
+    return { status: description.status.name, pending, memo: description.memo ?? {} };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+/** Asks the workflow for its progress; needs a worker that polls. */
+export async function queryProgress(client: Client, runId: string): Promise<SweepProgress> {
+  const handle = client.workflow.getHandle(sweepWorkflowId(runId));
+  return await client.withDeadline(Date.now() + ANSWER_MS, () => handle.query<SweepProgress>(QUERY_PROGRESS));
+}
+
+/** One look at a run; `progress` falls back on the last one where no worker answers. */
+export async function lookAt(
+  client: Client,
+  runId: string,
+  last: SweepProgress | null,
+): Promise<{ readonly state: WorkflowState | null; readonly progress: SweepProgress | null }> {
+  const [state, progress] = await Promise.all([
+    describeRun(client, runId),
+    queryProgress(client, runId).catch(() => last),
+  ]);
+  return { state, progress };
+}
+
+/** A look as a snapshot for the screen. */
+export function snapshotFrom(state: WorkflowState, progress: SweepProgress): RunSnapshot {
+  return snapshotOf(progress, { pending: state.pending, atMs: Date.now() });
+}
+
+/** Whether an execution may still go on. */
+export function isOpen(status: WorkflowExecutionStatusName): boolean {
+  return status === 'RUNNING' || status === 'CONTINUED_AS_NEW' || status === 'PAUSED';
+}
+
+function heartbeatOf(details: temporal.api.common.v1.IPayloads | null | undefined): unknown {
+  const payload = details?.payloads?.[0];
+  if (payload === undefined) return null;
+  try {
+    return defaultPayloadConverter.fromPayload(payload);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,104 @@
+// The workers of one command: started together, restarted when they die, stopped together.
+
+import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
+import { decideRestart, FRESH_PROCESS, type RestartState } from './restart-policy.ts';
+import { startWorkerProcess, type WorkerCommand, type WorkerExit, type WorkerProcess } from './worker-process.ts';
+
+export interface WorkerGroupOptions {
+  readonly command: WorkerCommand;
+  /** Number of worker processes, at least 1. */
+  readonly processes: number;
+  /** A line for people whenever a worker died and came back. */
+  readonly onRestart: (line: string) => void;
+  /** Longest orderly shutdown before a worker is killed. */
+  readonly graceMs: number;
+}
+
+export interface WorkerGroup extends AsyncDisposable {
+  /** Pids of the workers that run now. */
+  readonly pids: readonly number[];
+  /** Resolves when every worker polls. */
+  readonly ready: Promise<void>;
+  /** Rejects when a worker keeps dying; never resolves. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** Starts and supervises workers. */
+export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
+  const running = new Map<number, WorkerProcess>();
+  const stopping = new AbortController();
+  let onFailed: (error: Error) => void = () => undefined;
+  const failed = new Promise<never>((_resolve, reject) => {
+    onFailed = reject;
+  });
+  failed.catch(() => undefined);
+  const firstReady = Array.from({ length: options.processes }, (_, slot) =>
+    supervise(slot, { ...options, running, stopping: stopping.signal, onFailed }),
+  );
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await Promise.all([...running.values()].map((worker) => worker.stop(options.graceMs)));
+  }
+  return {
+    get pids() {
+      return [...running.values()].map(({ pid }) => pid);
+    },
+    ready: Promise.race([Promise.all(firstReady).then(() => undefined), failed]),
+    failed,
+    stop,
+    kill() {
+      stopping.abort();
+      for (const worker of running.values()) worker.kill();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+interface Supervision extends WorkerGroupOptions {
+  readonly running: Map<number, WorkerProcess>;
+  readonly stopping: AbortSignal;
+  readonly onFailed: (error: Error) => void;
+}
+
+/** Keeps one slot filled; resolves when its first worker is ready. */
+function supervise(slot: number, options: Supervision): Promise<void> {
+  return new Promise((onFirstReady) => {
+    const launch = (state: RestartState, died: WorkerExit | null) => {
+      if (options.stopping.aborted) return;
+      const startedMs = Date.now();
+      const worker = startWorkerProcess(options.command);
+      options.running.set(slot, worker);
+      void worker.ready.then(() => {
+        onFirstReady();
+        if (died !== null) options.onRestart(restartLine(died, { pid: worker.pid, seconds: (Date.now() - startedMs) / 1000 }));
+      });
+      void worker.exited.then((exit) => {
+        options.running.delete(slot);
+        if (options.stopping.aborted) return;
+        const decision = decideRestart(state, { uptimeMs: Date.now() - startedMs });
+        if (exit.fault !== null || decision.kind === 'give-up') return options.onFailed(workerError(exit));
+        setTimeout(() => launch(decision.state, exit), decision.delayMs);
+      });
+    };
+    launch(FRESH_PROCESS, null);
+  });
+}
+
+function restartLine({ how }: WorkerExit, { pid, seconds }: { readonly pid: number; readonly seconds: number }): string {
+  return `a worker died (${how}); worker ${pid} took over after ${seconds.toFixed(1)} s`;
+}
+
+function workerError(exit: WorkerExit): PipelineError {
+  const words = exit.lastWords.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
+  const said = words.find((line) => /error/i.test(line)) ?? words.at(-1);
+  const fault: PipelineFault = exit.fault ?? {
+    kind: 'service-unavailable',
+    what: `the worker keeps dying (${exit.how})`,
+    where: 'worker',
+    ...(said === undefined ? {} : { value: said.slice(0, 300) }),
+    remedy: 'tessera logs RUN shows what it wrote; the same command resumes once the cause is gone.',
+  };
+  return new PipelineError(fault);
+}

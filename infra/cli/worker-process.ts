@@ -1,0 +1,103 @@
+// One worker as a child process: how it is started, when it is ready, what it last said.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
+
+/** Program, arguments and environment of a worker. */
+export interface WorkerCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Resolves when the worker polls its queues; rejects never. */
+  readonly ready: Promise<void>;
+  readonly exited: Promise<WorkerExit>;
+  /** Asks for an orderly end, and ends it hard after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+  kill(): void;
+}
+
+export interface WorkerExit {
+  readonly how: string;
+  /** Last lines of stderr. */
+  readonly lastWords: string;
+  /** Reported by the worker as `{"event":"fault","fault":{…}}` on stdout. */
+  readonly fault: PipelineFault | null;
+}
+
+/**
+ * The command of `infra/worker.ts`. The worker ends when its stdin does, so it never outlives this command.
+ * @param env - additions to this process's environment.
+ */
+export function workerCommand(env: NodeJS.ProcessEnv): WorkerCommand {
+  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  return {
+    file: process.execPath,
+    args: ['--import', import.meta.resolve('tsx'), '--import', here('end-with-parent.mjs'), here('../worker.ts')],
+    env: { ...process.env, ...env },
+  };
+}
+
+/** Starts a worker in its own process group, so that Ctrl-C reaches this command only. */
+export function startWorkerProcess({ file, args, env }: WorkerCommand): WorkerProcess {
+  const child = spawn(file, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => undefined);
+  const lastLines: string[] = [];
+  let fault: PipelineFault | null = null;
+  let onReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => {
+    onReady = resolve;
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const message = parseLine(line);
+    if (message?.event === 'ready') onReady();
+    if (message?.event === 'fault') fault = faultIn(message.fault);
+  });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastLines.push(line);
+    if (lastLines.length > 20) lastLines.shift();
+  });
+  const exited = exitOf(child).then((how) => ({ how, lastWords: lastLines.join('\n'), fault }));
+  return {
+    pid: child.pid ?? -1,
+    ready,
+    exited,
+    async stop(graceMs) {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+    },
+    kill() {
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`could not start: ${error.message}`));
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+}
+
+function parseLine(line: string): { readonly event?: unknown; readonly fault?: unknown } | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    return JSON.parse(line) as { readonly event?: unknown; readonly fault?: unknown };
+  } catch {
+    return null;
+  }
+}
+
+function faultIn(value: unknown): PipelineFault | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { kind, what } = value as Partial<PipelineFault>;
+  return kind !== undefined && kind in FAULTS && what !== undefined ? (value as PipelineFault) : null;
+}

@@ -1,0 +1,108 @@
+// zod's issues as one config-invalid fault that names the key, the value and what is allowed.
+
+import type { z } from 'zod';
+
+import type { PipelineFault } from '#schemas/errors.ts';
+import { allowedBy, configKeys, type JsonSchema, schemaAt } from './config-schema.ts';
+import { didYouMean, similarName } from './similar-name.ts';
+
+type Issue = z.core.$ZodIssue;
+
+interface Finding {
+  readonly key: string;
+  readonly what: string;
+  readonly value?: string;
+  readonly remedy: string;
+}
+
+/**
+ * All issues of one config as one fault: the first in full, the others named behind it.
+ * @param raw - the config before validation; values are quoted from it.
+ */
+export function configFault(
+  file: string,
+  { issues, raw, schema }: { readonly issues: readonly Issue[]; readonly raw: unknown; readonly schema: JsonSchema },
+): PipelineFault {
+  const findings = issues.flatMap((issue) => findingsOf(issue, { raw, schema }));
+  const [first, ...more] = findings;
+  if (first === undefined) return { kind: 'config-invalid', what: 'the config is not valid', where: file };
+  const rest = more.map(({ key, what }) => `${key}: ${what}`).join('; ');
+  return {
+    kind: 'config-invalid',
+    what: first.what,
+    where: `${file}: ${first.key}`,
+    ...(first.value === undefined ? {} : { value: first.value }),
+    remedy: rest === '' ? first.remedy : `${first.remedy} Also wrong: ${rest}.`,
+  };
+}
+
+/** A value as it fits into one line of an error. */
+export function quoteValue(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function findingsOf(issue: Issue, context: { readonly raw: unknown; readonly schema: JsonSchema }): Finding[] {
+  const path = issue.path;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => unknownKey(key, path, context.schema));
+  }
+  const value = valueAt(context.raw, path);
+  const schema = schemaAt(context.schema, path);
+  const allowed = schema === null ? issue.message : allowedBy(schema);
+  const about = schema?.description === undefined ? '' : ` ${schema.description}`;
+  if (value === undefined) {
+    return [{ key: keyName(path), what: 'this key is missing', remedy: `Allowed: ${allowed}.${about}` }];
+  }
+  const options = (schema?.enum ?? []).map(String);
+  const hint = typeof value === 'string' ? didYouMean(value, options) : '';
+  const finding = { key: keyName(path), what: whatIsWrong(issue), value: quoteValue(value) };
+  return [{ ...finding, remedy: `Allowed: ${allowed}${hint === '' ? '.' : hint}` }];
+}
+
+function whatIsWrong(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+    case 'invalid_union':
+      return 'a value of the wrong type';
+    case 'too_big':
+      return 'the value is too large';
+    case 'too_small':
+      return 'the value is too small';
+    case 'invalid_format':
+    case 'custom':
+      return `the value is not allowed: ${issue.message}`;
+    default:
+      return 'the value is not allowed';
+  }
+}
+
+function unknownKey(key: string, path: readonly PropertyKey[], schema: JsonSchema): Finding {
+  const here = Object.keys(schemaAt(schema, path)?.properties ?? {});
+  const near = similarName(key, here);
+  const elsewhere = near === null ? keyElsewhere(key, schema) : null;
+  const meant = near ?? elsewhere;
+  const hint = meant === null ? '.' : `; did you mean ${meant}?`;
+  return { key: keyName([...path, key]), what: 'unknown key', remedy: `Allowed here: ${here.join(', ')}${hint}` };
+}
+
+/** A key that exists in another section of the config, by its exact last name. */
+function keyElsewhere(key: string, schema: JsonSchema): string | null {
+  const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+  return configKeys(schema).find((path) => last(path).toLowerCase() === key.toLowerCase()) ?? null;
+}
+
+function keyName(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'the whole file';
+  return path.reduce<string>((name, part) => {
+    if (typeof part === 'number') return `${name}[${part}]`;
+    return name === '' ? String(part) : `${name}.${String(part)}`;
+  }, '');
+}
+
+function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, part) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    return (value as Record<PropertyKey, unknown>)[part];
+  }, raw);
+}

@@ -1,0 +1,129 @@
+// A config file as the sweep it asks for: read, overridden, validated, resolved, named and hashed.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+
+import { type SweepConfig, sweepConfig } from '#schemas/config.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import { configFault, quoteValue } from './config-faults.ts';
+import { configSha256 } from './config-hash.ts';
+import { absolutePaths, datasetFiles, isGlob, portablePaths } from './config-paths.ts';
+import { sweepConfigSchema } from './config-schema.ts';
+import { applySets } from './set-option.ts';
+import { didYouMean } from './similar-name.ts';
+
+/** A validated sweep with absolute paths. */
+export interface LoadedSweep {
+  readonly file: string;
+  readonly runId: string;
+  readonly config: SweepConfig;
+  readonly configSha256: string;
+  /** `<output.dir>/<run>`, absolute. */
+  readonly runDir: string;
+}
+
+export interface LoadOptions {
+  /** `a.b=c` overrides, applied before validation; paths in them are relative to the file too. */
+  readonly sets?: readonly string[];
+  /** Replaces `output.dir`; relative to the working folder, as a path on the command line is. */
+  readonly out?: string | undefined;
+}
+
+const LATER_KINDS = ['lens', 'metflow'];
+
+/**
+ * Loads a sweep config.
+ * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `lens` and `metflow`.
+ */
+export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): LoadedSweep {
+  const raw = applySets(parseConfigFile(file), sets);
+  checkKind(file, raw);
+  const parsed = sweepConfig.safeParse(raw);
+  if (!parsed.success) {
+    const { issues } = parsed.error;
+    throw new PipelineError(configFault(file, { issues, raw, schema: sweepConfigSchema() }));
+  }
+  const folder = dirname(resolve(file));
+  const hash = configSha256(portablePaths(parsed.data, folder));
+  const config = absolutePaths(parsed.data, folder);
+  const dir = out === undefined ? config.output.dir : resolve(out);
+  const runId = config.run ?? derivedRunId(file, hash);
+  return {
+    file: resolve(file),
+    runId,
+    config: { ...config, output: { ...config.output, dir } },
+    configSha256: hash,
+    runDir: join(dir, runId),
+  };
+}
+
+/**
+ * Fails early, before any service is started, where the model or a data file that is no pattern does not exist.
+ * @throws PipelineError `model-missing` or `data-missing`.
+ */
+export function checkFilesExist({ config, file }: LoadedSweep): void {
+  const where = `${basename(file)}: `;
+  const remedy = `Paths in a config are relative to its folder, ${dirname(file)}.`;
+  if (!existsSync(config.model.file)) {
+    const value = config.model.file;
+    throw new PipelineError({ kind: 'model-missing', what: 'no such file', where: `${where}model.file`, value, remedy });
+  }
+  for (const { key, path } of datasetFiles(config.dataset)) {
+    if (isGlob(path) || existsSync(path)) continue;
+    throw new PipelineError({ kind: 'data-missing', what: 'no such file', where: `${where}${key}`, value: path, remedy });
+  }
+}
+
+function parseConfigFile(file: string): unknown {
+  const document = parseDocument(readConfigText(file), { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const [what = 'not YAML'] = problem.message.split('\n');
+    throw new PipelineError({
+      kind: 'config-invalid',
+      what: what.replace(/:$/, ''),
+      where: file,
+      remedy: 'A config is YAML or JSON.',
+    });
+  }
+  return document.toJS() as unknown;
+}
+
+function readConfigText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const what = code === 'ENOENT' ? 'no such config file' : `the config file cannot be read (${code})`;
+    const remedy = 'Give the path of a YAML or JSON file.';
+    throw new PipelineError({ kind: 'config-invalid', what, where: file, remedy }, { cause: error });
+  }
+}
+
+function checkKind(file: string, raw: unknown): void {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    const remedy = 'A config holds keys such as kind, model and dataset; examples/mnist-mlp/sweep.yaml is one.';
+    const value = quoteValue(raw ?? null);
+    throw new PipelineError({ kind: 'config-invalid', what: 'the file holds no config', where: file, value, remedy });
+  }
+  const kind = (raw as Record<string, unknown>)['kind'];
+  if (kind === 'sweep') return;
+  if (typeof kind === 'string' && LATER_KINDS.includes(kind)) {
+    const remedy = 'This version runs kind: sweep.';
+    const what = 'configs of this kind come in a later version';
+    throw new PipelineError({ kind: 'not-there-yet', what, where: `${file}: kind`, value: kind, remedy });
+  }
+  const hint = typeof kind === 'string' ? didYouMean(kind, ['sweep']) : '';
+  const remedy = `Allowed: sweep (lens and metflow come later)${hint === '' ? '.' : hint}`;
+  const what = kind === undefined ? 'this key is missing' : 'the value is not allowed';
+  const value = kind === undefined ? {} : { value: quoteValue(kind) };
+  throw new PipelineError({ kind: 'config-invalid', what, where: `${file}: kind`, ...value, remedy });
+}
+
+/** `<config file stem>-<first 8 hex of the hash>`, with other characters than a run id may have replaced. */
+function derivedRunId(file: string, hash: string): string {
+  const stem = basename(file, extname(file)).replace(/[^A-Za-z0-9._-]+/g, '-');
+  const safe = /^[A-Za-z0-9]/.test(stem) ? stem : `run${stem}`;
+  return `${safe.slice(0, 91)}-${hash.slice(0, 8)}`;
+}

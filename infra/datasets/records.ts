@@ -1,0 +1,136 @@
+// IDX and npy: rows of fixed size, read by position. Files are concatenated in list order.
+
+import { basename } from 'node:path';
+import type { DatasetPlan, DatasetReader, InputBatch } from '../../activities/ports.ts';
+import type { DatasetConfig } from '#schemas/config.ts';
+import { z } from 'zod';
+import { elementsOf } from './array-header.ts';
+import { configInvalid, nonFinite, shapeMismatch } from './faults.ts';
+import type { LabelSummary } from './labels.ts';
+import { makeNormaliser } from './normalise.ts';
+import { findFiles } from './globs.ts';
+import type { PlanOptions, ReadOptions } from './reader-options.ts';
+import { pairLabels } from './record-labels.ts';
+import type { RecordPart } from './record-parts.ts';
+import { openParts, partsOf, planPart, recordPartSchema } from './record-parts.ts';
+import { batchRanges, cutShards, rowRange } from './shards.ts';
+import { keepGood } from './skipping.ts';
+
+const locatorSchema = z.object({
+  data: z.array(recordPartSchema),
+  labels: z.array(recordPartSchema).nullable(),
+});
+
+/**
+ * Reader of IDX and npy files. Labels are files of the same kinds, one per data file.
+ * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `label-mismatch`, `shape-mismatch`, naming the file.
+ */
+export async function openRecords(config: DatasetConfig, { format }: { format: 'idx' | 'npy' }): Promise<DatasetReader> {
+  return {
+    plan: (options) => planRecords(config, { ...options, format }),
+    read: (shard, options) => readRecords(config, shard, options),
+    close: async () => {},
+  };
+}
+
+async function planRecords(config: DatasetConfig, options: PlanOptions & { format: 'idx' | 'npy' }): Promise<DatasetPlan> {
+  const dataFiles = await findFiles(config.data, { key: 'data' });
+  const labelFiles = await labelFilesOf(config, dataFiles.length);
+  const wanted = config.transform.shape;
+  const { kept, skipped } = await keepGood(dataFiles, config, async (file, index) => {
+    const part = await planPart(file, options);
+    const shape = part.shape.length === 0 ? [1] : part.shape;
+    if (wanted !== undefined && elementsOf(shape) !== elementsOf(wanted)) throw shapeMismatch(file, shape, wanted);
+    const labels = labelFiles === null ? null : await pairLabels(part, labelFiles[index] as string, options);
+    return { part, labels };
+  });
+  const sampleShape = wanted ?? sharedShape(kept.map(({ part }) => part));
+  makeNormaliser({ transform: config.transform, sourceShape: sampleShape, sampleShape });
+  const parts = kept.map(({ part }) => part);
+  const labelParts = kept.flatMap(({ labels }) => (labels === null ? [] : [labels.part]));
+  const samples = parts.reduce((sum, part) => sum + part.rows, 0);
+  const range = rowRange(config, { total: samples, unit: 'samples' });
+  const shards = cutShards(range, {
+    shardRows: config.shardRows,
+    batchRows: options.batchRows,
+    locate: (rows) => ({
+      data: partsOf(parts, rows),
+      labels: labelFiles === null ? null : partsOf(labelParts, rows),
+    }),
+  });
+  return {
+    shards,
+    samples: range.to - range.from,
+    points: range.to - range.from,
+    ...labelsOf(kept),
+    files: [...parts, ...labelParts].map(({ file }) => ({ file: file.path, sha256: file.sha256, bytes: file.bytes })),
+    skipped,
+    sampleShape,
+  };
+}
+
+async function* readRecords(
+  config: DatasetConfig,
+  shard: Parameters<DatasetReader['read']>[0],
+  { plan, batchRows, fromBatch, signal }: ReadOptions,
+): AsyncGenerator<InputBatch> {
+  const locator = locatorSchema.parse(shard.locator);
+  await using data = await openParts(locator.data, { signal });
+  await using labels = locator.labels === null ? null : await openParts(locator.labels, { signal });
+  const { sampleShape } = plan;
+  const normalisers = new Map(
+    locator.data.map((part) => [part, makeNormaliser({ transform: config.transform, sourceShape: part.shape, sampleShape })]),
+  );
+  const rowLength = elementsOf(sampleShape);
+  const out = new Float32Array(Math.min(batchRows, shard.samples) * rowLength);
+  const classIds = labels === null ? null : new Int32Array(Math.min(batchRows, shard.samples));
+  for (const { batch, first, samples } of batchRanges(shard, { batchRows, fromBatch })) {
+    signal?.throwIfAborted();
+    const sourceIds: string[] = [];
+    for await (const { part, numbers, row, rows, at } of data.rows(first, samples)) {
+      const bad = normalisers.get(part)?.apply(numbers, out, { rows, at: at * rowLength }) ?? 0;
+      if (bad >= 0) throw nonFinite(part.file.path, row + bad, firstNonFinite(out, (at + bad) * rowLength));
+      const name = basename(part.file.path);
+      for (let i = 0; i < rows; i++) sourceIds.push(`${name}#${row + i}`);
+    }
+    if (labels !== null && classIds !== null) {
+      for await (const { numbers, at } of labels.rows(first, samples)) classIds.set(numbers, at);
+    }
+    yield {
+      batch,
+      firstSample: shard.firstSample + first,
+      samples,
+      input: { type: 'float32', data: out.subarray(0, samples * rowLength), dims: [samples, ...sampleShape] },
+      labels: classIds === null ? null : classIds.subarray(0, samples),
+      sourceIds,
+      tokens: null,
+    };
+  }
+}
+
+async function labelFilesOf({ labels }: DatasetConfig, dataFiles: number): Promise<string[] | null> {
+  if (labels === undefined) return null;
+  const files = await findFiles(labels, { key: 'labels' });
+  if (files.length === dataFiles) return files;
+  throw configInvalid('dataset.labels', `${files.length} label files for ${dataFiles} data files`, {
+    remedy: 'Give one label file per data file, in the same order',
+  });
+}
+
+function sharedShape(parts: readonly RecordPart[]): readonly number[] {
+  const [first, ...rest] = parts;
+  const shape = first === undefined || first.shape.length === 0 ? [1] : first.shape;
+  for (const part of rest) {
+    if (elementsOf(part.shape) !== elementsOf(shape)) throw shapeMismatch(part.file.path, part.shape, shape);
+  }
+  return shape;
+}
+
+function labelsOf(kept: readonly { labels: { classes: number } | null }[]): LabelSummary {
+  const classes = kept.flatMap(({ labels }) => (labels === null ? [] : [labels.classes]));
+  return { labelNames: null, classes: classes.length === 0 ? null : Math.max(...classes) };
+}
+
+function firstNonFinite(out: Float32Array, from: number): number {
+  return out.subarray(from).find((value) => !Number.isFinite(value)) ?? NaN;
+}

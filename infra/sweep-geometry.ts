@@ -1,0 +1,50 @@
+// Sizes that follow from a sweep's config: planning and encoding must agree on them.
+
+import type { SweepConfig } from '#schemas/config.ts';
+import type { GridInfo, SpanInfo, TapInfo } from '#schemas/sweep.ts';
+
+/** True where one row is one token. */
+export function isText(config: SweepConfig): boolean {
+  return config.dataset.tokenizer !== undefined;
+}
+
+/** Samples of every model call: rows for images, whole sequences for text. */
+export function batchSamples({ dataset, stream, ...config }: SweepConfig): number {
+  if (!isText({ dataset, stream, ...config })) return stream.batchRows;
+  return Math.max(1, Math.floor(stream.batchRows / dataset.contextTokens));
+}
+
+/** Threads of one session: many one-thread sessions beat few wide ones, and fixed threads keep float32 results fixed. */
+export function threadsPerSession({ model }: SweepConfig): number {
+  return model.threads === 0 ? 1 : model.threads;
+}
+
+/** Groups taps by the grid their codes lie on: one cell for whole images and tokens, height x width for positions. */
+export function gridsOf(taps: readonly TapInfo[], config: SweepConfig): GridInfo[] {
+  const byPosition = config.codes.granularity === 'position' && !isText(config);
+  const grids = new Map<string, { height: number; width: number; taps: number[] }>();
+  taps.forEach((tap, index) => {
+    const [height, width] = byPosition ? [tap.height, tap.width] : [1, 1];
+    const grid = grids.get(`${height}x${width}`) ?? { height, width, taps: [] };
+    grid.taps.push(index);
+    grids.set(`${height}x${width}`, grid);
+  });
+  return [...grids.values()];
+}
+
+/** The spans the config asks for: one per tap, and `network` over all taps where they share a grid. */
+export function spansOf(taps: readonly TapInfo[], grids: readonly GridInfo[], config: SweepConfig): SpanInfo[] {
+  const { spans, wideSpanBytes } = config.codes;
+  const bytesOf = (tap: TapInfo) => ((tap.codeBits + 31) >>> 5) * 4;
+  const made: Omit<SpanInfo, 'digestOnly'>[] = [];
+  if (spans.includes('layer')) {
+    taps.forEach((tap, index) => {
+      made.push({ name: tap.name, taps: [index], codeBytes: bytesOf(tap) });
+    });
+  }
+  if (spans.includes('network') && grids.length === 1) {
+    const codeBytes = taps.reduce((sum, tap) => sum + bytesOf(tap), 0);
+    made.push({ name: 'network', taps: taps.map((_, index) => index), codeBytes });
+  }
+  return made.map((span) => ({ ...span, digestOnly: span.codeBytes > wideSpanBytes }));
+}

@@ -1,0 +1,130 @@
+// Encoding a stretch of shards: data set -> model -> packed codes -> Arrow -> code log, one batch after the other.
+
+import { faultOf, PipelineError } from '#schemas/errors.ts';
+import type { EncodeHeartbeat } from '#schemas/messages.ts';
+import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
+import type { EncodeInput, EncodeOutput } from '#schemas/tasks.ts';
+import { imagePoints, tokenPoints } from '../../activities/polytope/batch-rows.ts';
+import type { CodeMessage, InputBatch } from '../../activities/ports.ts';
+import { batchMessages, skippedMessages } from '../arrow/encode-batch.ts';
+import { openLog, openPlan, openReader, openSession } from './opened.ts';
+import { readSurvey } from './survey.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Encodes from `task.from` on; returns early with its place when asked to stop. */
+export async function encodeTask(
+  { runDir, configSha256, task, countedSamples }: EncodeInput,
+  context: TaskContext,
+): Promise<EncodeOutput> {
+  const plan = await openPlan(runDir, configSha256);
+  const already = task.again ? new Map<number, number>() : await readSurvey(runDir);
+  const sender = new Sender(plan, context, countedSamples);
+  const skipped: { shard: number; why: string }[] = [];
+  for (let number = task.from.shard; number < task.toShard; number++) {
+    const shard = plan.shards[number]!;
+    const asked = number === task.from.shard ? task.from.batch : 0;
+    const fromBatch = Math.max(asked, already.get(number) ?? 0);
+    try {
+      await encodeShard(plan, shard, { fromBatch, sender, signal: context.signal });
+    } catch (error) {
+      const why = await skipShard(plan, shard, { error, sender });
+      skipped.push({ shard: number, why });
+    }
+    if (context.signal.aborted) break;
+  }
+  await sender.drain();
+  const done = sender.next ?? task.from;
+  const finished = !context.signal.aborted;
+  return { from: finished ? { shard: task.toShard, batch: 0 } : done, samples: sender.samples, skipped };
+}
+
+async function encodeShard(
+  plan: SweepPlan,
+  shard: ShardSpec,
+  { fromBatch, sender, signal }: { fromBatch: number; sender: Sender; signal: AbortSignal },
+): Promise<void> {
+  if (fromBatch >= shard.batches) return;
+  const reader = await openReader(plan);
+  const session = await openSession(plan);
+  const text = plan.config.dataset.tokenizer !== undefined;
+  let firstPoint = shard.firstPoint;
+  // Text: tokens are counted from the shard's start, because only they tell where a batch's points begin.
+  const batches = reader.read(shard, { plan, batchRows: plan.config.stream.batchRows, fromBatch: text ? 0 : fromBatch });
+  for await (const input of batches) {
+    if (text && input.batch < fromBatch) {
+      firstPoint += validTokens(input);
+      continue;
+    }
+    const points = text
+      ? tokenPoints({ lengths: input.tokens!.lengths, contextTokens: input.input.dims[1]!, firstPoint, labels: input.labels })
+      : imagePoints(plan, {
+          samples: input.samples,
+          firstPoint: shard.firstPoint + (input.firstSample - shard.firstSample) * (shard.points / shard.samples),
+          labels: input.labels,
+        });
+    const encoded = await session.encode(input.input).catch((error) => {
+      throw namingRow(error, input);
+    });
+    await sender.send(batchMessages({ plan, shard: shard.shardId, input, points, encoded }), shard, input);
+    if (text) firstPoint += points.points;
+    if (signal.aborted) return;
+  }
+}
+
+/** Bad input of one shard: with `onError: skip` the log gets empty batches in its place, so that aggregation can end. */
+async function skipShard(plan: SweepPlan, shard: ShardSpec, { error, sender }: { error: unknown; sender: Sender }): Promise<string> {
+  const fault = faultOf(error);
+  const badData = ['data-missing', 'data-invalid', 'non-finite-input', 'label-mismatch'].includes(fault.kind);
+  if (plan.config.dataset.onError !== 'skip' || !badData) throw error;
+  await sender.drain();
+  const from = sender.next?.shard === shard.shardId ? sender.next.batch : 0;
+  for (let batch = from; batch < shard.batches; batch++) {
+    await sender.send(skippedMessages(plan, shard.shardId, batch), shard, { batch, samples: 0 });
+  }
+  return new PipelineError(fault).message;
+}
+
+function namingRow(error: unknown, input: InputBatch): unknown {
+  if (!(error instanceof PipelineError) || error.fault.kind !== 'non-finite-input') return error;
+  const row = Number(error.fault.where?.match(/\d+/)?.[0] ?? Number.NaN);
+  const source = input.sourceIds[row];
+  return source === undefined ? error : new PipelineError({ ...error.fault, where: source });
+}
+
+function validTokens(input: InputBatch): number {
+  return input.tokens!.lengths.reduce((sum, length) => sum + length, 0);
+}
+
+/** Sends batches in order, one on the wire while the next is computed, and reports what the broker has acknowledged. */
+class Sender {
+  readonly #plan: SweepPlan;
+  readonly #context: TaskContext;
+  #onWire: Promise<void> = Promise.resolve();
+  /** First batch that the broker has not acknowledged; null before the first. */
+  next: { shard: number; batch: number } | null = null;
+  samples: number;
+
+  constructor(plan: SweepPlan, context: TaskContext, countedSamples: number) {
+    this.samples = countedSamples;
+    this.#plan = plan;
+    this.#context = context;
+  }
+
+  async send(messages: readonly CodeMessage[], shard: ShardSpec, batch: { batch: number; samples: number }): Promise<void> {
+    await this.#onWire;
+    this.#onWire = openLog().append(this.#plan.topic, messages).then(() => this.#acknowledged(shard, batch));
+    // A failure is seen by the next send or by drain; until then it must not count as unhandled.
+    this.#onWire.catch(() => undefined);
+  }
+
+  drain(): Promise<void> {
+    return this.#onWire;
+  }
+
+  #acknowledged(shard: ShardSpec, { batch, samples }: { batch: number; samples: number }): void {
+    const last = batch + 1 >= shard.batches;
+    this.next = last ? { shard: shard.shardId + 1, batch: 0 } : { shard: shard.shardId, batch: batch + 1 };
+    this.samples += samples;
+    this.#context.progress({ at: 'encode', ...this.next, samples: this.samples } satisfies EncodeHeartbeat);
+  }
+}

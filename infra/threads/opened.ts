@@ -1,0 +1,85 @@
+// What a thread keeps open between tasks: the current plan, its data set, its model session and the code log.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PipelineError } from '#schemas/errors.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import type { CodeLog, DatasetReader, EncoderSession } from '../../activities/ports.ts';
+import { openDataset } from '../datasets/open.ts';
+import { kafkaClientConfig, readEnv } from '../env.ts';
+import { kafkaCodeLog } from '../kafka/code-log.ts';
+import { modelLoader } from '../models/registry.ts';
+import { batchSamples, threadsPerSession } from '../sweep-geometry.ts';
+
+export const PLAN_FILE = 'plan.json';
+
+interface Opened {
+  readonly key: string;
+  readonly plan: SweepPlan;
+  reader: Promise<DatasetReader> | null;
+  session: Promise<EncoderSession> | null;
+}
+
+let opened: Opened | null = null;
+let log: CodeLog | null = null;
+
+/** The code log of this thread; one connection for its whole life. */
+export function openLog(): CodeLog {
+  if (log === null) {
+    const env = readEnv();
+    log = kafkaCodeLog(kafkaClientConfig(env, env.kafka.brokers ?? []));
+  }
+  return log;
+}
+
+/** The plan of a run, read once per thread and run; what an earlier run had open is closed. */
+export async function openPlan(runDir: string, configSha256: string): Promise<SweepPlan> {
+  const key = `${runDir} ${configSha256}`;
+  if (opened?.key === key) return opened.plan;
+  const bytes = await readFile(join(runDir, PLAN_FILE));
+  const plan = JSON.parse(bytes.toString()) as SweepPlan;
+  if (plan.configSha256 !== configSha256) {
+    throw new PipelineError({ kind: 'internal', where: join(runDir, PLAN_FILE), what: 'the plan belongs to another config' });
+  }
+  await closeOpened();
+  opened = { key, plan, reader: null, session: null };
+  return plan;
+}
+
+/** The data set of the plan opened last. */
+export function openReader(plan: SweepPlan): Promise<DatasetReader> {
+  const current = currentOf(plan);
+  current.reader ??= openDataset(plan.config.dataset);
+  return current.reader;
+}
+
+/** The model session of the plan opened last; packing was chosen while planning. */
+export function openSession(plan: SweepPlan): Promise<EncoderSession> {
+  const current = currentOf(plan);
+  current.session ??= modelLoader(plan.config.model.file).then((loader) =>
+    loader.open({
+      model: plan.config.model,
+      seed: plan.config.seed,
+      granularity: plan.config.codes.granularity,
+      sampleShape: plan.sampleShape,
+      batchSamples: batchSamples(plan.config),
+      threads: threadsPerSession(plan.config),
+      packing: plan.model.packing,
+      countAmbiguous: plan.config.codes.countAmbiguous,
+    }),
+  );
+  return current.session;
+}
+
+function currentOf(plan: SweepPlan): Opened {
+  if (opened?.plan !== plan) throw new PipelineError({ kind: 'internal', what: 'a task used a plan that is not open' });
+  return opened;
+}
+
+async function closeOpened(): Promise<void> {
+  const before = opened;
+  opened = null;
+  await (await before?.session)?.close();
+  await (await before?.reader)?.close();
+}
+

@@ -1,0 +1,149 @@
+// Planning a sweep: open everything once for real, cut shards, write the plan, make the topic.
+
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { SweepInput } from '#schemas/messages.ts';
+import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
+import type { PlanOutput } from '#schemas/tasks.ts';
+import { pointsPerSample } from '../../activities/polytope/batch-rows.ts';
+import type { DatasetPlan, DatasetReader, EncoderSession, ModelInfo } from '../../activities/ports.ts';
+import { runFolder } from '../blobs/run-folder.ts';
+import { openDataset } from '../datasets/open.ts';
+import { modelLoader } from '../models/registry.ts';
+import { writeManifest } from '../run-manifest.ts';
+import { batchSamples, gridsOf, isText, spansOf, threadsPerSession } from '../sweep-geometry.ts';
+import { openLog, openPlan, PLAN_FILE } from './opened.ts';
+import { surveyLog } from './survey.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Largest number of per-class unit counters kept; beyond it units lose their mutual information, and a notice says so. */
+const MAX_UNIT_COUNTERS = 16e6;
+
+/** Writes `plan.json` and `run.json`, or finds the plan of an interrupted execution and what it already put on the log. */
+export async function planTask(input: SweepInput, context: TaskContext): Promise<PlanOutput> {
+  const existing = await openPlan(input.runDir, input.configSha256).catch(() => null);
+  const plan = existing ?? (await makePlan(input, context));
+  await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
+  const alreadySamples = await surveyLog(plan, input.runDir, context);
+  await writeManifest(input.runDir, plan, { status: 'running' });
+  return {
+    shards: plan.shards.length,
+    samples: plan.samples,
+    points: plan.points,
+    partitions: plan.config.stream.partitions,
+    notices: plan.notices,
+    alreadySamples,
+  };
+}
+
+async function makePlan(input: SweepInput, { signal, progress }: TaskContext): Promise<SweepPlan> {
+  const { config } = input;
+  const loader = await modelLoader(config.model.file);
+  const info = await loader.inspect(config.model, { granularity: config.codes.granularity });
+  const reader = await openDataset(config.dataset);
+  try {
+    const data = await reader.plan({ batchRows: config.stream.batchRows, signal, onProgress: progress });
+    const session = await loader.open({
+      model: config.model,
+      seed: config.seed,
+      granularity: config.codes.granularity,
+      sampleShape: data.sampleShape,
+      batchSamples: batchSamples(config),
+      threads: threadsPerSession(config),
+      packing: config.codes.packing,
+      countAmbiguous: config.codes.countAmbiguous,
+    });
+    try {
+      await tryFirstBatch(reader, session, data, config.stream.batchRows);
+      const plan = planOf(input, { info, data, session });
+      await mkdir(input.runDir, { recursive: true });
+      await runFolder(input.runDir).writeFile(PLAN_FILE, Buffer.from(JSON.stringify(plan)));
+      return plan;
+    } finally {
+      await session.close();
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The first batch goes through the model before anything is fanned out, so a mismatch is one error and not many. */
+async function tryFirstBatch(
+  reader: DatasetReader,
+  session: EncoderSession,
+  data: DatasetPlan,
+  batchRows: number,
+): Promise<void> {
+  const first = data.shards[0];
+  if (first === undefined) return;
+  for await (const batch of reader.read(first, { plan: data, batchRows, fromBatch: 0 })) {
+    await session.encode(batch.input);
+    return;
+  }
+}
+
+function planOf(
+  { runId, config, configSha256 }: SweepInput,
+  { info, data, session }: { info: ModelInfo; data: DatasetPlan; session: EncoderSession },
+): SweepPlan {
+  const { taps } = session;
+  const grids = gridsOf(taps, config);
+  const spans = spansOf(taps, grids, config);
+  const perSample = isText(config) ? null : pointsPerSample({ grids });
+  const shards: ShardSpec[] =
+    perSample === null
+      ? [...data.shards]
+      : data.shards.map((shard) => ({ ...shard, firstPoint: shard.firstSample * perSample, points: shard.samples * perSample }));
+  const counters = (data.classes ?? 1) * taps.reduce((sum, tap) => sum + tap.codeBits, 0);
+  const countClasses = data.classes !== null && counters <= MAX_UNIT_COUNTERS;
+  return {
+    runId,
+    configSha256,
+    config,
+    taps,
+    spans,
+    grids,
+    shards,
+    points: shards.reduce((sum, shard) => sum + shard.points, 0),
+    samples: data.samples,
+    sampleShape: data.sampleShape,
+    labelNames: data.labelNames,
+    classes: data.classes,
+    countClasses,
+    model: { file: config.model.file, sha256: info.sha256, runtime: info.runtime, backend: session.backend, packing: session.packing },
+    data: { files: data.files, sha256: datasetHash(data) },
+    skipped: data.skipped,
+    notices: noticesOf({ config, grids, data, countClasses, counters }),
+    topic: `tessera.${runId}.${configSha256.slice(0, 12)}`,
+  };
+}
+
+function noticesOf({
+  config,
+  grids,
+  data,
+  countClasses,
+  counters,
+}: {
+  config: SweepInput['config'];
+  grids: SweepPlan['grids'];
+  data: DatasetPlan;
+  countClasses: boolean;
+  counters: number;
+}): string[] {
+  const notices: string[] = [];
+  if (config.codes.spans.includes('network') && grids.length > 1) {
+    const sizes = grids.map((grid) => `${grid.height}x${grid.width}`).join(', ');
+    notices.push(`no network span: with granularity position the taps lie on different grids (${sizes})`);
+  }
+  if (data.classes !== null && !countClasses) {
+    notices.push(`no mutual information of units: ${counters} counters of units x classes would not fit (limit ${MAX_UNIT_COUNTERS})`);
+  }
+  if (data.skipped.length > 0) notices.push(`${data.skipped.length} bad files were skipped; run.json names them`);
+  return notices;
+}
+
+/** One hash for the whole data set: of its files' hashes, in order. */
+function datasetHash(data: DatasetPlan): string {
+  return createHash("sha256").update(data.files.map((file) => file.sha256).join("\n")).digest("hex");
+}

@@ -1,0 +1,66 @@
+// What an earlier execution of this run already delivered, so that nothing encoded is encoded again.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
+import { runFolder } from '../blobs/run-folder.ts';
+import { SEGMENTS_FOLDER } from './aggregate.ts';
+import { openLog } from './opened.ts';
+import type { TaskContext } from './task-context.ts';
+
+const SURVEY_FILE = 'survey.json';
+
+/**
+ * Reads segments and the rest of the log, and writes per shard how many leading batches are complete on every partition.
+ * @returns number of samples in those batches.
+ */
+export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskContext): Promise<number> {
+  const firstMissing = new Map<number, number>();
+  let found = false;
+  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
+    found = (await surveyPartition(plan, runDir, { partition, firstMissing, context })) || found;
+  }
+  const folder = runFolder(runDir);
+  if (!found) {
+    await folder.remove(SURVEY_FILE);
+    return 0;
+  }
+  const done = plan.shards.map((shard) => Math.min(shard.batches, firstMissing.get(shard.shardId) ?? shard.batches));
+  await folder.writeFile(SURVEY_FILE, Buffer.from(JSON.stringify(done)));
+  return plan.shards.reduce((sum, shard, i) => sum + Math.floor((shard.samples * done[i]!) / shard.batches), 0);
+}
+
+/** Complete leading batches by shard, where an earlier execution left any. */
+export async function readSurvey(runDir: string): Promise<ReadonlyMap<number, number>> {
+  const bytes = await readFile(join(runDir, SURVEY_FILE)).catch(() => null);
+  const done = bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]);
+  return new Map(done.entries());
+}
+
+async function surveyPartition(
+  plan: SweepPlan,
+  runDir: string,
+  { partition, firstMissing, context }: { partition: number; firstMissing: Map<number, number>; context: TaskContext },
+): Promise<boolean> {
+  const { high } = await openLog().offsets(plan.topic, partition);
+  const aggregator = await PartitionAggregator.open({ dir: join(runDir, SEGMENTS_FOLDER), partition, plan });
+  const from = aggregator.nextOffset;
+  if (from === 0n && high === 0n) {
+    for (const shard of plan.shards) firstMissing.set(shard.shardId, 0);
+    return false;
+  }
+  const missing = new Map(
+    aggregator.missing(Number.POSITIVE_INFINITY).map((item) => [`${item.kind} ${item.shard} ${item.batch}`, item] as const),
+  );
+  if (from < high) {
+    for await (const messages of openLog().read(plan.topic, partition, { from, signal: context.signal })) {
+      for (const { headers } of messages) missing.delete(`${headers.kind} ${headers.shard} ${headers.batch}`);
+      if (messages.at(-1)!.offset >= high - 1n) break;
+    }
+  }
+  for (const { shard, batch } of missing.values()) {
+    firstMissing.set(shard, Math.min(batch, firstMissing.get(shard) ?? batch));
+  }
+  return true;
+}

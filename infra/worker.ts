@@ -1,0 +1,95 @@
+// A worker process: polls Temporal's queues and hands the work to threads. Says `{"event":"ready"}` on stdout when it polls.
+
+import { cpus } from 'node:os';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { destination, pino } from 'pino';
+import { faultOf, PipelineError } from '#schemas/errors.ts';
+import { createActivities } from '../activities/index.ts';
+import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
+import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
+import { markEnded } from './run-manifest.ts';
+import { threadPool } from './threads/pool.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+/** Aggregators, plans and commits under way at once in one process; they mostly wait. */
+const IO_SLOTS = 32;
+
+async function main(): Promise<void> {
+  const env = readEnv();
+  installLogger(env);
+  const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
+  const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
+  const bundle = workflowBundle(join(env.home, 'cache'));
+  const connection = await connect(env);
+  await using compute = threadPool({ threads: encoders + IO_SLOTS });
+  const activities = createActivities({ compute, records: { markEnded } });
+  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval' | 'defaultHeartbeatThrottleInterval'> = {
+    connection,
+    namespace: env.temporal.namespace,
+    shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
+    maxHeartbeatThrottleInterval: TIMEOUTS.heartbeatThrottleMs,
+    defaultHeartbeatThrottleInterval: TIMEOUTS.heartbeatThrottleMs,
+  };
+  const workers: Promise<Worker>[] = [];
+  if (queues.includes('cpu')) {
+    workers.push(
+      Worker.create({ ...shared, taskQueue: TASK_QUEUES.cpu, activities, maxConcurrentActivityTaskExecutions: encoders }),
+    );
+  }
+  if (queues.includes('io')) {
+    workers.push(
+      Worker.create({ ...shared, taskQueue: TASK_QUEUES.io, activities, maxConcurrentActivityTaskExecutions: IO_SLOTS }),
+      Worker.create({ ...shared, taskQueue: TASK_QUEUES.workflow, workflowBundle: await bundle }),
+    );
+  }
+  const polling = await Promise.all(workers);
+  const runs = polling.map((worker) => worker.run());
+  process.stdout.write(`${JSON.stringify({ event: 'ready' })}\n`);
+  await Promise.all(runs);
+  await connection.close();
+}
+
+async function connect(env: Env): Promise<NativeConnection> {
+  const options = temporalConnectionOptions(env);
+  try {
+    return await NativeConnection.connect(options);
+  } catch (error) {
+    throw new PipelineError(
+      {
+        kind: 'service-unavailable',
+        where: `Temporal at ${options.address}`,
+        what: error instanceof Error ? error.message : String(error),
+        remedy: 'Start it (tessera up) or set TEMPORAL_ADDRESS.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** Logs of this process as JSON lines in the home's log folder; activity logs carry their workflow's id. */
+function installLogger(env: Env): void {
+  const folder = join(env.home, 'logs');
+  mkdirSync(folder, { recursive: true });
+  const log = pino(destination({ dest: join(folder, `worker-${process.pid}.log`), sync: false }));
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  const logger = new DefaultLogger('INFO', ({ level, message, meta }) => {
+    log[levels[level]]({ ...meta, runId: runOf(meta) }, message);
+  });
+  Runtime.install({ logger });
+}
+
+/** The run an entry belongs to: workflow ids end in it. */
+function runOf(meta: Record<string, unknown> | undefined): string | undefined {
+  return typeof meta?.workflowId === 'string' ? meta.workflowId.split('/').at(-1) : undefined;
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    process.stdout.write(`${JSON.stringify({ event: 'fault', fault: faultOf(error) })}\n`);
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);

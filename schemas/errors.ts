@@ -1,0 +1,72 @@
+// Every way a run can fail, with what the user's shell and the retry policy make of it.
+
+/** What a fault means to the shell (contract section 2) and whether Temporal may try again. */
+export const FAULTS = {
+  'command-invalid': { exitCode: 2, retry: false },
+  'config-invalid': { exitCode: 2, retry: false },
+  'run-config-mismatch': { exitCode: 2, retry: false },
+  'code-not-allowed': { exitCode: 2, retry: false },
+  'not-there-yet': { exitCode: 2, retry: false },
+  'run-unknown': { exitCode: 2, retry: false },
+  'data-missing': { exitCode: 3, retry: false },
+  'data-invalid': { exitCode: 3, retry: false },
+  'label-mismatch': { exitCode: 3, retry: false },
+  'non-finite-input': { exitCode: 3, retry: false },
+  'model-missing': { exitCode: 3, retry: false },
+  'model-invalid': { exitCode: 3, retry: false },
+  'model-no-taps': { exitCode: 3, retry: false },
+  'shape-mismatch': { exitCode: 3, retry: false },
+  'service-unavailable': { exitCode: 4, retry: true },
+  'device-unavailable': { exitCode: 4, retry: false },
+  'disk-full': { exitCode: 4, retry: false },
+  'code-width-mismatch': { exitCode: 1, retry: false },
+  'digest-collision': { exitCode: 1, retry: false },
+  internal: { exitCode: 1, retry: true },
+  cancelled: { exitCode: 130, retry: false },
+  interrupted: { exitCode: 130, retry: false },
+} as const satisfies Record<string, { exitCode: number; retry: boolean }>;
+
+export type FaultKind = keyof typeof FAULTS;
+
+/** A fault as data: it crosses threads, Temporal failures and `run.json` unchanged. */
+export interface PipelineFault {
+  readonly kind: FaultKind;
+  /** What is wrong, as a sentence without its full stop. */
+  readonly what: string;
+  /** File, row, config key, tensor or service. */
+  readonly where?: string;
+  /** The offending value, shortened. */
+  readonly value?: string;
+  /** What the user can do. */
+  readonly remedy?: string;
+}
+
+/** The one error class that carries a {@link PipelineFault}; anything else is an internal fault. */
+export class PipelineError extends Error {
+  readonly fault: PipelineFault;
+
+  constructor(fault: PipelineFault, options?: ErrorOptions) {
+    super(describeFault(fault), options);
+    this.name = 'PipelineError';
+    this.fault = fault;
+  }
+}
+
+/** One line for people: where, what, value, remedy. */
+export function describeFault({ what, where, value, remedy }: PipelineFault): string {
+  const place = where === undefined ? '' : `${where}: `;
+  const found = value === undefined ? '' : ` (${value})`;
+  const advice = remedy === undefined ? '' : `. ${remedy}`;
+  return `${place}${what}${found}${advice}`;
+}
+
+/** Any thrown value as a fault; disk-full and unknown errors are recognised here and nowhere else. */
+export function faultOf(error: unknown): PipelineFault {
+  if (error instanceof PipelineError) return error.fault;
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const text = error instanceof Error ? error.message : String(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT' || /no space left on device/i.test(text)) {
+    return { kind: 'disk-full', what: 'no space left on the device', value: text, remedy: 'Free some space; the same command resumes.' };
+  }
+  return { kind: 'internal', what: text };
+}

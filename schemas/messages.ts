@@ -1,0 +1,115 @@
+// Inputs, results, signals and queries of the workflows: what the CLI and the workflows agree on.
+
+import type { FaultKind, PipelineFault } from './errors.ts';
+import type { SweepConfig } from './config.ts';
+
+/** Workflow ids are `tessera/sweep/<run>`; task queues are in temporal.config.ts. */
+export function sweepWorkflowId(runId: string): string {
+  return `tessera/sweep/${runId}`;
+}
+
+/** Input of the `corpusSweep` workflow. All paths in `config` are absolute. */
+export interface SweepInput {
+  readonly runId: string;
+  readonly config: SweepConfig;
+  /** SHA-256 of the resolved config without `output`, hex. */
+  readonly configSha256: string;
+  /** Absolute folder of this run: `<output.dir>/<run>`. */
+  readonly runDir: string;
+  /** Carried over continue-as-new; absent at the start. */
+  readonly carried?: SweepCarried | undefined;
+}
+
+export interface SweepCarried {
+  readonly layoutVersion: 1;
+  readonly nextTask: number;
+  readonly doneSamples: number;
+  readonly restarts: number;
+  readonly paused: boolean;
+  /** Unfinished tasks with the (shard, batch) they go on from. */
+  readonly open: readonly EncodeTask[];
+  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+  readonly startedAtMs: number;
+}
+
+/** A stretch of consecutive shards that one activity encodes; `from` moves as the work is acknowledged. */
+export interface EncodeTask {
+  readonly task: number;
+  readonly from: { readonly shard: number; readonly batch: number };
+  /** First shard that is no longer part of the task. */
+  readonly toShard: number;
+  /** Encode even what a survey of the log found there: it was lost since. */
+  readonly again?: true;
+}
+
+export type SweepPhase = 'planning' | 'encoding' | 'aggregating' | 'committing' | 'done' | 'failed' | 'cancelled';
+
+/** Answer of the `progress` query. Live counts inside running activities come from their heartbeats ({@link EncodeHeartbeat}). */
+export interface SweepProgress {
+  readonly runId: string;
+  readonly phase: SweepPhase;
+  readonly paused: boolean;
+  readonly samples: number;
+  readonly points: number;
+  /** Samples of finished tasks, and of unfinished ones up to where they were last handed back. */
+  readonly doneSamples: number;
+  readonly restarts: number;
+  readonly startedAtMs: number;
+  readonly notices: readonly string[];
+}
+
+/** Heartbeat of `encodeShards`, visible through `describe().pendingActivities`. A pointer, never state. */
+export interface EncodeHeartbeat {
+  readonly at: 'encode';
+  readonly shard: number;
+  readonly batch: number;
+  /** Samples acknowledged by the broker in this task since it was scheduled. */
+  readonly samples: number;
+}
+
+/** Heartbeat of `aggregateRegions`. */
+export interface AggregateHeartbeat {
+  readonly at: 'aggregate';
+  readonly partition: number;
+  readonly offset: string;
+  readonly messages: number;
+}
+
+/** Result of a finished sweep. */
+export interface SweepResult {
+  readonly runId: string;
+  readonly status: 'done';
+  readonly runDir: string;
+  readonly rows: Readonly<Record<string, number>>;
+  readonly restarts: number;
+  readonly notices: readonly string[];
+}
+
+/** `run.json`: everything about a run that Parquet cannot hold, and the wall-clock facts that would break byte identity there. */
+export interface RunManifest {
+  readonly runId: string;
+  readonly kind: 'sweep';
+  readonly status: 'running' | 'done' | 'failed' | 'cancelled';
+  readonly config: SweepConfig;
+  readonly configSha256: string;
+  readonly model: { readonly file: string; readonly sha256: string; readonly backend: string; readonly packing: string };
+  readonly data: { readonly sha256: string; readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[] };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly createdAt: string;
+  readonly finishedAt?: string;
+  readonly seconds?: number;
+  readonly rows?: Readonly<Record<string, number>>;
+  readonly restarts?: number;
+  readonly skipped: readonly { readonly file: string; readonly why: string }[];
+  readonly notices: readonly string[];
+  readonly fault?: PipelineFault;
+}
+
+/** Message types as plain names, so the CLI needs nothing from the workflow bundle. */
+export const SIGNAL_PAUSE = 'pause';
+export const SIGNAL_RESUME = 'resume';
+export const QUERY_PROGRESS = 'progress';
+export const WORKFLOW_SWEEP = 'corpusSweep';
+
+/** How a PipelineFault travels in a Temporal failure: `type` = kind, `details[0]` = the fault. */
+export type FailureType = FaultKind;

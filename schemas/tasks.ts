@@ -1,0 +1,67 @@
+// Inputs and outputs of the work that activities hand to worker threads.
+
+import type { EncodeTask, SweepInput } from './messages.ts';
+
+export interface PlanOutput {
+  readonly shards: number;
+  readonly samples: number;
+  readonly points: number;
+  readonly partitions: number;
+  readonly notices: readonly string[];
+  /** Samples that an earlier, interrupted execution of this run already put on the log. */
+  readonly alreadySamples: number;
+}
+
+export interface EncodeInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+  readonly task: EncodeTask;
+  /** Samples that earlier attempts of this task already counted. */
+  readonly countedSamples: number;
+}
+
+export interface EncodeOutput {
+  /** Where the task stands: `shard === task.toShard` when it is complete, else where to go on (paused). */
+  readonly from: { readonly shard: number; readonly batch: number };
+  readonly samples: number;
+  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+}
+
+export interface AggregateInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+  readonly partition: number;
+  /** Every batch was sent: read to the log's present end and say what is missing, instead of waiting for it. */
+  readonly allSent: boolean;
+}
+
+export interface AggregateOutput {
+  readonly messages: number;
+  /** Shards of which batches never arrived although the log was read to its end: they must be encoded again. */
+  readonly missingShards: readonly number[];
+}
+
+export interface CommitInput {
+  readonly sweep: SweepInput;
+  readonly restarts: number;
+  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+  readonly startedAtMs: number;
+}
+
+export interface CommitOutput {
+  readonly rows: Readonly<Record<string, number>>;
+  readonly notices: readonly string[];
+}
+
+/** Added by activities: which attempt succeeded, so that restarts can be counted. */
+export interface Attempted {
+  readonly attempt: number;
+}
+
+/** What each kind of thread work takes, reports and gives. */
+export interface ThreadTasks {
+  plan: { input: SweepInput; output: PlanOutput };
+  encode: { input: EncodeInput; output: EncodeOutput };
+  aggregate: { input: AggregateInput; output: AggregateOutput };
+  commit: { input: CommitInput; output: CommitOutput };
+}

@@ -1,0 +1,27 @@
+// Queues, timeouts, retries and limits, as plain data. Workflows read this file too: nothing but literals.
+
+export const TASK_QUEUES = { workflow: 'tessera', cpu: 'tessera-cpu', io: 'tessera-io' } as const;
+
+export const LIMITS = {
+  /** Largest workflow or activity payload; rows, weights and plans are blobs. */
+  payloadBytes: 64 * 1024,
+  /** Encode activities per run, where there are at least as many shards: fewer, longer tasks cost less orchestration. */
+  tasksPerRun: 64,
+  /** Most shards per encode activity: runs of more than 64 x 64 shards get more activities. */
+  shardsPerTask: 64,
+  /** Encode activities of one run under way at once. */
+  encodeWindow: 64,
+  /** Finished encode activities after which the workflow continues as new. */
+  tasksPerHistory: 500,
+} as const;
+
+export const TIMEOUTS = {
+  /** Longest silence of an activity before it is given to another worker. */
+  heartbeatMs: 10_000,
+  /** Heartbeats are sent at most this often, so a crash repeats at most this much work. */
+  heartbeatThrottleMs: 200,
+  startToCloseMs: 24 * 3600_000,
+  shutdownGraceMs: 10_000,
+} as const;
+
+export const RETRY = { initialIntervalMs: 500, backoff: 2, maximumIntervalMs: 15_000, maximumAttempts: 20 } as const;
