@@ -52,8 +52,8 @@ export interface DatasetPlan {
 export interface DatasetReader {
   /** Reads as little as it can to cut shards, count rows and name labels. Heartbeats through `onProgress`. */
   plan(options: { readonly batchRows: number; readonly signal?: AbortSignal; readonly onProgress?: (note: string) => void }): Promise<DatasetPlan>;
-  /** Yields the shard's batches from `fromBatch` on. Buffers may be reused between batches: use one before asking for the next. */
-  read(shard: ShardSpec, options: { readonly plan: Pick<DatasetPlan, 'labelNames' | 'sampleShape'>; readonly batchRows: number; readonly fromBatch: number; readonly signal?: AbortSignal }): AsyncIterable<InputBatch>;
+  /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and goes to `onSkip`. Buffers may be reused between batches: use one before asking for the next. */
+  read(shard: ShardSpec, options: { readonly plan: Pick<DatasetPlan, 'labelNames' | 'sampleShape'>; readonly batchRows: number; readonly fromBatch: number; readonly signal?: AbortSignal; readonly onSkip?: (skipped: { readonly sample: number; readonly where: string; readonly why: string }) => void }): AsyncIterable<InputBatch>;
   close(): Promise<void>;
 }
 
@@ -96,6 +96,8 @@ export interface EncodedBatch {
   readonly logits: { readonly data: Float32Array; readonly classes: number } | null;
   /** Per tap: share of pre-activations with |z| < 2 in this batch as a sum (divide by rows x bits), NaN where the activation is piecewise linear. */
   readonly softCounts: Float64Array;
+  /** Per tap and row: number of pre-activations with |z| < 2, null where the activation is piecewise linear. Lets padding rows be left out. */
+  readonly soft?: readonly (Uint32Array | null)[];
   /** `[samples]` L2 norm of each input sample, or null for token ids. */
   readonly inputNorms: Float32Array | null;
   /** Per tap and row: number of ambiguous bits; null unless asked for. */
@@ -108,6 +110,8 @@ export interface EncoderSession {
   readonly backend: string;
   /** The way of packing that was kept. */
   readonly packing: string;
+  /** Fallbacks taken on the way to this session, for people. */
+  readonly notices?: readonly string[];
   /** @throws PipelineError `non-finite-input` naming the first row whose pre-activations are not finite. */
   encode(input: InputTensor): Promise<EncodedBatch>;
   close(): Promise<void>;

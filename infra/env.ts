@@ -98,7 +98,10 @@ export function temporalConnectionOptions(env: Env, localAddress?: string): Temp
 }
 
 /** Options for `new Kafka(...)`: TLS and SASL apply to configured brokers only, a local broker has neither. */
-export function kafkaClientConfig(env: Env, brokers: readonly string[]): Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'> {
+export function kafkaClientConfig(
+  env: Env,
+  brokers: readonly string[],
+): Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'> {
   const security = env.kafka.brokers === null ? {} : env.kafka.client.reveal();
   return { brokers: [...brokers], ...security };
 }
@@ -129,7 +132,8 @@ function oneOf<T extends string>(variables: Variables, name: string, allowed: re
 function checkHostPort(name: string, value: string): void {
   const match = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))$/.exec(value);
   const port = Number(match?.[1]);
-  if (match === null || port < 1 || port > 65535) throw invalid(name, value, 'host:port with a port from 1 to 65535');
+  if (match === null || port < 1 || port > 65535)
+    throw invalid(name, value, 'host:port with a port from 1 to 65535');
 }
 
 function readBrokers(variables: Variables): readonly string[] | null {
@@ -152,7 +156,8 @@ function readSsl(variables: Variables): Pick<KafkaConfig, 'ssl'> {
   const files = { ...(ca && { ca: [ca] }), ...(cert && { cert }), ...(key && { key }) };
   const anyFile = Object.keys(files).length > 0;
   const off = flag === 'false' || flag === '0';
-  if (off && anyFile) throw invalid('KAFKA_SSL', flag, 'true or unset while KAFKA_SSL_CA or KAFKA_SSL_CERT is set');
+  if (off && anyFile)
+    throw invalid('KAFKA_SSL', flag, 'true or unset while KAFKA_SSL_CA or KAFKA_SSL_CERT is set');
   if (anyFile) return { ssl: files };
   return flag === null || off ? {} : { ssl: true };
 }
@@ -163,7 +168,11 @@ function readPem(variables: Variables, name: string): string | null {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw invalid(name, file, `a readable PEM file (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`);
+    throw invalid(
+      name,
+      file,
+      `a readable PEM file (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`,
+    );
   }
 }
 
@@ -173,7 +182,11 @@ function readSasl(variables: Variables): Pick<KafkaConfig, 'sasl'> {
   const password = variables.KAFKA_SASL_PASSWORD ?? '';
   if (mechanism === null) {
     if (username !== null || password !== '') {
-      throw invalid('KAFKA_SASL_MECHANISM', null, `one of ${SASL_MECHANISMS.join(', ')} when a SASL user is set`);
+      throw invalid(
+        'KAFKA_SASL_MECHANISM',
+        null,
+        `one of ${SASL_MECHANISMS.join(', ')} when a SASL user is set`,
+      );
     }
     return {};
   }

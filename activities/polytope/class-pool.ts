@@ -1,53 +1,48 @@
-// Sparse class histograms of many regions in one buffer: linked (class, count) nodes, the last used class first.
+// Sparse class histograms of many regions in one buffer. A block holds (class, count) pairs, the classes ascending.
 
 import { grown } from './region-rows.ts';
 
-const NODE = 3; // class, count, next node (-1 ends)
-
+/** Blocks of 2, 4, 8, ... pairs: a region's classes lie together, so that counting one more point touches one place. */
 export class ClassPool {
-  nodes: Int32Array = new Int32Array(3072);
+  pairs: Int32Array = new Int32Array(1024);
   used = 0;
 
+  /** A new block with one pair. */
+  start(classId: number, count: number): number {
+    const at = this.allocate(2);
+    this.pairs[at] = classId;
+    this.pairs[at + 1] = count;
+    return at;
+  }
+
+  /** Where the class stands in the block at `start` of `size` pairs, or would stand: an index into `pairs`. */
+  find(start: number, size: number, classId: number): number {
+    let at = start;
+    const end = start + size * 2;
+    while (at < end && this.pairs[at]! < classId) at += 2;
+    return at;
+  }
+
   /**
-   * Adds `count` points of a class to the histogram at `head` (-1 for an empty one).
-   * @returns the new head.
+   * Puts a new pair at `at`, as {@link ClassPool.find} returned it, into the block at `start` of `size` pairs.
+   * @returns where the block lies now; it has `size + 1` pairs.
    */
-  add(head: number, classId: number, count: number): number {
-    const { nodes } = this;
-    let before = -1;
-    for (let node = head; node >= 0; before = node, node = nodes[node + 2]!) {
-      if (nodes[node] !== classId) continue;
-      nodes[node + 1]! += count;
-      if (before < 0) return head;
-      nodes[before + 2] = nodes[node + 2]!;
-      nodes[node + 2] = head;
-      return node;
-    }
-    return this.append(head, classId, count);
+  insert(start: number, size: number, { at, classId, count }: { readonly at: number; readonly classId: number; readonly count: number }): number {
+    const isFull = size >= 2 && (size & (size - 1)) === 0;
+    const block = isFull ? this.allocate(size * 2) : start;
+    const hole = block + at - start;
+    const end = start + size * 2;
+    this.pairs.copyWithin(hole + 2, at, end);
+    if (block !== start) this.pairs.copyWithin(block, start, at);
+    this.pairs[hole] = classId;
+    this.pairs[hole + 1] = count;
+    return block;
   }
 
-  /** Writes the histogram at `head` to `ids` and `counts` from `at` on, classes ascending; returns its length. */
-  copyTo(ids: Int32Array, counts: Int32Array, head: number, at: number): number {
-    let length = 0;
-    for (let node = head; node >= 0; node = this.nodes[node + 2]!, length++) {
-      let hole = at + length;
-      for (; hole > at && ids[hole - 1]! > this.nodes[node]!; hole--) {
-        ids[hole] = ids[hole - 1]!;
-        counts[hole] = counts[hole - 1]!;
-      }
-      ids[hole] = this.nodes[node]!;
-      counts[hole] = this.nodes[node + 1]!;
-    }
-    return length;
-  }
-
-  private append(head: number, classId: number, count: number): number {
-    const node = this.used;
-    this.used += NODE;
-    this.nodes = grown(this.nodes, this.used);
-    this.nodes[node] = classId;
-    this.nodes[node + 1] = count;
-    this.nodes[node + 2] = head;
-    return node;
+  private allocate(size: number): number {
+    const at = this.used;
+    this.used += size * 2;
+    this.pairs = grown(this.pairs, this.used);
+    return at;
   }
 }

@@ -15,11 +15,12 @@ const SPAN = 4;
 const COUNT = 5;
 const FIRST = 6;
 const WORDS = 7; // index into the words
-const CLASSES = 8; // head of the class list, -1 for none
+const CLASSES = 8; // the only class, or start of the block of several
 const CLASS_SIZE = 9;
-const EXEMPLARS = 10; // hash of the only exemplar, or start of the block of several
-const EXEMPLAR_SIZE = 11;
-const WORST = 12; // largest hash of a full block
+const CLASS_COUNT = 10; // count of the only class
+const EXEMPLARS = 11; // hash of the only exemplar, or start of the block of several
+const EXEMPLAR_SIZE = 12;
+const WORST = 13; // largest hash of the exemplars
 
 export interface RegionTableOptions {
   /** Words of one code by span; 0 for spans that travel as digests only. */
@@ -135,7 +136,8 @@ export class RegionTable {
       out.wordOffsets[row + 1] = (wordAt + length) * 4;
       out.count[row] = records[at + COUNT]!;
       out.firstPointId[row] = records[at + FIRST]!;
-      this.#copyLists(at, out, row);
+      this.#copyClasses(at, out, row);
+      this.#copyExemplars(at, out, row);
     }
     return out;
   }
@@ -163,25 +165,60 @@ export class RegionTable {
     };
   }
 
-  #copyLists(at: number, out: RegionRows, row: number): void {
+  #copyClasses(at: number, out: RegionRows, row: number): void {
     const records = this.#records;
+    const { pairs } = this.#classes;
+    const size = records[at + CLASS_SIZE]!;
+    const block = records[at + CLASSES]!;
+    const to = out.classOffsets[row]!;
+    if (size === 1) {
+      out.classIds[to] = block;
+      out.classCounts[to] = records[at + CLASS_COUNT]!;
+    }
+    for (let entry = 0; size > 1 && entry < size; entry++) {
+      out.classIds[to + entry] = pairs[block + entry * 2]!;
+      out.classCounts[to + entry] = pairs[block + entry * 2 + 1]!;
+    }
+    out.classOffsets[row + 1] = to + size;
+  }
+
+  #copyExemplars(at: number, out: RegionRows, row: number): void {
     const { seed } = this.#options;
-    const classAt = out.classOffsets[row]!;
-    const classes = this.#classes.copyTo(out.classIds, out.classCounts, records[at + CLASSES]!, classAt);
-    out.classOffsets[row + 1] = classAt + classes;
-    const exemplarAt = out.exemplarOffsets[row]!;
-    const size = records[at + EXEMPLAR_SIZE]!;
-    const block = records[at + EXEMPLARS]!;
-    if (size === 1) out.exemplars[exemplarAt] = pointOfHash(block, seed);
-    else for (let i = 0; i < size; i++) out.exemplars[exemplarAt + i] = pointOfHash(this.#exemplars.hashes[block + i]!, seed);
-    out.exemplarOffsets[row + 1] = exemplarAt + size;
+    const { hashes } = this.#exemplars;
+    const size = this.#records[at + EXEMPLAR_SIZE]!;
+    const block = this.#records[at + EXEMPLARS]!;
+    const to = out.exemplarOffsets[row]!;
+    if (size === 1) out.exemplars[to] = pointOfHash(block, seed);
+    else for (let i = 0; i < size; i++) out.exemplars[to + i] = pointOfHash(hashes[block + i]!, seed);
+    out.exemplarOffsets[row + 1] = to + size;
   }
 
   #addClass(at: number, classId: number, count: number): void {
     const records = this.#records;
-    const used = this.#classes.used;
-    records[at + CLASSES] = this.#classes.add(records[at + CLASSES]!, classId, count);
-    if (this.#classes.used !== used) records[at + CLASS_SIZE]! += 1;
+    const size = records[at + CLASS_SIZE]!;
+    if (size === 0) {
+      records[at + CLASSES] = classId;
+      records[at + CLASS_COUNT] = count;
+      records[at + CLASS_SIZE] = 1;
+    } else if (size === 1 && records[at + CLASSES] === classId) {
+      records[at + CLASS_COUNT]! += count;
+    } else {
+      this.#addToBlock(at, classId, count);
+    }
+  }
+
+  #addToBlock(at: number, classId: number, count: number): void {
+    const records = this.#records;
+    const pool = this.#classes;
+    const size = records[at + CLASS_SIZE]!;
+    const start = size === 1 ? pool.start(records[at + CLASSES]!, records[at + CLASS_COUNT]!) : records[at + CLASSES]!;
+    const pair = pool.find(start, size, classId);
+    if (pair < start + size * 2 && pool.pairs[pair] === classId) {
+      pool.pairs[pair + 1]! += count;
+      return;
+    }
+    records[at + CLASSES] = pool.insert(start, size, { at: pair, classId, count });
+    records[at + CLASS_SIZE] = size + 1;
   }
 
   #offer(at: number, hash: number): void {
@@ -257,7 +294,6 @@ export class RegionTable {
     if (length !== this.#options.spanWords[records[at + SPAN]!]) throw this.#widthMismatch(records[at + SPAN]!, length);
     records[at + COUNT] = records[at + CLASS_SIZE] = records[at + EXEMPLAR_SIZE] = 0;
     records[at + FIRST] = 0x7fffffff;
-    records[at + CLASSES] = -1;
     records[at + WORDS] = this.#wordsUsed;
     for (let word = 0; word < length; word++) this.#words[this.#wordsUsed + word] = words[from + word]!;
     this.#wordsUsed += length;

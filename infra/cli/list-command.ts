@@ -6,7 +6,7 @@ import { type KnownRun, knownRuns } from './run-folder.ts';
 
 /** Lists runs, newest last. */
 export function listCommand(options: GlobalOptions & { readonly out: string }, { terminal, env }: CommandContext): ExitCode {
-  const runs = knownRuns(env().home, options.out);
+  const runs = knownRuns(env().home, options.out).filter(({ manifest }) => manifest !== null);
   if (options.json === true) {
     terminal.answer(JSON.stringify({ runs: runs.map(summaryOf) }));
     return 0;

@@ -22,7 +22,7 @@ export interface ViewOptions {
 /** A view over any number of runs, in the order in which they appear. */
 export function progressView({ terminal, plainEveryMs = 5000 }: ViewOptions): ProgressView {
   const meters = new Map<string, ProgressMeter>();
-  const printed = new Map<string, { readonly atMs: number; readonly phase: string }>();
+  const printed = new Map<string, { readonly atMs: number; readonly state: string; readonly line: string }>();
   const seen = new Set<string>();
 
   function note(line: string): void {
@@ -48,9 +48,10 @@ export function progressView({ terminal, plainEveryMs = 5000 }: ViewOptions): Pr
       }
       const last = printed.get(snapshot.runId);
       const state = `${snapshot.phase} ${snapshot.paused}`;
-      if (last !== undefined && last.phase === state && snapshot.atMs - last.atMs < plainEveryMs) return;
-      printed.set(snapshot.runId, { atMs: snapshot.atMs, phase: state });
-      terminal.note(plainLine(meter));
+      if (last !== undefined && last.state === state && snapshot.atMs - last.atMs < plainEveryMs) return;
+      const line = plainLine(meter);
+      if (line !== last?.line) terminal.note(line);
+      printed.set(snapshot.runId, { atMs: snapshot.atMs, state, line });
     },
     note,
     close() {

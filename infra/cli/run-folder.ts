@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
+import { didYouMean } from '../config/similar-name.ts';
 
 /** A run that this machine knows of. `manifest` is null until planning has written `run.json`. */
 export interface KnownRun {
@@ -43,13 +44,19 @@ export function rememberRun(home: string, run: { readonly runId: string; readonl
   renameSync(`${file}.${process.pid}`, file);
 }
 
-/** Every run below `out` and every remembered run whose folder is still there, newest last. */
+/**
+ * Every run below `out`, every remembered run, and their neighbours (scheduled runs), newest last. Runs without a manifest
+ * are in planning, or failed there.
+ */
 export function knownRuns(home: string, out: string): readonly KnownRun[] {
   const remembered = rememberedRuns(home);
+  const places = new Set([resolve(out), ...remembered.map(({ runDir }) => dirname(runDir))]);
   const folders = new Map<string, { readonly runId: string; readonly configFile: string | null }>();
-  for (const name of entries(out)) {
-    const runDir = resolve(out, name);
-    if (readOrNull(join(runDir, 'run.json')) !== null) folders.set(runDir, { runId: name, configFile: null });
+  for (const place of places) {
+    for (const name of entries(place)) {
+      const runDir = join(place, name);
+      if (readOrNull(join(runDir, 'run.json')) !== null) folders.set(runDir, { runId: name, configFile: null });
+    }
   }
   for (const { runId, runDir, configFile } of remembered) folders.set(runDir, { runId, configFile });
   return [...folders]
@@ -57,8 +64,7 @@ export function knownRuns(home: string, out: string): readonly KnownRun[] {
       const manifest = manifestOrNull(runDir);
       return { runId: manifest?.runId ?? runId, runDir, configFile, manifest };
     })
-    .filter(({ runDir, manifest }) => manifest !== null || entries(runDir).length > 0)
-    .sort((a, b) => compare(a.manifest?.createdAt ?? '~', b.manifest?.createdAt ?? '~') || compare(a.runDir, b.runDir));
+    .sort((a, b) => compare(createdAt(a), createdAt(b)) || compare(a.runDir, b.runDir));
 }
 
 /**
@@ -69,14 +75,19 @@ export function findRun(name: string, { home, out }: { readonly home: string; re
   const asFolder = manifestOrNull(resolve(name));
   if (asFolder !== null) return { runId: asFolder.runId, runDir: resolve(name), configFile: null, manifest: asFolder };
   const runs = knownRuns(home, out);
-  const found = runs.filter(({ runId, runDir }) => runId === name || runDir === resolve(name)).at(-1);
+  const found = runs.filter(({ runId }) => runId === name).at(-1);
   if (found !== undefined) return found;
-  const names = [...new Set(runs.map(({ runId }) => runId))];
+  const names = [...new Set(runs.filter(({ manifest }) => manifest !== null).map(({ runId }) => runId))];
   const remedy =
     names.length === 0
-      ? `No run is known here; ${basename(out)}/ holds none. Give --out DIR if they lie elsewhere.`
-      : `Known: ${names.join(', ')}.`;
+      ? `No run is known here, and ${out} holds none. Give --out DIR if they lie elsewhere.`
+      : `Known: ${names.join(', ')}${didYouMean(name, names) || '.'}`;
   throw new PipelineError({ kind: 'run-unknown', what: 'no such run', value: name, remedy });
+}
+
+/** Runs that are still in planning count as newest. */
+function createdAt({ manifest }: KnownRun): string {
+  return manifest?.createdAt ?? '~';
 }
 
 function rememberedRuns(home: string): readonly { runId: string; runDir: string; configFile: string }[] {

@@ -11,7 +11,7 @@ import { createCleanups } from './cleanups.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import { aborted } from './interrupts.ts';
 import { startWorkers, type WorkerGroup } from './worker-group.ts';
-import { workerCommand } from './worker-process.ts';
+import { shareOfCores, workerCommand } from './worker-process.ts';
 
 export interface SessionOptions {
   readonly env: Env;
@@ -102,7 +102,7 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
     onNote(`workers run in the background (process ${pid}); tessera down stops them`);
     return null;
   }
-  const command = workerCommand({ ...variables, TESSERA_PROCESSES: String(processes) });
+  const command = workerCommand({ ...variables, ...shareOfCores(processes) }, env.home);
   return startWorkers({ command, processes, onRestart: onNote, graceMs: WORKER_GRACE_MS });
 }
 

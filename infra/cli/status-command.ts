@@ -40,7 +40,8 @@ export async function statusCommand(
   const env = readEnv();
   const runs = name === null ? knownRuns(env.home, options.out).filter(isUnfinished) : [findRun(name, { home: env.home, out: options.out })];
   const address = await temporalAddress(env);
-  const states = await runStates(runs, address === null ? null : await attach(env).catch(() => null));
+  const attached = address === null ? null : await attach(env).catch(() => null);
+  const states = (await runStates(runs, attached)).filter(({ run, state }) => name !== null || run.manifest !== null || state.status !== 'interrupted');
   if (options.json === true) {
     const services = await servicesStatus(env.home);
     const report = { services, workers: backgroundWorkers(env.home), runs: states.map(({ state }) => state) };

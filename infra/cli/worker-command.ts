@@ -10,7 +10,7 @@ import type { CommandContext, ExitCode, GlobalOptions } from './command-context.
 import { aborted } from './interrupts.ts';
 import { serviceVariables } from './session.ts';
 import { startWorkers } from './worker-group.ts';
-import { workerCommand } from './worker-process.ts';
+import { shareOfCores, workerCommand } from './worker-process.ts';
 
 export interface WorkerOptions extends GlobalOptions {
   readonly processes: number;
@@ -32,8 +32,8 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
     cleanups.defer(() => supervision[Symbol.dispose]());
     const note = noteWorkers(env.home, { processes, temporal: services.temporal.address });
     cleanups.defer(() => note[Symbol.dispose]());
-    const variables = { ...serviceVariables(env, services), TESSERA_PROCESSES: String(processes) };
-    const command = workerCommand({ ...variables, ...(queues.length > 0 && { TESSERA_QUEUES: queues.join(',') }) });
+    const serve = queues.length > 0 ? { TESSERA_QUEUES: queues.join(',') } : {};
+    const command = workerCommand({ ...serviceVariables(env, services), ...shareOfCores(processes), ...serve }, env.home);
     const graceMs = TIMEOUTS.shutdownGraceMs + 3000;
     const group = startWorkers({ command, processes, onRestart: terminal.note, graceMs });
     cleanups.defer(() => group.stop());
@@ -52,11 +52,11 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
 }
 
 /**
- * Queue names of `--queues`; empty for all.
+ * Queue names of `--queues`; empty for all. Whoever serves `io` also runs the workflows.
  * @throws PipelineError `command-invalid` for a name that is no queue.
  */
 export function parseQueues(text: string | undefined): readonly string[] {
-  const known = Object.keys(TASK_QUEUES);
+  const known = Object.keys(TASK_QUEUES).filter((name) => name !== 'workflow');
   const names = text === undefined ? [] : text.split(',').map((name) => name.trim());
   for (const name of names) {
     if (known.includes(name)) continue;

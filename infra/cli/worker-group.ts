@@ -1,6 +1,6 @@
 // The workers of one command: started together, restarted when they die, stopped together.
 
-import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
+import { FAULTS, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { decideRestart, FRESH_PROCESS, type RestartState } from './restart-policy.ts';
 import { startWorkerProcess, type WorkerCommand, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
@@ -78,7 +78,8 @@ function supervise(slot: number, options: Supervision): Promise<void> {
         options.running.delete(slot);
         if (options.stopping.aborted) return;
         const decision = decideRestart(state, { uptimeMs: Date.now() - startedMs });
-        if (exit.fault !== null || decision.kind === 'give-up') return options.onFailed(workerError(exit));
+        const hopeless = exit.fault !== null && !FAULTS[exit.fault.kind].retry;
+        if (hopeless || decision.kind === 'give-up') return options.onFailed(workerError(exit));
         setTimeout(() => launch(decision.state, exit), decision.delayMs);
       });
     };
@@ -90,15 +91,13 @@ function restartLine({ how }: WorkerExit, { pid, seconds }: { readonly pid: numb
   return `a worker died (${how}); worker ${pid} took over after ${seconds.toFixed(1)} s`;
 }
 
-function workerError(exit: WorkerExit): PipelineError {
-  const words = exit.lastWords.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
-  const said = words.find((line) => /error/i.test(line)) ?? words.at(-1);
-  const fault: PipelineFault = exit.fault ?? {
+function workerError({ how, fault, lastError }: WorkerExit): PipelineError {
+  if (fault !== null) return new PipelineError(fault);
+  return new PipelineError({
     kind: 'service-unavailable',
-    what: `the worker keeps dying (${exit.how})`,
+    what: `the worker keeps dying (${how})`,
     where: 'worker',
-    ...(said === undefined ? {} : { value: said.slice(0, 300) }),
-    remedy: 'tessera logs RUN shows what it wrote; the same command resumes once the cause is gone.',
-  };
-  return new PipelineError(fault);
+    ...(lastError === null ? {} : { value: lastError.slice(0, 300) }),
+    remedy: 'logs/worker-errors.log in the home folder (.tessera) has what it wrote; the same command resumes.',
+  });
 }

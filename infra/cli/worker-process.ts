@@ -1,6 +1,9 @@
 // One worker as a child process: how it is started, when it is ready, what it last said.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +14,8 @@ export interface WorkerCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** File that receives what the worker writes to stderr; nothing is kept without it. */
+  readonly stderrLog?: string;
 }
 
 export interface WorkerProcess {
@@ -25,8 +30,8 @@ export interface WorkerProcess {
 
 export interface WorkerExit {
   readonly how: string;
-  /** Last lines of stderr. */
-  readonly lastWords: string;
+  /** The last error on stderr, as one line; null where there is none. */
+  readonly lastError: string | null;
   /** Reported by the worker as `{"event":"fault","fault":{…}}` on stdout. */
   readonly fault: PipelineFault | null;
 }
@@ -34,21 +39,30 @@ export interface WorkerExit {
 /**
  * The command of `infra/worker.ts`. The worker ends when its stdin does, so it never outlives this command.
  * @param env - additions to this process's environment.
+ * @param home - whose `logs` folder receives stderr.
  */
-export function workerCommand(env: NodeJS.ProcessEnv): WorkerCommand {
+export function workerCommand(env: NodeJS.ProcessEnv, home: string): WorkerCommand {
+  mkdirSync(join(home, 'logs'), { recursive: true });
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   return {
     file: process.execPath,
     args: ['--import', import.meta.resolve('tsx'), '--import', here('end-with-parent.mjs'), here('../worker.ts')],
     env: { ...process.env, ...env },
+    stderrLog: join(home, 'logs', 'worker-errors.log'),
   };
 }
 
+/** Slots for encoders: the machine's cores, shared between the worker processes of one command. */
+export function shareOfCores(processes: number): NodeJS.ProcessEnv {
+  if (process.env['TESSERA_ENCODERS'] !== undefined) return {};
+  return { TESSERA_ENCODERS: String(Math.max(1, Math.floor(availableParallelism() / processes))) };
+}
+
 /** Starts a worker in its own process group, so that Ctrl-C reaches this command only. */
-export function startWorkerProcess({ file, args, env }: WorkerCommand): WorkerProcess {
+export function startWorkerProcess({ file, args, env, stderrLog }: WorkerCommand): WorkerProcess {
   const child = spawn(file, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.on('error', () => undefined);
-  const lastLines: string[] = [];
+  let lastError: string | null = null;
   let fault: PipelineFault | null = null;
   let onReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => {
@@ -60,10 +74,10 @@ export function startWorkerProcess({ file, args, env }: WorkerCommand): WorkerPr
     if (message?.event === 'fault') fault = faultIn(message.fault);
   });
   createInterface({ input: child.stderr }).on('line', (line) => {
-    lastLines.push(line);
-    if (lastLines.length > 20) lastLines.shift();
+    if (/^(Uncaught )?\w*Error\b/.test(line)) lastError = line;
+    if (stderrLog !== undefined) appendFileSync(stderrLog, `${child.pid} ${line}\n`);
   });
-  const exited = exitOf(child).then((how) => ({ how, lastWords: lastLines.join('\n'), fault }));
+  const exited = exitOf(child).then((how) => ({ how, lastError, fault }));
   return {
     pid: child.pid ?? -1,
     ready,

@@ -12,7 +12,10 @@ interface Finding {
   readonly key: string;
   readonly what: string;
   readonly value?: string;
+  /** What is allowed there. */
   readonly remedy: string;
+  /** `; did you mean X?`, or nothing. */
+  readonly hint: string;
 }
 
 /**
@@ -26,13 +29,14 @@ export function configFault(
   const findings = issues.flatMap((issue) => findingsOf(issue, { raw, schema }));
   const [first, ...more] = findings;
   if (first === undefined) return { kind: 'config-invalid', what: 'the config is not valid', where: file };
-  const rest = more.map(({ key, what }) => `${key}: ${what}`).join('; ');
+  const rest = more.map(({ key, what, hint }) => `${key}: ${what}${hint.replace('; ', ', ')}`).join('; ');
+  const remedy = `${first.remedy}${first.hint || '.'}`;
   return {
     kind: 'config-invalid',
     what: first.what,
     where: `${file}: ${first.key}`,
     ...(first.value === undefined ? {} : { value: first.value }),
-    remedy: rest === '' ? first.remedy : `${first.remedy} Also wrong: ${rest}.`,
+    remedy: rest === '' ? remedy : `${remedy} Also wrong: ${rest}`,
   };
 }
 
@@ -52,12 +56,12 @@ function findingsOf(issue: Issue, context: { readonly raw: unknown; readonly sch
   const allowed = schema === null ? issue.message : allowedBy(schema);
   const about = schema?.description === undefined ? '' : ` ${schema.description}`;
   if (value === undefined) {
-    return [{ key: keyName(path), what: 'this key is missing', remedy: `Allowed: ${allowed}.${about}` }];
+    return [{ key: keyName(path), what: 'this key is missing', remedy: `Allowed: ${allowed}.${about}`.replace(/[.]$/, ''), hint: '' }];
   }
   const options = (schema?.enum ?? []).map(String);
   const hint = typeof value === 'string' ? didYouMean(value, options) : '';
   const finding = { key: keyName(path), what: whatIsWrong(issue), value: quoteValue(value) };
-  return [{ ...finding, remedy: `Allowed: ${allowed}${hint === '' ? '.' : hint}` }];
+  return [{ ...finding, remedy: `Allowed: ${allowed}`, hint }];
 }
 
 function whatIsWrong(issue: Issue): string {
@@ -82,8 +86,8 @@ function unknownKey(key: string, path: readonly PropertyKey[], schema: JsonSchem
   const near = similarName(key, here);
   const elsewhere = near === null ? keyElsewhere(key, schema) : null;
   const meant = near ?? elsewhere;
-  const hint = meant === null ? '.' : `; did you mean ${meant}?`;
-  return { key: keyName([...path, key]), what: 'unknown key', remedy: `Allowed here: ${here.join(', ')}${hint}` };
+  const hint = meant === null ? '' : `; did you mean ${meant}?`;
+  return { key: keyName([...path, key]), what: 'unknown key', remedy: `Allowed here: ${here.join(', ')}`, hint };
 }
 
 /** A key that exists in another section of the config, by its exact last name. */

@@ -15,12 +15,12 @@ export interface ArrayHeader {
 }
 
 const IDX_DTYPES: Readonly<Record<number, Dtype>> = {
-  0x08: 'uint8',
-  0x09: 'int8',
-  0x0b: 'int16',
-  0x0c: 'int32',
-  0x0d: 'float32',
-  0x0e: 'float64',
+  8: 'uint8',
+  9: 'int8',
+  11: 'int16',
+  12: 'int32',
+  13: 'float32',
+  14: 'float64',
 };
 
 const NPY_DTYPES: Readonly<Record<string, Dtype>> = {
@@ -46,7 +46,10 @@ const NPY_MAX_HEADER = 1 << 20;
  * @throws PipelineError `data-invalid` naming the file: wrong magic, unknown element type, truncated or overlong.
  * @see http://yann.lecun.com/exdb/mnist (IDX); numpy/lib/format.py (npy 1.0 to 3.0).
  */
-export async function readArrayHeader(file: OpenDataFile, { format }: { format: 'idx' | 'npy' }): Promise<ArrayHeader> {
+export async function readArrayHeader(
+  file: OpenDataFile,
+  { format }: { format: 'idx' | 'npy' },
+): Promise<ArrayHeader> {
   const header = format === 'idx' ? await readIdxHeader(file) : await readNpyHeader(file);
   const expected = header.dataOffset + elementsOf(header.shape) * DTYPES[header.dtype].bytes;
   if (file.size !== expected) {
@@ -87,7 +90,8 @@ async function readNpyHeader(file: OpenDataFile): Promise<ArrayHeader> {
   const start = major === 1 ? 10 : 12;
   const prefix = Buffer.from(await head(file, start, 'npy'));
   const length = major === 1 ? prefix.readUInt16LE(8) : prefix.readUInt32LE(8);
-  if (length > NPY_MAX_HEADER) throw dataInvalid(file.name, 'the npy header is too long', { value: `${length} bytes` });
+  if (length > NPY_MAX_HEADER)
+    throw dataInvalid(file.name, 'the npy header is too long', { value: `${length} bytes` });
   const bytes = Buffer.from(await head(file, start + length, 'npy'));
   const text = bytes.toString(major === 3 ? 'utf8' : 'latin1', start);
   return { ...parseNpyDictionary(text, file.name), dataOffset: start + length };
@@ -104,7 +108,11 @@ function parseNpyDictionary(text: string, name: string): Omit<ArrayHeader, 'data
     const remedy = `Save the array as one of ${Object.keys(DTYPES).join(', ')} or bool`;
     throw dataInvalid(name, 'the element type cannot be read', { value, remedy });
   }
-  const sizes = shapeText?.split(',').map((size) => size.trim()).filter((size) => size !== '') ?? [];
+  const sizes =
+    shapeText
+      ?.split(',')
+      .map((size) => size.trim())
+      .filter((size) => size !== '') ?? [];
   if (order === null || shapeText === undefined || !sizes.every((size) => /^\d+$/.test(size))) {
     throw dataInvalid(name, 'the npy header cannot be read', { value: text.trim().slice(0, 120) });
   }
@@ -117,7 +125,9 @@ function parseNpyDictionary(text: string, name: string): Omit<ArrayHeader, 'data
 
 async function head(file: OpenDataFile, bytes: number, format: string): Promise<Uint8Array> {
   if (file.size < bytes) {
-    throw dataInvalid(file.name, `the file is truncated: it ends within the ${format} header`, { value: `${file.size} bytes` });
+    throw dataInvalid(file.name, `the file is truncated: it ends within the ${format} header`, {
+      value: `${file.size} bytes`,
+    });
   }
   const target = new Uint8Array(bytes);
   await file.readAt(0, target);

@@ -57,7 +57,10 @@ export async function identifyFile(file: string, progress: ReadProgress = {}): P
   const { bytesRead } = await handle.read(magic, 0, 2, 0);
   const gzip = bytesRead === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
   const entry = `digests/${cacheKey(path, String(size), String(mtimeNs), String(ctimeNs), String(ino))}.json`;
-  const known = bytes < KEEP_DIGEST_BYTES ? null : z.object({ sha256: z.string() }).safeParse(await readCachedJson(entry));
+  const known =
+    bytes < KEEP_DIGEST_BYTES
+      ? null
+      : z.object({ sha256: z.string() }).safeParse(await readCachedJson(entry));
   if (known?.success) return { path, sha256: known.data.sha256, bytes, gzip };
   const sha256 = await hashHandle(handle, { ...progress, name: basename(path) });
   if (bytes >= KEEP_DIGEST_BYTES) await writeCachedJson(entry, { sha256 });
@@ -74,7 +77,10 @@ export async function openDataFile(file: DataFile, progress: ReadProgress = {}):
   });
   if (found.size !== file.bytes) {
     const value = `${found.size} bytes, planned with ${file.bytes}`;
-    throw dataInvalid(file.path, 'the file changed since the run was planned', { value, remedy: 'Start a new run' });
+    throw dataInvalid(file.path, 'the file changed since the run was planned', {
+      value,
+      remedy: 'Start a new run',
+    });
   }
   const path = file.gzip ? await inflatedPath(file, progress) : file.path;
   return openAt(path, file.path);
@@ -109,7 +115,13 @@ async function openAt(path: string, name: string): Promise<OpenDataFile> {
 async function inflatedPath(file: DataFile, { signal, onProgress }: ReadProgress): Promise<string> {
   const entry = `inflated/${file.sha256}`;
   const path = cachePath(entry);
-  if (await stat(path).then(() => true, () => false)) return path;
+  if (
+    await stat(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    return path;
   await writeCached(entry, async (target) => {
     let written = 0;
     let noted = 0;
@@ -127,13 +139,19 @@ async function inflatedPath(file: DataFile, { signal, onProgress }: ReadProgress
     const options = signal === undefined ? {} : { signal };
     await pipeline(createReadStream(file.path), createGunzip(), counted, sink, options).catch((cause) => {
       if (!String((cause as NodeJS.ErrnoException).code).startsWith('Z_')) throw cause;
-      throw dataInvalid(file.path, 'the gzip stream is corrupt or truncated', { value: String(cause.message), cause });
+      throw dataInvalid(file.path, 'the gzip stream is corrupt or truncated', {
+        value: String(cause.message),
+        cause,
+      });
     });
   });
   return path;
 }
 
-async function hashHandle(handle: FileHandle, { name, signal, onProgress }: ReadProgress & { name: string }): Promise<string> {
+async function hashHandle(
+  handle: FileHandle,
+  { name, signal, onProgress }: ReadProgress & { name: string },
+): Promise<string> {
   const hash = createHash('sha256');
   const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
   let position = 0;

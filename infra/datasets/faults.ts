@@ -29,10 +29,19 @@ export function configInvalid(where: string, what: string, details: Details = {}
 }
 
 /** A sample whose shape is not the shape that the model wants. */
-export function shapeMismatch(where: string, found: readonly number[], wanted: readonly number[]): PipelineError {
-  return fault('shape-mismatch', where, `a sample has shape [${found}] and dataset.transform.shape is [${wanted}]`, {
-    remedy: 'Give dataset.transform.shape as many values as one sample of the data has',
-  });
+export function shapeMismatch(
+  where: string,
+  found: readonly number[],
+  wanted: readonly number[],
+): PipelineError {
+  return fault(
+    'shape-mismatch',
+    where,
+    `a sample has shape [${found}] and dataset.transform.shape is [${wanted}]`,
+    {
+      remedy: 'Give dataset.transform.shape as many values as one sample of the data has',
+    },
+  );
 }
 
 /** NaN or infinity in the data, or a value that overflows float32 after the transform. */
@@ -47,11 +56,23 @@ export function isBadFile(error: unknown): error is PipelineError {
 }
 
 function fault(
-  kind: 'data-invalid' | 'data-missing' | 'label-mismatch' | 'config-invalid' | 'shape-mismatch' | 'non-finite-input',
+  kind:
+    | 'data-invalid'
+    | 'data-missing'
+    | 'label-mismatch'
+    | 'config-invalid'
+    | 'shape-mismatch'
+    | 'non-finite-input',
   where: string,
   what: string,
   { value, remedy, cause }: Details,
 ): PipelineError {
-  const data = { kind, where, what, ...(value === undefined ? {} : { value }), ...(remedy === undefined ? {} : { remedy }) };
+  const data = {
+    kind,
+    where,
+    what,
+    ...(value === undefined ? {} : { value }),
+    ...(remedy === undefined ? {} : { remedy }),
+  };
   return new PipelineError(data, cause === undefined ? undefined : { cause });
 }

@@ -11,7 +11,10 @@ import { configInvalid, dataMissing } from './faults.ts';
  * @param key - config key, for messages.
  * @throws PipelineError `data-missing` naming the pattern that matches nothing.
  */
-export async function findFiles(patterns: string | readonly string[], { key }: { key: string }): Promise<string[]> {
+export async function findFiles(
+  patterns: string | readonly string[],
+  { key }: { key: string },
+): Promise<string[]> {
   const found: string[] = [];
   for (const pattern of typeof patterns === 'string' ? [patterns] : patterns) {
     found.push(...(await filesOf(pattern, key)));
@@ -32,7 +35,9 @@ export async function kindOfPath(path: string): Promise<'file' | 'folder' | null
 /** Files below a folder whose names end in one of the suffixes, sorted by code unit; paths are absolute. */
 export async function filesBelow(folder: string, suffixes: readonly string[]): Promise<string[]> {
   const files = await glob('**/*', { cwd: folder, absolute: true, dot: false, onlyFiles: true });
-  return files.filter((file) => suffixes.some((suffix) => file.toLowerCase().endsWith(suffix))).sort(byCodeUnit);
+  return files
+    .filter((file) => suffixes.some((suffix) => file.toLowerCase().endsWith(suffix)))
+    .sort(byCodeUnit);
 }
 
 /** Order of JavaScript strings by code unit: the same in every locale. */
@@ -43,9 +48,12 @@ export function byCodeUnit(a: string, b: string): number {
 async function filesOf(pattern: string, key: string): Promise<string[]> {
   const kind = await kindOfPath(pattern);
   if (kind === 'file') return [resolve(pattern)];
-  if (kind === 'folder') throw configInvalid(`dataset.${key}`, 'a folder where a file is wanted', { value: pattern });
+  if (kind === 'folder')
+    throw configInvalid(`dataset.${key}`, 'a folder where a file is wanted', { value: pattern });
   const isPattern = /[*?[{(!]/.test(pattern);
-  const matches = isPattern ? await glob(pattern, { absolute: true, onlyFiles: true, expandDirectories: false }) : [];
+  const matches = isPattern
+    ? await glob(pattern, { absolute: true, onlyFiles: true, expandDirectories: false })
+    : [];
   if (matches.length > 0) return matches.sort(byCodeUnit);
   const what = isPattern ? 'no file matches the pattern' : 'there is no such file';
   throw dataMissing(pattern, what, { remedy: `Check dataset.${key}; paths are relative to the config file` });

@@ -46,7 +46,11 @@ export function makeImageDecoder({ transform, sampleShape }: DecoderOptions): Im
     const known = normalisers.get(key);
     if (known !== undefined) return known;
     const source = [size.height, size.width, size.channels];
-    const made = makeNormaliser({ transform, sourceShape: source, sampleShape: shapeOfSize(size, transform) });
+    const made = makeNormaliser({
+      transform,
+      sourceShape: source,
+      sampleShape: shapeOfSize(size, transform),
+    });
     normalisers.set(key, made);
     return made;
   }
@@ -70,14 +74,19 @@ export function makeImageDecoder({ transform, sampleShape }: DecoderOptions): Im
  * @throws PipelineError `data-invalid` naming the file where it is no image.
  */
 export async function readImageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
-  const { width, height, space } = await sharp(bytes).metadata().catch((cause) => {
-    throw undecodable(where, cause);
-  });
+  const { width, height, space } = await sharp(bytes)
+    .metadata()
+    .catch((cause) => {
+      throw undecodable(where, cause);
+    });
   return { width, height, channels: space === 'b-w' || space === 'grey16' ? 1 : 3 };
 }
 
 /** Shape of an image of this size in the layout that the model wants. */
-export function shapeOfSize({ width, height, channels }: ImageSize, { layout }: Pick<TransformConfig, 'layout'>): number[] {
+export function shapeOfSize(
+  { width, height, channels }: ImageSize,
+  { layout }: Pick<TransformConfig, 'layout'>,
+): number[] {
   return layout === 'nchw' ? [channels, height, width] : [height, width, channels];
 }
 
@@ -86,11 +95,19 @@ async function decodeRgb(bytes: Uint8Array, where: string, target: ImageSize | n
   sharp.concurrency(1);
   const image = sharp(bytes, { failOn: 'error' }).toColourspace('srgb').removeAlpha();
   if (target !== null) image.resize(target.width, target.height, { fit: 'fill' });
-  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }).catch((cause) => {
-    throw undecodable(where, cause);
-  });
-  if (info.channels !== 3) throw dataInvalid(where, 'the image has no RGB form', { value: `${info.channels} channels` });
-  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width: info.width, height: info.height };
+  const { data, info } = await image
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause) => {
+      throw undecodable(where, cause);
+    });
+  if (info.channels !== 3)
+    throw dataInvalid(where, 'the image has no RGB form', { value: `${info.channels} channels` });
+  return {
+    data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+    width: info.width,
+    height: info.height,
+  };
 }
 
 function greyOf(rgb: Uint8Array): Uint8Array {
@@ -104,7 +121,8 @@ function greyOf(rgb: Uint8Array): Uint8Array {
 
 function sizeOfShape(shape: readonly number[], { layout }: TransformConfig): ImageSize {
   const [a, b, c] = shape as readonly [number, number, number | undefined];
-  const planar = layout === 'nchw' ? { channels: a, height: b, width: c } : { height: a, width: b, channels: c };
+  const planar =
+    layout === 'nchw' ? { channels: a, height: b, width: c } : { height: a, width: b, channels: c };
   const { channels, height, width } = c === undefined ? { channels: 1, height: a, width: b } : planar;
   if (shape.length > 3 || width === undefined || (channels !== 1 && channels !== 3)) {
     throw configInvalid('dataset.transform.shape', 'images have 1 or 3 channels', {
@@ -115,7 +133,10 @@ function sizeOfShape(shape: readonly number[], { layout }: TransformConfig): Ima
   return { channels, height, width };
 }
 
-function channelsFor(shape: readonly number[], { width, height, where }: { width: number; height: number; where: string }): 1 | 3 {
+function channelsFor(
+  shape: readonly number[],
+  { width, height, where }: { width: number; height: number; where: string },
+): 1 | 3 {
   const channels = elementsOf(shape) / (width * height);
   if (channels !== 1 && channels !== 3) throw shapeMismatch(where, [height, width], shape);
   return channels;

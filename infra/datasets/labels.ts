@@ -26,7 +26,8 @@ export class LabelTally {
     if (raw === null || raw === undefined) return;
     if (typeof raw === 'string') {
       this.#names.add(raw);
-      if (this.#names.size > MAX_CLASSES) throw dataInvalid(where, `more than ${MAX_CLASSES} distinct labels`);
+      if (this.#names.size > MAX_CLASSES)
+        throw dataInvalid(where, `more than ${MAX_CLASSES} distinct labels`);
     } else {
       this.#max = Math.max(this.#max, integerLabel(raw, where));
       this.#integers = true;

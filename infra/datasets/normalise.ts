@@ -13,7 +13,11 @@ export interface Normaliser {
    * @param source - `[rows, rowLength]` raw values in the source's order of axes.
    * @returns -1, or the first row with a value that is not finite.
    */
-  apply(source: NumericArray, out: Float32Array, options: { readonly rows: number; readonly at: number }): number;
+  apply(
+    source: NumericArray,
+    out: Float32Array,
+    options: { readonly rows: number; readonly at: number },
+  ): number;
 }
 
 export interface NormaliserOptions {
@@ -68,7 +72,11 @@ interface Job {
   readonly at: number;
 }
 
-function applyBytes(source: Uint8Array, out: Float32Array, { order, tables, channelOf, rowLength, rows, at }: Job): void {
+function applyBytes(
+  source: Uint8Array,
+  out: Float32Array,
+  { order, tables, channelOf, rowLength, rows, at }: Job,
+): void {
   const total = rows * rowLength;
   if (order === null && channelOf === null) {
     lookUp(source, new Int32Array(out.buffer, out.byteOffset + 4 * at, total), new Int32Array(tables.buffer));
@@ -113,7 +121,11 @@ function applyNumbers(source: NumericArray, out: Float32Array, job: Job): number
   return -1;
 }
 
-function applyUniform(source: NumericArray, out: Float32Array, { scale, mean, std, rowLength, rows, at }: Job): number {
+function applyUniform(
+  source: NumericArray,
+  out: Float32Array,
+  { scale, mean, std, rowLength, rows, at }: Job,
+): number {
   const [mean0, std0] = [mean[0] as number, std[0] as number];
   for (let row = 0; row < rows; row++) {
     let bad = 0;
@@ -142,9 +154,13 @@ function channelCount({ mean, std, layout }: TransformConfig, sampleShape: reado
   const channels = (layout === 'nchw' ? sampleShape[0] : sampleShape.at(-1)) as number;
   for (const [key, value] of Object.entries({ mean, std })) {
     if (typeof value === 'number' || value.length === channels) continue;
-    throw configInvalid(`dataset.transform.${key}`, `${channels} numbers are wanted, one per channel of [${sampleShape}]`, {
-      value: `${value.length} numbers`,
-    });
+    throw configInvalid(
+      `dataset.transform.${key}`,
+      `${channels} numbers are wanted, one per channel of [${sampleShape}]`,
+      {
+        value: `${value.length} numbers`,
+      },
+    );
   }
   return channels;
 }
@@ -160,8 +176,13 @@ function channelMap(shape: readonly number[], layout: TransformConfig['layout'])
   return Uint32Array.from({ length }, (_, i) => (layout === 'nchw' ? Math.floor(i / plane) : i % channels));
 }
 
-function sourceOrder(source: readonly number[], sample: readonly number[], layout: TransformConfig['layout']): Uint32Array | null {
-  if (source.length !== 3 || sample.length !== 3 || source.every((size, axis) => size === sample[axis])) return null;
+function sourceOrder(
+  source: readonly number[],
+  sample: readonly number[],
+  layout: TransformConfig['layout'],
+): Uint32Array | null {
+  if (source.length !== 3 || sample.length !== 3 || source.every((size, axis) => size === sample[axis]))
+    return null;
   const [a, b, c] = source as readonly [number, number, number];
   const moved = layout === 'nchw' ? [c, a, b] : [b, c, a];
   if (!moved.every((size, axis) => size === sample[axis])) return null;

@@ -24,7 +24,9 @@ export async function pairLabels(
     throw labelMismatch(part.file.path, 'data and labels differ in number', { value: counts });
   }
   if (part.shape.some((size) => size !== 1)) {
-    throw dataInvalid(part.file.path, 'a label file holds one number per row', { value: `shape [${part.rows},${part.shape}]` });
+    throw dataInvalid(part.file.path, 'a label file holds one number per row', {
+      value: `shape [${part.rows},${part.shape}]`,
+    });
   }
   if (DTYPES[part.dtype].float) {
     throw dataInvalid(part.file.path, 'labels must be integers', { value: part.dtype });
@@ -42,7 +44,9 @@ async function largestLabel(part: RecordPart, options: ReadProgress): Promise<nu
       for (let i = 0; i < rows; i++) {
         const label = numbers[i] as number;
         if (label < -1 || label > 0x7fffffff) {
-          throw dataInvalid(`${part.file.path} row ${row + i}`, 'a label is out of range', { value: String(label) });
+          throw dataInvalid(`${part.file.path} row ${row + i}`, 'a label is out of range', {
+            value: String(label),
+          });
         }
         if (label > largest) largest = label;
       }

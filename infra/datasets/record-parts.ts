@@ -6,7 +6,8 @@ import type { DataFile, OpenDataFile, ReadProgress } from './data-file.ts';
 import { dataFileSchema, identifyFile, openDataFile } from './data-file.ts';
 import type { Dtype, NumericArray } from './dtypes.ts';
 import { DTYPES, DTYPE_NAMES, numbersOf } from './dtypes.ts';
-import type { RowRange } from './shards.ts';
+import type { PartSlice, RowRange } from './shards.ts';
+import { sliceParts } from './shards.ts';
 
 /** A range of rows of one array file; shards carry it as their locator. */
 export const recordPartSchema = z.object({
@@ -43,7 +44,10 @@ export interface OpenParts extends AsyncDisposable {
 const CHUNK_BYTES = 4 << 20;
 
 /** Checks the header of one array file and names all of its rows. */
-export async function planPart(path: string, options: ReadProgress & { format: 'idx' | 'npy' }): Promise<RecordPart> {
+export async function planPart(
+  path: string,
+  options: ReadProgress & { format: 'idx' | 'npy' },
+): Promise<RecordPart> {
   const file = await identifyFile(path, options);
   await using open = await openDataFile(file, options);
   const { shape, ...header } = await readArrayHeader(open, options);
@@ -52,7 +56,7 @@ export async function planPart(path: string, options: ReadProgress & { format: '
 
 /** The parts that hold samples [from, to) of all parts together. */
 export function partsOf(parts: readonly RecordPart[], range: RowRange): RecordPart[] {
-  return slicesOf(parts, range).map(({ part, firstRow, rows }) => ({ ...part, firstRow, rows }));
+  return sliceParts(parts, range).map(({ part, firstRow, rows }) => ({ ...part, firstRow, rows }));
 }
 
 /** Opens the files of all parts. */
@@ -71,7 +75,7 @@ export async function openParts(parts: readonly RecordPart[], progress: ReadProg
   return {
     async *rows(first, rows) {
       let at = 0;
-      for (const slice of slicesOf(parts, { from: first, to: first + rows })) {
+      for (const slice of sliceParts(parts, { from: first, to: first + rows })) {
         for await (const chunk of chunksOf(slice, files[slice.index] as OpenDataFile, reused)) {
           yield { ...chunk, at };
           at += chunk.rows;
@@ -82,26 +86,11 @@ export async function openParts(parts: readonly RecordPart[], progress: ReadProg
   };
 }
 
-interface Slice {
-  readonly part: RecordPart;
-  readonly index: number;
-  readonly firstRow: number;
-  readonly rows: number;
-}
-
-function slicesOf(parts: readonly RecordPart[], { from, to }: RowRange): Slice[] {
-  const found: Slice[] = [];
-  let start = 0;
-  for (const [index, part] of parts.entries()) {
-    const first = Math.max(from, start);
-    const end = Math.min(to, start + part.rows);
-    if (first < end) found.push({ part, index, firstRow: part.firstRow + first - start, rows: end - first });
-    start += part.rows;
-  }
-  return found;
-}
-
-async function* chunksOf(slice: Slice, file: OpenDataFile, reused: { bytes: Uint8Array }): AsyncGenerator<Omit<RowChunk, 'at'>> {
+async function* chunksOf(
+  slice: PartSlice<RecordPart>,
+  file: OpenDataFile,
+  reused: { bytes: Uint8Array },
+): AsyncGenerator<Omit<RowChunk, 'at'>> {
   const { part, firstRow, rows: total } = slice;
   const rowBytes = elementsOf(part.shape) * DTYPES[part.dtype].bytes;
   const chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / Math.max(1, rowBytes)));

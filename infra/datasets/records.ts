@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { elementsOf } from './array-header.ts';
 import { configInvalid, nonFinite, shapeMismatch } from './faults.ts';
 import type { LabelSummary } from './labels.ts';
+import type { Normaliser } from './normalise.ts';
 import { makeNormaliser } from './normalise.ts';
 import { findFiles } from './globs.ts';
 import type { PlanOptions, ReadOptions } from './reader-options.ts';
@@ -25,7 +26,10 @@ const locatorSchema = z.object({
  * Reader of IDX and npy files. Labels are files of the same kinds, one per data file.
  * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `label-mismatch`, `shape-mismatch`, naming the file.
  */
-export async function openRecords(config: DatasetConfig, { format }: { format: 'idx' | 'npy' }): Promise<DatasetReader> {
+export async function openRecords(
+  config: DatasetConfig,
+  { format }: { format: 'idx' | 'npy' },
+): Promise<DatasetReader> {
   return {
     plan: (options) => planRecords(config, { ...options, format }),
     read: (shard, options) => readRecords(config, shard, options),
@@ -33,14 +37,18 @@ export async function openRecords(config: DatasetConfig, { format }: { format: '
   };
 }
 
-async function planRecords(config: DatasetConfig, options: PlanOptions & { format: 'idx' | 'npy' }): Promise<DatasetPlan> {
+async function planRecords(
+  config: DatasetConfig,
+  options: PlanOptions & { format: 'idx' | 'npy' },
+): Promise<DatasetPlan> {
   const dataFiles = await findFiles(config.data, { key: 'data' });
   const labelFiles = await labelFilesOf(config, dataFiles.length);
   const wanted = config.transform.shape;
   const { kept, skipped } = await keepGood(dataFiles, config, async (file, index) => {
     const part = await planPart(file, options);
     const shape = part.shape.length === 0 ? [1] : part.shape;
-    if (wanted !== undefined && elementsOf(shape) !== elementsOf(wanted)) throw shapeMismatch(file, shape, wanted);
+    if (wanted !== undefined && elementsOf(shape) !== elementsOf(wanted))
+      throw shapeMismatch(file, shape, wanted);
     const labels = labelFiles === null ? null : await pairLabels(part, labelFiles[index] as string, options);
     return { part, labels };
   });
@@ -63,7 +71,11 @@ async function planRecords(config: DatasetConfig, options: PlanOptions & { forma
     samples: range.to - range.from,
     points: range.to - range.from,
     ...labelsOf(kept),
-    files: [...parts, ...labelParts].map(({ file }) => ({ file: file.path, sha256: file.sha256, bytes: file.bytes })),
+    files: [...parts, ...labelParts].map(({ file }) => ({
+      file: file.path,
+      sha256: file.sha256,
+      bytes: file.bytes,
+    })),
     skipped,
     sampleShape,
   };
@@ -79,7 +91,10 @@ async function* readRecords(
   await using labels = locator.labels === null ? null : await openParts(locator.labels, { signal });
   const { sampleShape } = plan;
   const normalisers = new Map(
-    locator.data.map((part) => [part, makeNormaliser({ transform: config.transform, sourceShape: part.shape, sampleShape })]),
+    locator.data.map((part) => [
+      part,
+      makeNormaliser({ transform: config.transform, sourceShape: part.shape, sampleShape }),
+    ]),
   );
   const rowLength = elementsOf(sampleShape);
   const out = new Float32Array(Math.min(batchRows, shard.samples) * rowLength);
@@ -88,7 +103,8 @@ async function* readRecords(
     signal?.throwIfAborted();
     const sourceIds: string[] = [];
     for await (const { part, numbers, row, rows, at } of data.rows(first, samples)) {
-      const bad = normalisers.get(part)?.apply(numbers, out, { rows, at: at * rowLength }) ?? 0;
+      const normaliser = normalisers.get(part) as Normaliser;
+      const bad = normaliser.apply(numbers, out, { rows, at: at * rowLength });
       if (bad >= 0) throw nonFinite(part.file.path, row + bad, firstNonFinite(out, (at + bad) * rowLength));
       const name = basename(part.file.path);
       for (let i = 0; i < rows; i++) sourceIds.push(`${name}#${row + i}`);

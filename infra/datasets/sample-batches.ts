@@ -41,8 +41,12 @@ export async function* decodedBatches(
   const ranges = [...batchRanges(shard, options)];
   const rows = Math.min(options.batchRows, shard.samples);
   const rowLength = elementsOf(options.plan.sampleShape);
-  const buffers = [0, 1].map(() => ({ out: new Float32Array(rows * rowLength), labels: new Int32Array(rows) }));
-  const make = (turn: number) => nextBatch(shard, samples, { ...options, ...pick(ranges, turn), ...pick(buffers, turn & 1) });
+  const buffers = [0, 1].map(() => ({
+    out: new Float32Array(rows * rowLength),
+    labels: new Int32Array(rows),
+  }));
+  const make = (turn: number) =>
+    nextBatch(shard, samples, { ...options, ...pick(ranges, turn), ...pick(buffers, turn & 1) });
   let next = ranges.length > 0 ? make(0) : null;
   try {
     for (let turn = 0; next !== null; turn++) {
@@ -67,21 +71,34 @@ interface BatchJob extends BatchOptions {
   readonly labels: Int32Array;
 }
 
-async function nextBatch(shard: ShardSpec, source: AsyncGenerator<PendingSample>, job: BatchJob): Promise<InputBatch> {
+async function nextBatch(
+  shard: ShardSpec,
+  source: AsyncGenerator<PendingSample>,
+  job: BatchJob,
+): Promise<InputBatch> {
   const { batch, first, samples, out, labels, plan, labelled } = job;
   const rowLength = elementsOf(plan.sampleShape);
   const pending: PendingSample[] = [];
   while (pending.length < samples) {
     const { value, done } = await source.next();
-    if (done) throw new Error(`shard ${shard.shardId} ends after ${first + pending.length} of ${shard.samples} samples`);
+    if (done)
+      throw new Error(
+        `shard ${shard.shardId} ends after ${first + pending.length} of ${shard.samples} samples`,
+      );
     pending.push(value);
   }
-  await inParallel(pending, DECODING_AT_ONCE, (sample, index) => decodeInto(sample, { ...job, index, rowLength, shard }));
+  await inParallel(pending, DECODING_AT_ONCE, (sample, index) =>
+    decodeInto(sample, { ...job, index, rowLength, shard }),
+  );
   return {
     batch,
     firstSample: shard.firstSample + first,
     samples,
-    input: { type: 'float32', data: out.subarray(0, samples * rowLength), dims: [samples, ...plan.sampleShape] },
+    input: {
+      type: 'float32',
+      data: out.subarray(0, samples * rowLength),
+      dims: [samples, ...plan.sampleShape],
+    },
     labels: labelled ? labels.subarray(0, samples) : null,
     sourceIds: pending.map(({ sourceId }) => sourceId),
     tokens: null,
@@ -100,7 +117,11 @@ async function decodeInto(
     if (onError === 'fail' || !isBadFile(error)) throw error;
     labels[index] = -1;
     out.fill(0, index * rowLength, (index + 1) * rowLength);
-    onSkip?.({ sample: shard.firstSample + first + index, where: sample.where, why: describeFault(error.fault) });
+    onSkip?.({
+      sample: shard.firstSample + first + index,
+      where: sample.where,
+      why: describeFault(error.fault),
+    });
   }
 }
 

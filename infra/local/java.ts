@@ -67,6 +67,7 @@ async function checked(probe: Probe, java: string): Promise<string> {
   if (result.exitCode !== 0) throw new Error(`${java} -version: ${reasonOf(result)}`);
   const version = /version "(\d+)(?:\.(\d+))?/.exec(`${result.stderr}${result.stdout}`);
   const major = version?.[1] === '1' ? Number(version[2]) : Number(version?.[1]);
-  if (!(major >= MIN_MAJOR)) throw new Error(`${java} is version ${version?.[1] ?? 'unknown'}, ${MIN_MAJOR} is needed`);
+  if (!(major >= MIN_MAJOR))
+    throw new Error(`${java} is version ${version?.[1] ?? 'unknown'}, ${MIN_MAJOR} is needed`);
   return java;
 }

@@ -1,11 +1,13 @@
 // The broker's jars, in a cache folder named by the hash of the committed list, so they are checked and fetched once.
 
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeCacheFolder } from './cache-folder.ts';
 import { type CommandResult, reasonOf } from './probe.ts';
-import { installPythonPackages, moveIntoPlace } from './python-packages.ts';
+import { installPythonPackages } from './python-packages.ts';
 import type { ProvisionOptions } from './temporal.ts';
 import { firstThatWorks, type Found, type Way } from './ways.ts';
 
@@ -21,10 +23,19 @@ const MAVEN_FLAGS = ['--quiet', '--batch-mode', '--strict-checksums'];
 export async function provisionJars(options: ProvisionOptions): Promise<Found<string>> {
   const { env, signal } = options;
   const list = await readFile(join(HERE, 'jars.sha256'), 'utf8');
-  const target = join(env.cache, `kafka-jars-${createHash('sha256').update(list).digest('hex').slice(0, 16)}`);
+  const target = join(
+    env.cache,
+    `kafka-jars-${createHash('sha256').update(list).digest('hex').slice(0, 16)}`,
+  );
   const jars = parseJars(list);
-  const maven: Way<string> = { name: 'jars by Maven', attempt: () => resolveInto(options, { jars, target, resolve: byMaven }) };
-  const jgo: Way<string> = { name: 'jars by jgo', attempt: () => resolveInto(options, { jars, target, resolve: byJgo }) };
+  const maven: Way<string> = {
+    name: 'jars by Maven',
+    attempt: () => resolveInto(options, { jars, target, resolve: byMaven }),
+  };
+  const jgo: Way<string> = {
+    name: 'jars by jgo',
+    attempt: () => resolveInto(options, { jars, target, resolve: byJgo }),
+  };
   const cached: Way<string> = { name: 'cached jars', attempt: () => fromCache(options, { jars, target }) };
   const fetching = { auto: [maven, jgo], maven: [maven], jgo: [jgo], docker: [] }[env.kafka.source];
   return firstThatWorks([cached, ...fetching], {
@@ -58,31 +69,43 @@ async function fromCache({ probe }: ProvisionOptions, { jars, target }: JarSet):
   return target;
 }
 
-async function resolveInto(options: ProvisionOptions, { jars, target, resolve }: JarResolution): Promise<string> {
-  const work = `${target}.partial-${process.pid}`;
+async function resolveInto(
+  options: ProvisionOptions,
+  { jars, target, resolve }: JarResolution,
+): Promise<string> {
+  const work = await mkdtemp(join(tmpdir(), 'tessera-jars-'));
   try {
-    await mkdir(join(work, 'checked'), { recursive: true });
     await resolve(options, work);
-    for (const [name, sha256] of jars) await takeJar(work, { name, sha256 });
-    await moveIntoPlace(join(work, 'checked'), target);
+    await makeCacheFolder(target, async (partial) => {
+      await mkdir(partial);
+      for (const [name, sha256] of jars)
+        await takeJar({ name, sha256, from: join(work, 'jars'), to: partial });
+    });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
   return target;
 }
 
-async function takeJar(work: string, { name, sha256 }: { readonly name: string; readonly sha256: string }): Promise<void> {
-  const bytes = await readFile(join(work, 'jars', name)).catch(() => null);
+interface Jar {
+  readonly name: string;
+  readonly sha256: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+async function takeJar({ name, sha256, from, to }: Jar): Promise<void> {
+  const bytes = await readFile(join(from, name)).catch(() => null);
   if (bytes === null) throw new Error(`${name} was not resolved`);
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (actual !== sha256) throw new Error(`${name} has sha256 ${actual}, expected ${sha256}`);
-  await copyFile(join(work, 'jars', name), join(work, 'checked', name));
+  await writeFile(join(to, name), bytes);
 }
 
 async function byMaven({ probe, onNote, signal }: ProvisionOptions, work: string): Promise<void> {
   const mvn = await probe.which('mvn');
   if (mvn === null) throw new Error('no mvn on PATH');
-  onNote('Kafka: fetching the broker\'s jars with Maven (40 MB, once)');
+  onNote("Kafka: fetching the broker's jars with Maven (40 MB, once)");
   const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(work, 'jars')}`];
   const result = await probe.run(mvn, [...MAVEN_FLAGS, '-f', join(HERE, 'pom.xml'), ...goal], {
     timeoutMs: RESOLVE_TIMEOUT_MS,
@@ -92,10 +115,15 @@ async function byMaven({ probe, onNote, signal }: ProvisionOptions, work: string
 }
 
 async function byJgo({ probe, onNote, signal, env }: ProvisionOptions, work: string): Promise<void> {
-  onNote('Kafka: fetching the broker\'s jars with jgo from PyPI (40 MB, once)');
+  onNote("Kafka: fetching the broker's jars with jgo from PyPI (40 MB, once)");
   const abort = signal === undefined ? {} : { signal };
   const target = join(work, 'jgo');
-  const { python } = await installPythonPackages(probe, { requirements: 'jgo', target, hashed: false, ...abort });
+  const { python } = await installPythonPackages(probe, {
+    requirements: 'jgo',
+    target,
+    hashed: false,
+    ...abort,
+  });
   const result = await probe.run(python, [join(HERE, 'resolve_jars.py'), COORDINATES, work], {
     timeoutMs: RESOLVE_TIMEOUT_MS,
     variables: { PYTHONPATH: target, PYTHONDONTWRITEBYTECODE: '1', XDG_CACHE_HOME: env.cache },

@@ -1,7 +1,7 @@
 // A single-node Kafka broker: where Java and the jars come from, how its data folder is made, and how it is started.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '#schemas/errors.ts';
@@ -32,7 +32,10 @@ const REMEDY =
 export async function provisionKafka(options: ProvisionOptions): Promise<Found<KafkaEngine>> {
   const { env, signal } = options;
   const names: string[] = [];
-  const unset: Way<KafkaEngine> = { name: 'KAFKA_BROKERS', attempt: () => Promise.reject(new Error('not set')) };
+  const unset: Way<KafkaEngine> = {
+    name: 'KAFKA_BROKERS',
+    attempt: () => Promise.reject(new Error('not set')),
+  };
   const java: Way<KafkaEngine> = { name: 'Java', attempt: () => withJava(options, names) };
   const docker: Way<KafkaEngine> = { name: 'docker compose', attempt: () => withDocker(options) };
   const ways = { auto: [java, docker], maven: [java], jgo: [java], docker: [docker] }[env.kafka.source];
@@ -111,11 +114,12 @@ async function readClusterId(folder: string): Promise<string> {
   return safe;
 }
 
-async function formatOnce(engine: Extract<KafkaEngine, { kind: 'java' }>, options: FormatOptions): Promise<void> {
+async function formatOnce(
+  engine: Extract<KafkaEngine, { kind: 'java' }>,
+  options: FormatOptions,
+): Promise<void> {
   const data = kafkaDataFolder(options.home);
   if (await options.probe.isFile(join(data, 'meta.properties'))) return;
-  // Without meta.properties a format was interrupted: nothing in there is data yet.
-  await rm(data, { recursive: true, force: true });
   const format = ['kafka.tools.StorageTool', 'format', '-t', options.clusterId, '-c', options.properties];
   const args = [...JVM_LOGGING, '-XX:TieredStopAtLevel=1', '-cp', join(engine.jars, '*'), ...format];
   const result = await options.probe.run(engine.java, args, { timeoutMs: 60_000 });
@@ -130,7 +134,10 @@ async function formatOnce(engine: Extract<KafkaEngine, { kind: 'java' }>, option
 }
 
 /** Runs compose in the foreground, so that the container lives and ends with one process like the other services. */
-function composeLaunch(docker: string, { home, ports, clusterId }: Omit<FormatOptions, 'properties'>): Launch {
+function composeLaunch(
+  docker: string,
+  { home, ports, clusterId }: Omit<FormatOptions, 'properties'>,
+): Launch {
   const project = `tessera-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`;
   return {
     command: docker,

@@ -41,8 +41,13 @@ export function machineProbe(variables: Variables): Probe {
 /** Why a command failed, in one line for people. */
 export function reasonOf({ exitCode, stdout, stderr, timedOut }: CommandResult): string {
   if (timedOut) return 'took too long and was stopped';
-  const lines = `${stdout}\n${stderr}`.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  const telling = lines.find((line) => /error|cannot|could not|failed|not found|no module/i.test(line)) ?? lines.at(-1);
+  const lines = `${stdout}\n${stderr}`
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const telling =
+    lines.find((line) => /error|cannot|could not|failed|not found|no module|unknown/i.test(line)) ??
+    lines.at(-1);
   const code = exitCode === null ? 'did not run' : `exit ${exitCode}`;
   return telling === undefined ? code : `${code}: ${telling.slice(0, 240)}`;
 }
@@ -50,7 +55,10 @@ export function reasonOf({ exitCode, stdout, stderr, timedOut }: CommandResult):
 async function which(command: string, path: string): Promise<string | null> {
   for (const folder of path.split(delimiter).filter((entry) => entry !== '')) {
     const file = join(folder, command);
-    const executable = await access(file, constants.X_OK).then(() => true, () => false);
+    const executable = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
     if (executable && (await stat(file)).isFile()) return file;
   }
   return null;
@@ -61,7 +69,11 @@ interface RunContext {
   readonly options: CommandOptions;
 }
 
-function run(command: string, args: readonly string[], { variables, options }: RunContext): Promise<CommandResult> {
+function run(
+  command: string,
+  args: readonly string[],
+  { variables, options }: RunContext,
+): Promise<CommandResult> {
   const { timeoutMs, cwd, signal } = options;
   const env = { ...variables, ...options.variables };
   return new Promise((resolve, reject) => {

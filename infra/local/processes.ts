@@ -36,7 +36,10 @@ export function isAlive({ pid, startMark }: ProcessId): boolean {
  * Starts a service in a process group of its own, so that Ctrl-C reaches only this command.
  * @throws Error when the command cannot be executed.
  */
-export async function startDetached(launch: Launch, variables: Readonly<Record<string, string | undefined>>): Promise<ProcessId> {
+export async function startDetached(
+  launch: Launch,
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<ProcessId> {
   const log = openSync(launch.log, sizeOf(launch.log) > LOG_KEPT_BYTES ? 'w' : 'a');
   try {
     const child = spawn(launch.command, [...launch.args], {

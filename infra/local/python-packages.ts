@@ -1,8 +1,8 @@
 // Puts pinned PyPI packages into a folder of the cache, whole or not at all.
 
-import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeCacheFolder } from './cache-folder.ts';
 import { type CommandResult, type Probe, reasonOf } from './probe.ts';
 
 export interface PythonPackages {
@@ -31,26 +31,12 @@ export async function installPythonPackages(probe: Probe, options: InstallOption
   const { requirements, target, hashed, signal } = options;
   const python = await findPython(probe);
   const file = join(dirname(fileURLToPath(import.meta.url)), 'python', `${requirements}.txt`);
-  const partial = `${target}.partial-${process.pid}`;
-  await mkdir(dirname(target), { recursive: true });
-  const result = await probe.run(python, pipArguments({ file, partial, hashed }), {
-    timeoutMs: INSTALL_TIMEOUT_MS,
-    ...(signal !== undefined && { signal }),
-  });
-  try {
+  const scope = { timeoutMs: INSTALL_TIMEOUT_MS, ...(signal !== undefined && { signal }) };
+  await makeCacheFolder(target, async (partial) => {
+    const result = await probe.run(python, pipArguments({ file, partial, hashed }), scope);
     if (result.exitCode !== 0) throw new Error(`pip: ${pipReason(result)}`);
-    await moveIntoPlace(partial, target);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
-  return { python, folder: target };
-}
-
-/** A folder appears under its final name whole; one that another command made first is kept. */
-export async function moveIntoPlace(partial: string, target: string): Promise<void> {
-  await rename(partial, target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
   });
+  return { python, folder: target };
 }
 
 /** Python with pip on PATH. */

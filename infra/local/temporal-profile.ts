@@ -38,7 +38,10 @@ function loadProfile(variables: Variables): ClientConfigProfile {
   try {
     return loadClientConfigProfile({ overrideEnvVars, configFileStrict: true });
   } catch (error) {
-    throw invalid(error, 'Check TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE and that file\'s [profile.NAME] tables.');
+    throw invalid(
+      error,
+      "Check TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE and that file's [profile.NAME] tables.",
+    );
   }
 }
 
@@ -58,7 +61,8 @@ function checkFlags(variables: Variables): void {
   }
   const unverified = variables.TEMPORAL_TLS_DISABLE_HOST_VERIFICATION?.trim().toLowerCase() ?? '';
   if (unverified === 'true' || unverified === '1') {
-    const remedy = 'false or unset, as the TypeScript SDK always verifies; TEMPORAL_TLS_SERVER_NAME overrides the name';
+    const remedy =
+      'false or unset, as the TypeScript SDK always verifies; TEMPORAL_TLS_SERVER_NAME overrides the name';
     throw notAllowed('TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', unverified, remedy);
   }
 }
@@ -89,5 +93,10 @@ function notAllowed(name: string, value: string, allowed: string): PipelineError
 /** First line only: a TOML parser's message goes on to quote the file, where an API key may stand. */
 function invalid(error: unknown, remedy: string): PipelineError {
   const reason = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
-  return new PipelineError({ kind: 'config-invalid', what: reason, where: 'Temporal client configuration', remedy });
+  return new PipelineError({
+    kind: 'config-invalid',
+    what: reason,
+    where: 'Temporal client configuration',
+    remedy,
+  });
 }

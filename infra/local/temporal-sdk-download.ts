@@ -38,7 +38,14 @@ async function download(folder: string): Promise<void> {
 function serverConfig(downloadDir: string, sdkVersion: string): bridge.EphemeralServerConfig {
   return {
     type: 'dev-server',
-    exe: { type: 'cached-download', downloadDir, version: 'default', ttl: KEEP_MS, sdkName: 'sdk-typescript', sdkVersion },
+    exe: {
+      type: 'cached-download',
+      downloadDir,
+      version: 'default',
+      ttl: KEEP_MS,
+      sdkName: 'sdk-typescript',
+      sdkVersion,
+    },
     namespace: 'default',
     ip: '127.0.0.1',
     port: null,

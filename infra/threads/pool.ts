@@ -12,8 +12,8 @@ export type TaskAnswer<T> = { readonly ok: true; readonly value: T } | { readonl
 /** A pool that grows to `threads`; tasks are asked to stop, never killed, so they can say where they got to. */
 export function threadPool({ threads }: { threads: number }): Compute & AsyncDisposable {
   const pool = new Piscina({
-    filename: new URL('./entry.ts', import.meta.url).href,
-    execArgv: ['--import', 'tsx', '--no-warnings'],
+    filename: new URL('./entry.mjs', import.meta.url).href,
+    execArgv: ['--no-warnings'],
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: 60_000,

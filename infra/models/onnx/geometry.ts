@@ -11,7 +11,8 @@ import { elements } from './tensors.ts';
 export interface TapGeometry {
   readonly found: FoundTap;
   readonly info: TapInfo;
-  /** Dimensions of the tensor for one sample, without the batch dimension where it has one. */
+  /** Shape of the tensor for one sample: a batch multiplies the first entry. */
+  readonly dims: readonly number[];
   readonly valuesPerSample: number;
   readonly rowsPerSample: number;
   /** Bytes of one code row: whole 32-bit words. */
@@ -36,26 +37,29 @@ export function tapGeometry(found: FoundTap, dims: readonly number[], index: Gra
   const { samples, tokens, granularity } = options;
   const values = elements(dims) / samples;
   const width = dims.at(-1) ?? 0;
-  if (!Number.isInteger(values) || dims.length < 2) throw unfit(found, dims);
+  const first = (dims[0] ?? 0) / samples;
+  const perSample = [first, ...dims.slice(1)];
+  if (!Number.isInteger(first) || dims.length < 2 || values === 0) throw unfit(found, dims);
   if (tokens !== null) {
     if (values !== tokens * width) throw unfit(found, dims);
-    return geometry(found, { kind: 'mlp_block', channels: width, height: 1, width: 1, rows: tokens, bits: width, layout: 'rows' });
+    return geometry(found, perSample, { kind: 'mlp_block', channels: width, height: 1, width: 1, rows: tokens, bits: width, layout: 'rows' });
   }
   const positions = dims[0] === samples ? elements(dims.slice(1, -1)) : values / width;
   if (dims.length === 2 && positions === 1) {
-    return geometry(found, { kind: 'dense', channels: width, height: 1, width: 1, rows: 1, bits: width, layout: 'rows' });
+    return geometry(found, perSample, { kind: 'dense', channels: width, height: 1, width: 1, rows: 1, bits: width, layout: 'rows' });
   }
   const byPosition = granularity === 'position';
   if (dims.length >= 4 || (dims.length === 3 && comesFromConv(index, found.name))) {
-    const [, channels = 0, height = 1, ...rest] = dims.length === 3 ? [dims[0], dims[1], 1, dims[2] ?? 1] : dims;
-    const area = height * elements(rest);
-    const shape = { kind: 'conv' as const, channels, height, width: elements(rest) };
-    if (byPosition) return geometry(found, { ...shape, rows: area, bits: channels, layout: area === 1 ? 'rows' : 'planes' });
-    return geometry(found, { ...shape, rows: 1, bits: channels * area, layout: 'rows' });
+    const [channels = 0, ...spatial] = dims.slice(1);
+    const area = elements(spatial);
+    const height = spatial.length === 1 ? 1 : (spatial[0] ?? 1);
+    const shape = { kind: 'conv' as const, channels, height, width: area / height };
+    if (byPosition) return geometry(found, perSample, { ...shape, rows: area, bits: channels, layout: area === 1 ? 'rows' : 'planes' });
+    return geometry(found, perSample, { ...shape, rows: 1, bits: channels * area, layout: 'rows' });
   }
   // Tokens of an image transformer: channels lie last, so positions are already rows.
   const shape = { kind: 'mlp_block' as const, channels: width, height: 1, width: positions, layout: 'rows' as const };
-  return geometry(found, { ...shape, rows: byPosition ? positions : 1, bits: byPosition ? width : positions * width });
+  return geometry(found, perSample, { ...shape, rows: byPosition ? positions : 1, bits: byPosition ? width : positions * width });
 }
 
 /** What is known of a tap before any shape is: sizes are 0. */
@@ -74,10 +78,10 @@ interface Shape {
   readonly layout: 'rows' | 'planes';
 }
 
-function geometry(found: FoundTap, { kind, channels, height, width, rows, bits, layout }: Shape): TapGeometry {
+function geometry(found: FoundTap, dims: readonly number[], { kind, channels, height, width, rows, bits, layout }: Shape): TapGeometry {
   const { name, activation, exact } = found;
   const info: TapInfo = { name, kind, activation, channels, height, width, codeBits: bits, exact };
-  return { found, info, valuesPerSample: rows * bits, rowsPerSample: rows, strideBytes: codeRowBytes(bits), layout };
+  return { found, info, dims, valuesPerSample: rows * bits, rowsPerSample: rows, strideBytes: codeRowBytes(bits), layout };
 }
 
 function comesFromConv(index: GraphIndex, tensor: string, depth = 6): boolean {

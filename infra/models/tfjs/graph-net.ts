@@ -1,6 +1,6 @@
 // Graph models: taps are tensors of the graph, fetched by name once fused activations are split off.
 
-import type { GraphModel, NamedTensorsMap, Tensor } from '@tensorflow/tfjs';
+import type { GraphModel, Tensor } from '@tensorflow/tfjs';
 import { INEXACT_OPERATORS } from '../onnx/taps.ts';
 import { type GraphNode, invalid, type TfjsArtifacts } from './artifacts.ts';
 import { inOrderOfExecution, inputsOf, splitFusedActivations, stringAttribute } from './graph-nodes.ts';
@@ -38,8 +38,13 @@ export async function openGraphNet(tf: Tf, artifacts: TfjsArtifacts): Promise<Tf
   const closing = logits === output.name ? [] : ['Softmax'];
   const parts = { model, taps, logits, scales: taps.map(({ name }) => planScale(lookup, name)), inputName: input.name };
   return {
-    input: { name: input.name, dtype: input.dtype, dims: freeDims(input.shape) },
-    output: { name: output.name, dims: freeDims(output.shape) },
+    input: {
+      name: input.name,
+      dtype: input.dtype,
+      isText: input.dtype === 'int32' && input.shape?.length === 2,
+      dims: freeDims(input.shape),
+    },
+    output: { name: output.name, dims: freeDims(output.shape ?? signatureShape(artifacts, output.name)) },
     taps,
     layout: nodes.some((node) => stringAttribute(node, 'data_format') === 'NCHW') ? 'nchw' : 'nhwc',
     operators: countNames(original.map(({ op }) => op)),
@@ -80,7 +85,7 @@ function run(tf: Tf, parts: GraphParts, input: Tensor, { taps, withScales }: For
   };
 }
 
-function lookUp(nodes: readonly GraphNode[], weights: NamedTensorsMap): GraphLookup {
+function lookUp(nodes: readonly GraphNode[], weights: GraphModel['weights']): GraphLookup {
   const scalars = new Map<string, number>();
   for (const [name, [tensor]] of Object.entries(weights)) {
     if (tensor?.size === 1 && tensor.dtype !== 'string') scalars.set(name, Number(tensor.dataSync()[0]));
@@ -103,6 +108,13 @@ function beforeSoftmax(graph: GraphLookup, output: string): string {
 
 function freeDims(shape: readonly number[] | undefined): (number | null)[] {
   return (shape ?? []).map((size) => (size < 0 ? null : size));
+}
+
+// TensorFlow.js gives shapes of inputs only.
+function signatureShape({ signature }: TfjsArtifacts, output: string): number[] {
+  const outputs = (signature?.['outputs'] ?? {}) as Record<string, { name?: string; tensorShape?: { dim?: { size?: string }[] } }>;
+  const found = Object.values(outputs).find(({ name }) => name?.replace(/:0$/, '') === output);
+  return (found?.tensorShape?.dim ?? []).map(({ size }) => Number(size ?? -1));
 }
 
 function isInexact(op: string): boolean {

@@ -73,7 +73,7 @@ function geluFinder(graph: GraphLookup): (node: GraphNode) => string | undefined
     for (const name of new Set(input)) users.set(name, [...(users.get(name) ?? []), view]);
   }
   const index: GraphIndex = {
-    graph: { node: [...views.values()], initializer: [], input: [], output: [] },
+    graph: { node: [...views.values()], initializer: [], input: [], output: [], valueInfo: [] },
     producerOf: (name) => views.get(name),
     consumersOf: (name) => users.get(name) ?? [],
     constantOf: (name) => (graph.byName.get(name)?.op === 'Const' ? {} : undefined) as ReturnType<GraphIndex['constantOf']>,

@@ -4,7 +4,7 @@
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { invalid, type TfjsArtifacts } from './artifacts.ts';
 import { LayerWatcher, type LiveLayer } from './layer-watcher.ts';
-import { countNames, probe, type TfjsNet } from './net.ts';
+import { countNames, firstBatchDims, type NetInput, onZeros, type TfjsNet } from './net.ts';
 import type { Tf } from './runtime.ts';
 
 const PIECEWISE_LINEAR = new Set([
@@ -18,24 +18,29 @@ const PIECEWISE_LINEAR_ACTIVATIONS = new Set(['linear', 'relu', 'relu6', 'leaky_
 
 /**
  * A layers model with taps on every ReLU-like or GELU pre-activation, in order of execution.
- * @param sampleShape - one sample's shape, to run the model once: only a run tells which layers are reached.
+ * @param sampleShape - one sample's shape, or null: the model runs once, since only a run tells which layers are reached.
  */
-export async function openLayersNet(tf: Tf, artifacts: TfjsArtifacts, sampleShape: readonly number[]): Promise<TfjsNet> {
+export async function openLayersNet(
+  tf: Tf,
+  artifacts: TfjsArtifacts,
+  sampleShape: readonly number[] | null,
+): Promise<TfjsNet> {
   const model = await load(tf, artifacts);
   const layers = flatten((model as unknown as { layers: LiveLayer[] }).layers);
   if (model.inputs.length !== 1) {
-    throw invalid(artifacts.file, 'the model has several inputs', model.inputNames.join(', '));
+    throw invalid(artifacts.file, 'the model has several inputs', model.inputs.map(({ name }) => name).join(', '));
   }
-  const input = model.inputs[0]!;
   const output = model.outputs[0]!;
   const closing = sourceLayer(output);
-  const names = layers.flatMap((layer) => operatorNames(layer));
+  const names = layers.flatMap(operatorNames);
   const mixing = layers.flatMap((layer) => operatorNames(layer).filter((op) => !isExact(op, layer === closing)));
+  const input = inputOf(model, layers);
   const watcher = new LayerWatcher(tf, layers, closing);
-  probe(tf, artifacts.file, [1, ...sampleShape], input.dtype, (tensor) => watcher.discover(model, tensor));
+  const dims = firstBatchDims(input, sampleShape, artifacts.file);
+  onZeros(tf, artifacts.file, dims, input.dtype, (tensor) => watcher.discover(model, tensor));
   return {
-    input: { name: model.inputNames[0]!, dtype: input.dtype, dims: input.shape },
-    output: { name: model.outputNames[0]!, dims: output.shape },
+    input,
+    output: { name: closing.name, dims: output.shape },
     taps: watcher.taps,
     layout: layers.some(({ dataFormat }) => dataFormat === 'channelsFirst') ? 'nchw' : 'nhwc',
     operators: countNames(names),
@@ -43,6 +48,14 @@ export async function openLayersNet(tf: Tf, artifacts: TfjsArtifacts, sampleShap
     forward: (tensor, options) => watcher.forward(model, tensor, options),
     dispose: () => model.dispose(),
   };
+}
+
+// Keras declares token ids as float32 where an Embedding reads them.
+function inputOf(model: LayersModel, layers: readonly LiveLayer[]): NetInput {
+  const { dtype, shape, name } = model.inputs[0]!;
+  const reads = layers.some((layer) => layer.getClassName() === 'Embedding');
+  const isText = shape.length === 2 && (dtype === 'int32' || reads);
+  return { name, dtype: isText ? 'int32' : dtype, isText, dims: shape };
 }
 
 async function load(tf: Tf, artifacts: TfjsArtifacts): Promise<LayersModel> {

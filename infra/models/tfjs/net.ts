@@ -19,6 +19,8 @@ export function netTap(name: string, activation: FoundTap['activation'], fromCon
 export interface NetInput {
   readonly name: string;
   readonly dtype: string;
+  /** True where samples are sequences of token ids. */
+  readonly isText: boolean;
   /** Shape with the batch dimension; null where it is free. */
   readonly dims: readonly (number | null)[];
 }
@@ -60,20 +62,46 @@ export function countNames(names: Iterable<string>): { op: string; count: number
     .sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
 }
 
+/** Size that stands in for a free axis where a model is inspected without data. */
+const STAND_IN = 32;
+
 /**
- * Runs something once on a zero input of a shape.
- * @throws PipelineError `shape-mismatch` where the model does not take this shape.
+ * Shape of a batch for a first run: the model's own, or the data set's where it is known.
+ * @throws PipelineError `shape-mismatch` naming both shapes.
  */
-export function probe<T>(tf: Tf, file: string, dims: readonly number[], dtype: string, run: (input: Tensor) => T): T {
+export function firstBatchDims(input: NetInput, sampleShape: readonly number[] | null, file: string): number[] {
+  const [batch, ...wanted] = input.dims;
+  if (sampleShape === null) return [batch ?? 1, ...wanted.map((size) => size ?? STAND_IN)];
+  const fits =
+    input.dims.length === 0 ||
+    (wanted.length === sampleShape.length && wanted.every((size, i) => size === null || size === sampleShape[i]));
+  if (fits) return [batch ?? 1, ...sampleShape];
+  const shown = wanted.map((size) => size ?? '?').join(', ');
+  throw new PipelineError({
+    kind: 'shape-mismatch',
+    what: `the data set's samples have shape [${sampleShape.join(', ')}] but ${file} takes [${shown}]`,
+    where: `input ${input.name}`,
+    remedy: 'Set dataset.transform.shape and layout (TensorFlow.js images are nhwc; text: dataset.contextTokens).',
+  });
+}
+
+/**
+ * Runs something once on a batch of zeros.
+ * @throws PipelineError `model-invalid` where the model does not run.
+ */
+export function onZeros<T>(tf: Tf, file: string, dims: readonly number[], dtype: string, run: (input: Tensor) => T): T {
   const input = tf.zeros([...dims], dtype === 'int32' ? 'int32' : 'float32');
   try {
     return run(input);
   } catch (cause) {
-    if (cause instanceof PipelineError) throw cause;
-    const value = `[${dims.join(', ')}]: ${(cause as Error).message.split('\n')[0]}`;
-    const remedy = 'Set dataset.transform.shape and layout to what the model takes; TensorFlow.js images are nhwc.';
     throw new PipelineError(
-      { kind: 'shape-mismatch', what: 'the model does not take samples of this shape', where: file, value, remedy },
+      {
+        kind: 'model-invalid',
+        what: 'the model does not run on a sample of zeros',
+        where: file,
+        value: `[${dims.join(', ')}]: ${(cause as Error).message.split('\n')[0]}`,
+        remedy: 'Check that the sample shape is what the model takes, and that TensorFlow.js has its operators.',
+      },
       { cause },
     );
   } finally {

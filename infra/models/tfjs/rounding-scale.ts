@@ -25,7 +25,8 @@ export function convScale(tf: Tf, input: Tensor, kernel: Tensor, bias: Tensor | 
     const [height = 1, width = 1, channels = 1] = kernel.shape;
     const ones = tf.ones([height, width, channels, 1]) as Tensor4D;
     const { strides, pad, dilations } = geometry;
-    const patches = tf.sqrt(tf.conv2d(tf.square(input) as Tensor4D, ones, strides, pad, 'NHWC', dilations));
+    // Fast convolution algorithms may leave a tiny negative sum where the patch is zero.
+    const patches = tf.sqrt(tf.relu(tf.conv2d(tf.square(input) as Tensor4D, ones, strides, pad, 'NHWC', dilations)));
     const scale = tf.mul(patches, tf.sqrt(tf.sum(tf.square(kernel), [0, 1, 2])));
     return bias === null ? scale : tf.add(scale, tf.abs(bias));
   });
@@ -37,7 +38,7 @@ export function depthwiseScale(tf: Tf, input: Tensor, kernel: Tensor, bias: Tens
     const { strides, pad, dilations } = geometry;
     const ones = tf.onesLike(kernel) as Tensor4D;
     const squares = tf.square(input) as Tensor4D;
-    const patches = tf.sqrt(tf.depthwiseConv2d(squares, ones, strides, pad, 'NHWC', dilations));
+    const patches = tf.sqrt(tf.relu(tf.depthwiseConv2d(squares, ones, strides, pad, 'NHWC', dilations)));
     const scale = tf.mul(patches, tf.sqrt(tf.sum(tf.square(kernel), [0, 1])).reshape([-1]));
     return bias === null ? scale : tf.add(scale, tf.abs(bias));
   });

@@ -69,6 +69,16 @@ export async function loadTfjsRuntime(options: RuntimeOptions): Promise<TfjsRunt
   });
 }
 
+/** Runs `use` and disposes of every tensor made in it. Unlike `tf.tidy` it never walks through the result. */
+export function scoped<T>(tf: Tf, use: () => T): T {
+  tf.engine().startScope();
+  try {
+    return use();
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
 // A folder that the user names must work: falling back from it would hide a broken build.
 function candidates(device: 'cpu' | 'cuda', asked: TfjsBackend | 'best', folder: string | undefined): TfjsBackend[] {
   if (asked !== 'best') return [asked];

@@ -1,0 +1,74 @@
+// An encoder session: runs the instrumented graph in fixed-size pieces of a batch and packs each piece while it is in the cache.
+
+import type { Tensor } from 'onnxruntime-node';
+import type { EncoderSession, SessionOptions } from '../../../activities/ports.ts';
+import { createPackingKernel } from '../../../activities/polytope/packing-kernel.ts';
+import { addAmbiguity } from './ambiguity.ts';
+import { indexGraph } from './graph.ts';
+import { createPatch } from './graph-patch.ts';
+import { encodeBatch, type RunningEncoder } from './encode-batch.ts';
+import type { LoadedModel } from './load.ts';
+import { addTapOutputs, type PackingWay } from './packing-ways.ts';
+import { isText, type ModelInput, type ProbedModel } from './probe.ts';
+import { type GraphOutput, openRuntime } from './runtime.ts';
+import { reserveMemory, runSamplesOf, tensorAt } from './session-memory.ts';
+import { sideFeeds } from './side-inputs.ts';
+import { ELEMENT, elements } from './tensors.ts';
+
+const ELEMENT_OF = { float32: ELEMENT.float, bool: ELEMENT.bool, uint8: ELEMENT.uint8 } as const;
+
+/**
+ * Opens an ONNX encoder session with one way of packing.
+ * @throws PipelineError as {@link openRuntime} does, and `config-invalid` where a batch does not fit the memory.
+ */
+export async function openEncoder(
+  loaded: LoadedModel,
+  { probed, input, options, way }: { readonly probed: ProbedModel; readonly input: ModelInput; readonly options: SessionOptions; readonly way: PackingWay },
+): Promise<EncoderSession> {
+  const runSamples = runSamplesOf(probed.taps, input, options.batchSamples);
+  const patch = createPatch();
+  const index = indexGraph(loaded.graph);
+  const outputs = probed.taps.flatMap((geometry, tap) => [
+    ...addTapOutputs(patch, geometry, { tap, way, samples: runSamples }),
+    ...(options.countAmbiguous ? [addAmbiguity(patch, index, geometry, { tap, samples: runSamples })] : []),
+  ]);
+  // A tensor can be tap and logits at once; fetches are keyed by name, so the logits then need their own.
+  const clash = probed.logits !== null && outputs.some(({ name }) => name === probed.logits?.name);
+  const logits = probed.logits === null ? null : clash ? patch.add('Identity', [probed.logits.name]) : probed.logits.name;
+  const wanted: GraphOutput[] = outputs.map(({ name, type }) => ({ name, elemType: ELEMENT_OF[type] }));
+  if (logits !== null) wanted.push({ name: logits, elemType: ELEMENT.float });
+  const { device, file } = options.model;
+  const session = await openRuntime(loaded.model, patch.applyTo(loaded.graph), wanted, { file, device, threads: options.threads });
+  const kernel = createPackingKernel();
+  const logitRows = isText(input) ? elements(options.sampleShape) : 1;
+  const memory = reserveMemory(kernel, probed, outputs, { input, options, runSamples, logitRows });
+  const dims = [runSamples, ...options.sampleShape];
+  const feeds = { [input.name]: tensorAt(kernel, input.type, memory.input, dims), ...sideFeeds(loaded.graph, input.name, dims) };
+  const base = { session, kernel, memory, probed, outputs, input, options, way, logitRows, feeds };
+  const fetches = Array.from({ length: memory.runs }, (_, run) => fetchesOf({ ...base, fetches: [] }, run, logits));
+  const running: RunningEncoder = { ...base, fetches };
+  return {
+    taps: probed.taps.map((tap) => tap.info),
+    backend: `onnxruntime-node/${device}`,
+    packing: way,
+    encode: (batch) => encodeBatch(running, batch),
+    close: () => session.release(),
+  };
+}
+
+function fetchesOf({ kernel, memory, probed, outputs, logitRows, options, input }: RunningEncoder, run: number, logits: string | null): Record<string, Tensor> {
+  const fetches: Record<string, Tensor> = {};
+  for (const output of outputs) {
+    const geometry = probed.taps[output.tap];
+    const runBytes = memory.runSamples * (geometry?.rowsPerSample ?? 0) * (geometry?.strideBytes ?? 0);
+    const offset = memory.outputs.get(output) ?? (memory.codes[output.tap] ?? 0) + run * runBytes;
+    fetches[output.name] = tensorAt(kernel, output.type, offset, output.dims);
+  }
+  if (logits !== null && probed.logits !== null) {
+    const { classes } = probed.logits;
+    const lead = isText(input) ? [memory.runSamples, elements(options.sampleShape)] : [memory.runSamples];
+    const offset = memory.logits + 4 * run * memory.runSamples * logitRows * classes;
+    fetches[logits] = tensorAt(kernel, 'float32', offset, [...lead, classes]);
+  }
+  return fetches;
+}

@@ -1,0 +1,140 @@
+// Parquet files through parquet-wasm, block by block: the only file that knows the library.
+
+import { randomUUID } from 'node:crypto';
+import { openAsBlob } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { tableFromIPC } from 'apache-arrow';
+import * as parquet from 'parquet-wasm';
+import { TABLE_LAYOUT_VERSION } from '#schemas/columns/column.ts';
+import type { ColumnDef } from '#schemas/columns/column.ts';
+import { decodeBatch, encodeBlock } from '../arrow/arrow-columns.ts';
+import type { ColumnBlock } from '../arrow/column-block.ts';
+import { appendMetadata } from './footer-metadata.ts';
+
+/** Fixed, so that a new release of the library does not change the bytes of a table by its name alone. */
+const CREATED_BY = 'tessera';
+
+/** `final` files are small (zstd), `segment` files are fast to write and read again (snappy). */
+export type ParquetUse = 'final' | 'segment';
+
+export interface ParquetContent {
+  readonly columns: readonly ColumnDef[];
+  /** One row group each. */
+  readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly use: ParquetUse;
+}
+
+/** Writes and syncs one file; a failed write leaves none. The name is final: callers choose a temporary one. */
+export async function writeParquet(path: string, content: ParquetContent): Promise<void> {
+  try {
+    await using file = await open(path, 'w+');
+    const output = await parquet.transformParquetStream(batches(content), writerProperties(content));
+    for await (const chunk of output as unknown as AsyncIterable<Uint8Array>) await file.writeFile(chunk);
+    await appendMetadata(file, notes(content));
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+/** Temporary name, write, sync, rename, sync of the folder: a crash leaves the whole file or none. */
+export async function writeParquetWhole(path: string, content: ParquetContent): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  await writeParquet(temporary, content);
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes renames in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+/** An open Parquet file whose row groups are read one at a time. */
+export interface ParquetReader extends AsyncDisposable {
+  readonly rowGroups: number;
+  readonly rows: number;
+  /** Key-value metadata of the file. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** @throws PipelineError `internal` where a column is missing or has another type. */
+  readGroup(group: number): Promise<ColumnBlock>;
+}
+
+/** Opens a file for reading `columns`. */
+export async function openParquet(path: string, columns: readonly Pick<ColumnDef, 'name' | 'type'>[]): Promise<ParquetReader> {
+  const file = await parquet.ParquetFile.fromFile(await openAsBlob(path));
+  const info = file.metadata();
+  const names = columns.map(({ name }) => name);
+  return {
+    rowGroups: info.numRowGroups(),
+    rows: info.fileMetadata().numRows(),
+    metadata: info.fileMetadata().keyValueMetadata() as Map<string, string>,
+    readGroup: async (group) => {
+      const batchSize = info.rowGroup(group).numRows();
+      const table = await file.read({ rowGroups: [group], columns: names, batchSize: Math.max(1, batchSize) });
+      const [batch] = tableFromIPC(table.intoIPCStream()).batches;
+      return decodeBatch(batch!, columns, `${path}, row group ${group}`);
+    },
+    [Symbol.asyncDispose]: async () => file.free(),
+  };
+}
+
+/** Every row group of a file, in order. */
+export async function* readBlocks(path: string, columns: readonly Pick<ColumnDef, 'name' | 'type'>[]): AsyncGenerator<ColumnBlock> {
+  await using reader = await openParquet(path, columns);
+  for (let group = 0; group < reader.rowGroups; group++) yield await reader.readGroup(group);
+}
+
+function batches({ blocks, columns }: ParquetContent): ReadableStream {
+  async function* encoded(): AsyncGenerator<parquet.RecordBatch> {
+    let empty = true;
+    for await (const block of blocks) {
+      empty = false;
+      yield parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
+    }
+    if (empty) yield parquet.Table.fromIPCStream(encodeBlock(emptyBlock(columns), columns)).recordBatch(0)!;
+  }
+  return Readable.toWeb(Readable.from(encoded())) as ReadableStream;
+}
+
+/** What goes into the key-value metadata besides Arrow's own schema. */
+function notes({ columns, metadata, use }: ParquetContent): Record<string, string> {
+  const described = columns.map(({ name, type, unit, nullable, description }) => ({ name, type, unit, nullable, description }));
+  const units = use === 'final' ? { 'tessera:columns': JSON.stringify(described) } : {};
+  return { ...metadata, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
+}
+
+function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {
+  let builder = new parquet.WriterPropertiesBuilder()
+    .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.SNAPPY)
+    .setCreatedBy(CREATED_BY)
+    .setMaxRowGroupSize(use === 'final' ? ROW_GROUP_ROWS : SEGMENT_GROUP_ROWS)
+    .setStatisticsEnabled(parquet.EnabledStatistics.Chunk)
+    .setDictionaryEnabled(use === 'final');
+  for (const { name, type } of columns) {
+    // Hashes do not repeat within a row group: trying a dictionary first costs half as much again.
+    if (type === 'fixed[16]' || type === 'binary') builder = builder.setColumnDictionaryEnabled(name, false);
+  }
+  return builder.build();
+}
+
+/** Largest row group of any file. */
+export const ROW_GROUP_ROWS = 131_072;
+
+/** Small, because the commit holds one row group of every segment at once. */
+const SEGMENT_GROUP_ROWS = 16_384;
+
+/** No rows of these columns. */
+export function emptyBlock(columns: readonly ColumnDef[]): ColumnBlock {
+  const data = columns.map(({ name, type }) => {
+    const variable = type === 'utf8' || type === 'binary' || type === 'list<int32>';
+    const values = type === 'list<int32>' ? new Int32Array(0) : new Uint8Array(0);
+    return [name, { values, offsets: variable ? new Int32Array(1) : null, validity: null, dictionary: [] }] as const;
+  });
+  return { rows: 0, columns: new Map(data) };
+}

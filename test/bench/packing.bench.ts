@@ -1,0 +1,88 @@
+// Encoding against forward only, for every way of packing. Both alternate within one run, so a busy machine slows both alike.
+// node --import tsx test/bench/packing.bench.ts [threads] [mlp|conv] [way ...]
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import type { SessionOptions } from '../../activities/ports.ts';
+import { loadModel } from '../../infra/models/onnx/load.ts';
+import { PACKING_WAYS } from '../../infra/models/onnx/packing-ways.ts';
+import { openRuntime } from '../../infra/models/onnx/runtime.ts';
+import { onnxModels } from '../../infra/models/onnx.ts';
+import { convNet, mlpNet, normals } from './random-nets.ts';
+
+const CASES = [
+  { name: 'mlp', what: '784-512-512-512-10', model: () => mlpNet([784, 512, 512, 512, 10]), shape: [784], batch: 1024, forward: [128, 256, 1024] },
+  { name: 'conv', what: '3x3 conv 32, 64/2, 128/2 on 3x32x32', model: () => convNet(), shape: [3, 32, 32], batch: 256, forward: [16, 32, 256] },
+] as const;
+const WINDOW_MS = 120;
+const ROUNDS = 25;
+
+const [threads = '1', only = '', ...ways] = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), 'packing-bench-'));
+try {
+  for (const one of CASES) if (only === '' || only === one.name) await compare(one, Number(threads), ways.length > 0 ? ways : [...PACKING_WAYS, 'auto']);
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+async function compare(one: (typeof CASES)[number], threadCount: number, packings: readonly string[]): Promise<void> {
+  const file = join(folder, `${one.name}.onnx`);
+  await writeFile(file, one.model());
+  const data = normals(one.batch * one.shape.reduce<number>((a, b) => a * b, 1), 3);
+  const input = { type: 'float32' as const, data, dims: [one.batch, ...one.shape] };
+  const forward = await fastestForward(file, { one, threadCount, data });
+  for (const packing of packings) {
+    for (const granularity of one.name === 'conv' ? (['image', 'position'] as const) : (['image'] as const)) {
+      const options: SessionOptions = {
+        model: { file, control: 'none', taps: 'auto', device: 'cpu', threads: threadCount },
+        seed: 0, granularity, sampleShape: one.shape, batchSamples: one.batch, threads: threadCount, packing, countAmbiguous: false,
+      };
+      const session = await onnxModels.open(options);
+      const ratios: number[] = [];
+      const speeds: [number, number][] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        const plain = await rate(forward.run, forward.batch);
+        const coded = await rate(() => session.encode(input), one.batch);
+        ratios.push(coded / plain);
+        speeds.push([plain, coded]);
+      }
+      const [plain, coded] = [median(speeds.map((s) => s[0])), median(speeds.map((s) => s[1]))];
+      console.log(
+        `${one.what}, ${threadCount} thread(s), ${granularity}, ${packing}${packing === 'auto' ? ` (${session.packing})` : ''}: ` +
+          `forward ${plain.toFixed(0)}/s, encode ${coded.toFixed(0)}/s, ratio ${median(ratios).toFixed(3)}`,
+      );
+      await session.close();
+    }
+  }
+}
+
+/** The batch size that forward only likes best: the baseline gets every advantage. */
+async function fastestForward(file: string, { one, threadCount, data }: { one: (typeof CASES)[number]; threadCount: number; data: Float32Array }) {
+  const { model, graph } = await loadModel(file);
+  let best: { run: () => Promise<unknown>; batch: number; speed: number } | undefined;
+  for (const batch of one.forward) {
+    const session = await openRuntime(model, graph, [{ name: 'logits', elemType: 1 }], { file, device: 'cpu', threads: threadCount });
+    const size = data.length / one.batch;
+    const x = new Tensor('float32', data.subarray(0, batch * size), [batch, ...one.shape]);
+    const run = () => session.run({ x });
+    const speed = median([await rate(run, batch), await rate(run, batch), await rate(run, batch)]);
+    if (best === undefined || speed > best.speed) best = { run, batch, speed };
+  }
+  return best as { run: () => Promise<unknown>; batch: number };
+}
+
+async function rate(run: () => Promise<unknown>, rows: number): Promise<number> {
+  const start = performance.now();
+  let calls = 0;
+  while (performance.now() - start < WINDOW_MS) {
+    await run();
+    calls++;
+  }
+  return (calls * rows * 1000) / (performance.now() - start);
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}

@@ -1,0 +1,198 @@
+// The invariant: local services lose nothing when killed, come back on the same ports, and leave no process behind.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Env, kafkaClientConfig, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
+import {
+  type ServiceRestart,
+  type Services,
+  ensureServices,
+  servicesStatus,
+  stopServices,
+} from '../../infra/services.ts';
+
+const TOPIC = 'live';
+
+describe('local services', () => {
+  let env: Env;
+  let services: Services;
+  const notes: string[] = [];
+
+  beforeAll(async () => {
+    const home = await mkdtemp(join(tmpdir(), 'tessera-live-'));
+    const outside = new Set(['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'KAFKA_BROKERS', 'TESSERA_HOME']);
+    const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outside.has(name)));
+    env = readEnv({ ...own, TESSERA_HOME: home, TEMPORAL_NAMESPACE: 'live-test' });
+    services = await ensureServices({ env, keep: false, onNote: (note) => notes.push(note) });
+  }, 900_000);
+
+  afterAll(async () => {
+    await stopServices(env.home);
+    await rm(env.home, { recursive: true, force: true });
+  });
+
+  it('starts both, says so, and names what it started', () => {
+    expect(services.started.map(({ name }) => name).sort()).toEqual(['kafka', 'temporal']);
+    expect(notes.filter((note) => note.includes('starting on 127.0.0.1:'))).toHaveLength(2);
+    for (const { pid } of services.started) expect(lives(pid)).toBe(true);
+  });
+
+  it('answers on the UI address it reports', async () => {
+    const page = await fetch(services.temporal.uiUrl ?? '');
+    expect(page.status).toBe(200);
+  });
+
+  it('takes a message of 40 MB and gives it back whole', async () => {
+    const value = Buffer.alloc(40_000_000, 'polytope');
+    await createTopic(services, 'wide');
+    await produce(services, 'wide', value);
+    const [read] = await consume(services, 'wide', 1);
+    expect(read?.equals(value)).toBe(true);
+  }, 60_000);
+
+  it('is shared by a second command, whose leaving does not stop it', async () => {
+    const second = await ensureServices({ env, keep: false });
+    expect(second.started).toEqual([]);
+    expect(second.brokers).toEqual(services.brokers);
+    expect(second.temporal).toEqual(services.temporal);
+  });
+
+  it('comes back under supervision after kill -9 of both, with its data', async () => {
+    const restarts: ServiceRestart[] = [];
+    await createTopic(services, TOPIC);
+    await produce(services, TOPIC, Buffer.from('before the kill'));
+    await startWorkflow(services, 'survivor');
+    const before = await clusterId(services);
+    {
+      using _supervision = services.supervise((restart) => restarts.push(restart));
+      for (const { pid } of services.started) process.kill(pid, 'SIGKILL');
+      for (let i = 0; i < 600 && restarts.length < 2; i += 1) await sleep(100);
+    }
+    expect(restarts.map(({ name, restarts: count }) => `${name} ${count}`).sort()).toEqual([
+      'kafka 1',
+      'temporal 1',
+    ]);
+    console.log(
+      'restarted in',
+      restarts.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(', '),
+    );
+    expect(await clusterId(services)).toBe(before);
+    await produce(services, TOPIC, Buffer.from('after it'));
+    expect((await consume(services, TOPIC, 2)).map(String)).toEqual(['before the kill', 'after it']);
+    expect(await workflowStatus(services, 'survivor')).toBe('RUNNING');
+  }, 120_000);
+
+  it('stops every process and then starts again on the same ports with the same data', async () => {
+    const running = await servicesStatus(env.home);
+    await services.stop();
+    for (const { pid } of running) await expect.poll(() => lives(pid ?? 0)).toBe(false);
+    expect((await servicesStatus(env.home)).map(({ state }) => state)).toEqual(['stopped', 'stopped']);
+
+    const again = await ensureServices({ env, keep: false });
+    expect(again.brokers).toEqual(services.brokers);
+    expect(again.temporal).toEqual(services.temporal);
+    expect(await consume(again, TOPIC, 2)).toHaveLength(2);
+    expect(await workflowStatus(again, 'survivor')).toBe('RUNNING');
+    await again.stop();
+  }, 120_000);
+
+  it('keeps services that were asked to be kept, until they are stopped for all', async () => {
+    const kept = await ensureServices({ env, keep: true });
+    await kept.stop();
+    for (const { pid } of kept.started) expect(lives(pid)).toBe(true);
+    expect(await stopServices(env.home)).toHaveLength(2);
+    for (const { pid } of kept.started) await expect.poll(() => lives(pid)).toBe(false);
+  }, 120_000);
+
+  it('leaves nothing running when it is aborted while starting', async () => {
+    const abort = new AbortController();
+    const starting = ensureServices({
+      env,
+      keep: false,
+      signal: abort.signal,
+      onNote: (note) =>
+        note.startsWith('Kafka: starting') && setTimeout(() => abort.abort(new Error('Ctrl-C')), 300),
+    });
+    await expect(starting).rejects.toThrow('Ctrl-C');
+    expect((await servicesStatus(env.home)).map(({ state }) => state)).toEqual(['stopped', 'stopped']);
+  }, 60_000);
+
+  function kafka({ brokers }: Services): Kafka {
+    return new Kafka({ ...kafkaClientConfig(env, brokers), logLevel: logLevel.NOTHING });
+  }
+
+  async function createTopic(at: Services, topic: string): Promise<void> {
+    const admin = kafka(at).admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await admin.disconnect();
+  }
+
+  async function clusterId(at: Services): Promise<string> {
+    const admin = kafka(at).admin();
+    await admin.connect();
+    const cluster = await admin.describeCluster();
+    await admin.disconnect();
+    return cluster.clusterId;
+  }
+
+  async function produce(at: Services, topic: string, value: Buffer): Promise<void> {
+    const producer = kafka(at).producer({ idempotent: true });
+    await producer.connect();
+    await producer.send({ topic, acks: -1, messages: [{ value }] });
+    await producer.disconnect();
+  }
+
+  async function consume(at: Services, topic: string, count: number): Promise<Buffer[]> {
+    const consumer = kafka(at).consumer({ groupId: `live-${Math.random()}`, maxBytesPerPartition: 64 << 20 });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const values: Buffer[] = [];
+    await new Promise<void>((resolve, reject) => {
+      consumer
+        .run({
+          eachMessage: async ({ message }) => {
+            values.push(message.value ?? Buffer.alloc(0));
+            if (values.length === count) resolve();
+          },
+        })
+        .catch(reject);
+    });
+    await consumer.disconnect();
+    return values;
+  }
+
+  async function withClient<T>(at: Services, work: (client: Client) => Promise<T>): Promise<T> {
+    const connection = await Connection.connect(temporalConnectionOptions(env, at.temporal.address));
+    try {
+      return await work(new Client({ connection, namespace: at.temporal.namespace }));
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async function startWorkflow(at: Services, workflowId: string): Promise<void> {
+    await withClient(at, (client) => client.workflow.start('none', { workflowId, taskQueue: 'nobody' }));
+  }
+
+  function workflowStatus(at: Services, workflowId: string): Promise<string> {
+    return withClient(
+      at,
+      async (client) => (await client.workflow.getHandle(workflowId).describe()).status.name,
+    );
+  }
+});
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
