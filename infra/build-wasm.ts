@@ -1,5 +1,5 @@
-// Compiles the AssemblyScript kernels and writes their bytes as TypeScript, so that the pure folders need no I/O to load them.
-// Run it after a change of an .as.ts file: node --import tsx infra/build-wasm.ts
+// Compiles the AssemblyScript kernels and writes their bytes as TypeScript, so that the pure folders need no
+// I/O to load them. Run it after a change of an .as.ts file: node --import tsx infra/build-wasm.ts
 
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -22,14 +22,28 @@ export const WASM_KERNELS = [
  */
 export async function compileKernel(source: string): Promise<Uint8Array> {
   const baseDir = fileURLToPath(new URL('..', import.meta.url));
-  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--converge', '--initialMemory', '1'];
+  const flags = [
+    '-O3',
+    '--noAssert',
+    '--runtime',
+    'stub',
+    '--enable',
+    'simd',
+    '--converge',
+    '--initialMemory',
+    '1',
+  ];
   let binary: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([source, '--baseDir', baseDir, '--outFile', 'kernel.wasm', ...flags], {
-    writeFile: (_name, contents) => {
-      if (contents instanceof Uint8Array) binary = contents;
+  const { error, stderr } = await asc.main(
+    [source, '--baseDir', baseDir, '--outFile', 'kernel.wasm', ...flags],
+    {
+      writeFile: (_name, contents) => {
+        if (contents instanceof Uint8Array) binary = contents;
+      },
     },
-  });
-  if (error !== null || binary === undefined) throw new Error(`${source}: ${stderr.toString()}${error?.message ?? ''}`);
+  );
+  if (error !== null || binary === undefined)
+    throw new Error(`${source}: ${stderr.toString()}${error?.message ?? ''}`);
   return binary;
 }
 

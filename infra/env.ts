@@ -4,13 +4,10 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ConnectionOptions } from '@temporalio/client';
 import type { KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
-import { readTemporalProfile } from './local/temporal-profile.ts';
-
-export type Variables = Readonly<Record<string, string | undefined>>;
+import { readTemporalProfile, type TemporalConnection, type Variables } from './local/temporal-profile.ts';
 
 const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel'] as const;
@@ -18,12 +15,6 @@ const KAFKA_SOURCES = ['auto', 'maven', 'jgo', 'docker'] as const;
 
 export type TemporalSource = (typeof TEMPORAL_SOURCES)[number];
 export type KafkaSource = (typeof KAFKA_SOURCES)[number];
-
-/** What the Temporal client and the worker's native connection have in common. */
-export type TemporalConnection = Pick<ConnectionOptions, 'tls' | 'metadata'> & {
-  readonly address: string;
-  apiKey?: string;
-};
 
 /** Settings from the environment. Secrets are sealed: they show neither in logs nor in errors. */
 export interface Env {
@@ -97,7 +88,9 @@ export function temporalConnectionOptions(env: Env, localAddress?: string): Temp
   });
 }
 
-/** Options for `new Kafka(...)`: TLS and SASL apply to configured brokers only, a local broker has neither. */
+/**
+ * Options for `new Kafka(...)`: TLS and SASL apply to configured brokers only, a local broker has neither.
+ */
 export function kafkaClientConfig(
   env: Env,
   brokers: readonly string[],

@@ -1,29 +1,11 @@
 // Temporal and Kafka for one command: configured ones are checked, missing ones are started here and shared.
 
-import type { Env } from './env.ts';
 import { checkConfiguredKafka, checkConfiguredTemporal } from './local/health.ts';
+import type { LocalServiceStatus, ServiceRestart, ServicesOptions, StartedService } from './local/reports.ts';
 import { startLocal } from './local/start-local.ts';
 import { leaveServices, runningServices, stopAll } from './local/stop-local.ts';
 import type { ServiceName } from './local/state.ts';
 import { superviseServices } from './local/supervisor.ts';
-
-/** A service process that this command started. */
-export interface StartedService {
-  readonly name: ServiceName;
-  readonly pid: number;
-  /** Which provisioning branch won, for people: `temporal on PATH`, `jars by Maven, java on PATH`, ... */
-  readonly how: string;
-}
-
-/** A service that died and came back. */
-export interface ServiceRestart {
-  readonly name: ServiceName;
-  readonly pid: number;
-  /** Restarts of this service seen by this command so far. */
-  readonly restarts: number;
-  /** From the death being noticed to answering again. */
-  readonly seconds: number;
-}
 
 /** Where Temporal and Kafka are, and how to let go of them. */
 export interface Services extends AsyncDisposable {
@@ -37,29 +19,14 @@ export interface Services extends AsyncDisposable {
   supervise(onRestart: (restart: ServiceRestart) => void): Disposable;
 }
 
-export interface ServicesOptions {
-  readonly env: Env;
-  /** True leaves local services running after this command (`tessera up`, `--detach`). */
-  readonly keep: boolean;
-  /** Lines for people: what is fetched and started. */
-  readonly onNote?: (note: string) => void;
-  readonly signal?: AbortSignal;
-}
-
 /** One line of `tessera status`. */
-export interface ServiceStatus {
-  readonly name: ServiceName;
-  readonly state: 'running' | 'stopped';
-  readonly address: string;
-  readonly pid: number | null;
-  readonly how: string;
-  readonly log: string;
-}
+export type ServiceStatus = LocalServiceStatus;
 
 /**
- * Makes Temporal and Kafka available: TEMPORAL_ADDRESS and KAFKA_BROKERS win; what is not configured is reused from this
- * home when it runs, else fetched where needed and started, both at once.
- * @throws PipelineError `service-unavailable` saying what was tried and what helps; nothing is left running then.
+ * Makes Temporal and Kafka available: TEMPORAL_ADDRESS and KAFKA_BROKERS win; what is not configured is
+ * reused from this home when it runs, else fetched where needed and started, both at once.
+ * @throws PipelineError `service-unavailable` saying what was tried and what helps; nothing is left running
+ * then.
  */
 export async function ensureServices(options: ServicesOptions): Promise<Services> {
   const { env, signal } = options;

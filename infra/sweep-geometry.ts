@@ -8,10 +8,24 @@ export function isText(config: SweepConfig): boolean {
   return config.dataset.tokenizer !== undefined;
 }
 
-/** Samples of every model call: rows for images, whole sequences for text. */
-export function batchSamples({ dataset, stream, ...config }: SweepConfig): number {
-  if (!isText({ dataset, stream, ...config })) return stream.batchRows;
-  return Math.max(1, Math.floor(stream.batchRows / dataset.contextTokens));
+/**
+ * Most code rows of one batch relative to `stream.batchRows`, where an image makes many: one image alone would leave the
+ * cores idle, a thousand would make messages that no broker takes.
+ */
+const POSITIONS_PER_BATCH_ROW = 16;
+
+/** Rows per batch as the data set counts them: images, or tokens. */
+export function readerBatchRows(config: SweepConfig, grids: readonly GridInfo[]): number {
+  const { batchRows } = config.stream;
+  if (isText(config) || config.codes.granularity === 'image') return batchRows;
+  const perSample = grids.reduce((sum, grid) => sum + grid.height * grid.width, 0);
+  const most = Math.floor((batchRows * POSITIONS_PER_BATCH_ROW) / Math.max(1, perSample));
+  return Math.max(1, Math.min(batchRows, most));
+}
+
+/** Samples of every model call: images, or whole sequences. */
+export function batchSamples(config: SweepConfig, batchRows: number): number {
+  return isText(config) ? Math.max(1, Math.floor(batchRows / config.dataset.contextTokens)) : batchRows;
 }
 
 /** Threads of one session: many one-thread sessions beat few wide ones, and fixed threads keep float32 results fixed. */

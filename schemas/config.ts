@@ -74,7 +74,7 @@ const codes = z
 const stream = z
   .strictObject({
     partitions: z.int().min(1).max(1024).default(4).describe('Kafka partitions, and so aggregators.'),
-    batchRows: z.int().min(1).max(65536).default(1024).describe('Samples per model call and message (text: tokens, rounded to whole sequences).'),
+    batchRows: z.int().min(1).max(65536).default(1024).describe('Samples per model call and message (text: tokens, rounded to whole sequences; positions: as many images as make 16 times that many rows).'),
   })
   .describe('The code log.');
 

@@ -68,6 +68,8 @@ export interface SweepPlan {
   readonly samples: number;
   /** Shape of one sample as the model takes it; text: `[contextTokens]`. */
   readonly sampleShape: readonly number[];
+  /** Rows per batch as the data set counts them: images, or tokens. */
+  readonly batchRows: number;
   /** Label names by class id, or null where labels are bare integers or absent. */
   readonly labelNames: readonly string[] | null;
   /** Number of classes seen by planning, or null where labels are absent. */

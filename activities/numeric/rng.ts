@@ -1,4 +1,5 @@
-// Counter-based random numbers: a draw depends only on (seed, stream, position), so a repeated step gives the same numbers.
+// Counter-based random numbers: a draw depends only on (seed, stream, position), so a repeated step gives the
+// same numbers.
 
 /** Sequential draws of one stream. */
 export interface RandomStream {
@@ -89,7 +90,10 @@ export function randomStream(seed: number, ...stream: readonly number[]): Random
 }
 
 /** Shuffles in place (Fisher and Yates). */
-export function shuffle<T extends { length: number; [index: number]: number }>(values: T, random: RandomStream): T {
+export function shuffle<T extends { length: number; [index: number]: number }>(
+  values: T,
+  random: RandomStream,
+): T {
   for (let last = values.length - 1; last > 0; last--) {
     const at = random.below(last + 1);
     const moved = values[last] as number;

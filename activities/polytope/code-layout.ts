@@ -30,6 +30,9 @@ export function spanOffsets(tapBits: readonly number[]): number[] {
 }
 
 /** Bit index of unit (channel, y, x) in an image code: channel-major, then raster. */
-export function imageBit(unit: { channel: number; y: number; x: number }, size: { height: number; width: number }): number {
+export function imageBit(
+  unit: { channel: number; y: number; x: number },
+  size: { height: number; width: number },
+): number {
   return (unit.channel * size.height + unit.y) * size.width + unit.x;
 }

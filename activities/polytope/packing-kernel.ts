@@ -1,4 +1,5 @@
-// The wasm packing kernels behind typed-array views. One instance belongs to one session: its memory is the session's.
+// The wasm packing kernels behind typed-array views. One instance belongs to one session: its memory is the
+// session's.
 
 import { PACKING_WASM_BASE64 } from './wasm/packing-bytes.ts';
 
@@ -26,7 +27,10 @@ export interface TransposeJob {
 
 /** Kernel memory with the packing functions over it; offsets are bytes from its start. */
 export interface PackingKernel {
-  /** Reserves `bytes` zeroed bytes on a 64-byte boundary. Growing moves the memory: take views after the last reservation. */
+  /**
+   * Reserves `bytes` zeroed bytes on a 64-byte boundary. Growing moves the memory: take views after the last
+   * reservation.
+   */
   reserve(bytes: number): number;
   readonly buffer: ArrayBuffer;
   /** Float values to bits (`> 0`); false where a value was infinite or NaN. */
@@ -44,7 +48,15 @@ interface Exports {
   readonly memory: WebAssembly.Memory;
   packFloats(from: number, to: number, rows: number, bits: number, stride: number): number;
   packBools(from: number, to: number, rows: number, bits: number, stride: number): void;
-  transposeBits(from: number, to: number, groups: number, rows: number, cols: number, fs: number, ts: number): void;
+  transposeBits(
+    from: number,
+    to: number,
+    groups: number,
+    rows: number,
+    cols: number,
+    fs: number,
+    ts: number,
+  ): void;
   countWithin(from: number, to: number, rows: number, bits: number, limit: number): void;
   rowNorms(from: number, to: number, rows: number, bits: number): void;
 }

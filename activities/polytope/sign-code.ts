@@ -13,12 +13,17 @@ export interface CodeShape {
  * Packs activation signs into codes, one bit per neuron: 1 where the pre-activation is > 0 (0 and -0 give 0).
  * @param pre - `[rows, neurons]` pre-activations, row-major, finite.
  * @returns `[rows, 4 * ceil(neurons / 32)]` bytes, LSB first, pad bits zero.
- * @throws PipelineError `non-finite-input`, with row and neuron; `internal` where the length does not fit the shape.
+ * @throws PipelineError `non-finite-input`, with row and neuron; `internal` where the length does not fit the
+ * shape.
  * @see Balestriero and Baraniuk, "A Spline Theory of Deep Learning", 2018.
  */
 export function packSigns(pre: Float32Array, { rows, neurons }: CodeShape): Uint8Array {
   if (pre.length !== rows * neurons) {
-    throw new PipelineError({ kind: 'internal', what: 'pre-activations do not fit their shape', value: `${pre.length} for [${rows}, ${neurons}]` });
+    throw new PipelineError({
+      kind: 'internal',
+      what: 'pre-activations do not fit their shape',
+      value: `${pre.length} for [${rows}, ${neurons}]`,
+    });
   }
   const stride = codeRowBytes(neurons);
   const codes = new Uint8Array(rows * stride);

@@ -1,13 +1,15 @@
-// The two control nets of a trained one: fresh weights of the same architecture, and the trained weights in random order.
+// The two control nets of a trained one: fresh weights of the same architecture, and the trained weights in
+// random order.
 
 import { randomStream, shuffle } from '../numeric/rng.ts';
 
 /** What a weight tensor does, which decides its initial distribution. */
-export type WeightRole =
-  | { readonly kind: 'linear'; readonly fanIn: number }
-  | { readonly kind: 'embedding' };
+export type WeightRole = { readonly kind: 'linear'; readonly fanIn: number } | { readonly kind: 'embedding' };
 
-/** One weight tensor, in place. Gains, shifts and statistics of normalisations are never passed: both controls keep them. */
+/**
+ * One weight tensor, in place. Gains, shifts and statistics of normalisations are never passed: both controls
+ * keep them.
+ */
 export interface Weight {
   readonly role: WeightRole;
   readonly values: Float32Array;
@@ -17,8 +19,9 @@ export interface Weight {
 const EMBEDDING_DEVIATION = 0.02;
 
 /**
- * Draws new values for every weight: uniform in ±1/sqrt(fan in) for weights and biases of linear and convolution layers
- * (PyTorch's default, Kaiming-uniform with a = sqrt 5), normal with deviation 0.02 for embeddings.
+ * Draws new values for every weight: uniform in ±1/sqrt(fan in) for weights and biases of linear and
+ * convolution layers (PyTorch's default, Kaiming-uniform with a = sqrt 5), normal with deviation 0.02 for
+ * embeddings.
  * @param weights - in a fixed order: tensor `i` uses random stream `i` of `seed`.
  */
 export function randomInit(weights: readonly Weight[], seed: number): void {
@@ -26,7 +29,8 @@ export function randomInit(weights: readonly Weight[], seed: number): void {
     const random = randomStream(seed, i);
     const bound = role.kind === 'linear' ? 1 / Math.sqrt(role.fanIn) : 0;
     for (let at = 0; at < values.length; at++) {
-      values[at] = role.kind === 'linear' ? bound * (2 * random.uniform() - 1) : EMBEDDING_DEVIATION * random.normal();
+      values[at] =
+        role.kind === 'linear' ? bound * (2 * random.uniform() - 1) : EMBEDDING_DEVIATION * random.normal();
     }
   }
 }

@@ -1,22 +1,32 @@
-// One partition's aggregator: code log messages in, segments of partial region statistics out. (Signatures first; body follows.)
+// One partition's aggregator: code log messages in, segments of partial statistics out. Runs inside a worker thread.
 
-import type { MessageKind } from '#schemas/columns/code-message.ts';
+import { POINT_COLUMNS } from '#schemas/columns/code-message.ts';
+import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
+import { SEGMENT_REGION_COLUMNS, SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
+import { CodeSample } from '../../activities/polytope/code-sample.ts';
+import { orderSeed } from '../../activities/polytope/point-hash.ts';
+import { RegionTable } from '../../activities/polytope/region-table.ts';
+import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
+import { columnOf, int32Of, joinSlices } from '../arrow/column-block.ts';
+import type { ColumnBlock } from '../arrow/column-block.ts';
+import { decodeCodes, decodePoints, decodeUnits } from '../arrow/decode-message.ts';
+import type { KeptColumn } from '../arrow/decode-message.ts';
+import { regionBlock } from './region-blocks.ts';
+import { sampleBlock, unitBlock } from './statistic-blocks.ts';
+import { expectedBatches, expectedCount, SeenBatches } from './seen-batches.ts';
+import type { BatchId } from './seen-batches.ts';
+import { listSegments, removeLeftovers, writeSegment } from './segment-files.ts';
+import type { PartContent, SegmentPart } from './segment-files.ts';
 
 export interface AggregatorOptions {
-  /** The run's folder of segments; made when absent. */
+  /** The run's folder of segments; made when the first one is written. */
   readonly dir: string;
   readonly partition: number;
   readonly plan: SweepPlan;
   /** Memory that triggers a segment. @default 128 MiB */
   readonly segmentBytes?: number;
-}
-
-export interface MissingBatch {
-  readonly kind: MessageKind;
-  readonly shard: number;
-  readonly batch: number;
 }
 
 export interface AddOutcome {
@@ -30,17 +40,204 @@ export interface AddOutcome {
   readonly segments: number;
 }
 
-export declare class PartitionAggregator {
-  /** @throws PipelineError `run-config-mismatch` where a segment belongs to another config. */
-  static open(options: AggregatorOptions): Promise<PartitionAggregator>;
-  /** Where to read on: the offset after the last segment; 0 for a new partition. */
-  readonly nextOffset: bigint;
-  /** @throws PipelineError `digest-collision`, `code-width-mismatch`, `internal` for a malformed message. */
-  add(messages: readonly ReceivedMessage[]): Promise<AddOutcome>;
-  /** Writes what has not been written; returns false where there was nothing. */
-  flush(): Promise<boolean>;
+/** Rows of one points block in a segment. */
+const POINT_GROUP_ROWS = 16_384;
+
+export class PartitionAggregator {
+  readonly #dir: string;
+  readonly #partition: number;
+  readonly #plan: SweepPlan;
+  readonly #segmentBytes: number;
+  readonly #kept: readonly KeptColumn[];
+  readonly #regions: RegionTable;
+  readonly #sample: CodeSample;
+  readonly #units = new UnitTable();
+  readonly #seen = new SeenBatches();
+  /** Messages counted since the last segment. */
+  readonly #fresh = new SeenBatches();
+  #points: ColumnBlock[] = [];
+  #pointBytes = 0;
+  /** Offset after the last segment. */
+  #from = 0n;
+  #next = 0n;
+
+  private constructor({ dir, partition, plan, segmentBytes = 128 * 2 ** 20 }: AggregatorOptions) {
+    this.#dir = dir;
+    this.#partition = partition;
+    this.#plan = plan;
+    this.#segmentBytes = segmentBytes;
+    this.#kept = keptColumns(plan);
+    const options = tableOptions(plan);
+    this.#regions = new RegionTable(options);
+    this.#sample = new CodeSample(options);
+  }
+
+  /**
+   * Restores what the finished segments hold and removes half-written files.
+   * @throws PipelineError `run-config-mismatch` where a segment belongs to another config.
+   */
+  static async open(options: AggregatorOptions): Promise<PartitionAggregator> {
+    const aggregator = new PartitionAggregator(options);
+    await removeLeftovers(options.dir, options.partition);
+    for (const { note } of await listSegments(options.dir, options.partition, options.plan)) {
+      aggregator.#seen.addRanges(note.seen);
+      aggregator.#from = aggregator.#next = BigInt(note.to);
+    }
+    return aggregator;
+  }
+
+  /** Where to read on: the offset after the last segment and the last message; 0 for a new partition. */
+  get nextOffset(): bigint {
+    return this.#next;
+  }
+
   /** True when every message of the plan for this partition has been seen (flush before you rely on it). */
-  get complete(): boolean;
-  /** What has not been seen, in plan order. */
-  missing(limit?: number): readonly MissingBatch[];
+  get complete(): boolean {
+    return this.#seen.size >= expectedCount(this.#plan, this.#partition);
+  }
+
+  /** What has not been seen, in plan order; at most `limit` of them. */
+  missing(limit = 100): readonly BatchId[] {
+    const missing: BatchId[] = [];
+    if (this.complete) return missing;
+    for (const id of expectedBatches(this.#plan, this.#partition)) {
+      if (missing.length >= limit) break;
+      if (!this.#seen.has(id)) missing.push(id);
+    }
+    return missing;
+  }
+
+  /**
+   * Counts messages that are new; writes a segment whenever memory is used up.
+   * @throws PipelineError `digest-collision`, `code-width-mismatch`, `internal` for a malformed message.
+   */
+  async add(messages: readonly ReceivedMessage[]): Promise<AddOutcome> {
+    const outcome = { codeRows: 0, points: 0, dropped: 0, segments: 0 };
+    for (const message of messages) {
+      const { kind, shard, batch } = message.headers;
+      const id: BatchId = { kind, shard, batch };
+      if (message.offset >= this.#next) this.#next = message.offset + 1n;
+      if (this.#seen.has(id)) {
+        outcome.dropped++;
+        continue;
+      }
+      const rows = this.#count(message);
+      if (kind === 'codes') outcome.codeRows += rows;
+      if (kind === 'points') outcome.points += rows;
+      this.#seen.add(id);
+      this.#fresh.add(id);
+      if (this.#bytes > this.#segmentBytes && (await this.flush())) outcome.segments++;
+    }
+    return outcome;
+  }
+
+  /** Writes what has not been written; returns false where there was nothing. */
+  async flush(): Promise<boolean> {
+    if (this.#fresh.size === 0) return false;
+    const regions = this.#regions.columns('digest');
+    const regionsPerSpan = this.#plan.spans.map(() => 0);
+    for (const span of regions.span) regionsPerSpan[span]!++;
+    const parts = this.#parts(regionBlock(regions));
+    const note = {
+      runId: this.#plan.runId,
+      configSha256: this.#plan.configSha256,
+      partition: this.#partition,
+      from: Number(this.#from),
+      to: Number(this.#next),
+      seen: this.#fresh.ranges(),
+      regionsPerSpan,
+      parts: [...parts.keys()],
+    };
+    await writeSegment(this.#dir, note, parts);
+    this.#from = this.#next;
+    this.#clear();
+    return true;
+  }
+
+  get #bytes(): number {
+    return this.#regions.bytes + this.#units.bytes + this.#pointBytes;
+  }
+
+  /** Adds one message's rows; returns how many there were. */
+  #count({ value, headers: { kind, shard, batch } }: ReceivedMessage): number {
+    const where = `${kind} message of shard ${shard}, batch ${batch}`;
+    if (kind === 'codes') {
+      const codes = decodeCodes(value, where);
+      if (codes === null) return 0;
+      this.#regions.addCodes(codes);
+      this.#sample.addCodes(codes);
+      return codes.rows;
+    }
+    if (kind === 'units') {
+      const units = decodeUnits(value, where);
+      for (const counts of units) this.#units.add(counts);
+      return units.length;
+    }
+    // A copy: a view would keep the whole fetch alive, code rows and all.
+    const points = decodePoints(new Uint8Array(value), this.#kept, where);
+    if (points === null || points.rows === 0) return 0;
+    this.#points.push(points);
+    this.#pointBytes += value.byteLength;
+    return points.rows;
+  }
+
+  #parts(regions: ColumnBlock): Map<SegmentPart, PartContent> {
+    const parts = new Map<SegmentPart, PartContent>();
+    if (this.#points.length > 0) parts.set('points', { columns: pointColumns(this.#kept), blocks: sortedPoints(this.#points) });
+    const units = unitBlock(this.#units.entries());
+    if (units.rows > 0) parts.set('units', { columns: SEGMENT_UNIT_COLUMNS, blocks: [units] });
+    const sample = sampleBlock(this.#sample, this.#plan);
+    if (sample.rows > 0) parts.set('sample', { columns: SEGMENT_SAMPLE_COLUMNS, blocks: [sample] });
+    parts.set('regions', { columns: SEGMENT_REGION_COLUMNS, blocks: [regions] });
+    return parts;
+  }
+
+  #clear(): void {
+    this.#regions.clear();
+    this.#sample.clear();
+    this.#units.clear();
+    this.#fresh.clear();
+    this.#points = [];
+    this.#pointBytes = 0;
+  }
+}
+
+/** Geometry and seed that the statistics of a plan share. */
+export function tableOptions(plan: SweepPlan): { spanWords: number[]; exemplars: number; seed: number } {
+  return {
+    spanWords: plan.spans.map(({ digestOnly, codeBytes }) => (digestOnly ? 0 : codeBytes >> 2)),
+    exemplars: plan.config.output.exemplars,
+    seed: orderSeed(plan.config.seed),
+  };
+}
+
+/** The code columns that `codes.keep` asks for, in span order. */
+export function keptColumns({ config, spans }: SweepPlan): KeptColumn[] {
+  const { keep } = config.codes;
+  if (keep === 'none') return [];
+  return spans.map(({ name, digestOnly }) =>
+    keep === 'words' && !digestOnly ? { name: `words_${name}`, type: 'binary' } : { name: `digest_${name}`, type: 'fixed[16]' },
+  );
+}
+
+/** Columns of a segment's points: those of the messages. */
+export function pointColumns(kept: readonly KeptColumn[]): ColumnDef[] {
+  const fixed = POINT_COLUMNS.map((column) => ({ ...column, type: column.type as ColumnType, description: '' }));
+  return [...fixed, ...kept.map((column) => ({ ...column, unit: '', nullable: true, description: '' }))];
+}
+
+/** Blocks in point order; a message's points are consecutive, so sorting messages sorts points. */
+function* sortedPoints(blocks: readonly ColumnBlock[]): Generator<ColumnBlock> {
+  const sorted = blocks.toSorted((a, b) => int32Of(a, 'point_id')[0]! - int32Of(b, 'point_id')[0]!);
+  let group: ColumnBlock[] = [];
+  let rows = 0;
+  for (const block of sorted) {
+    group.push(block);
+    rows += columnOf(block, 'point_id').values.length;
+    if (rows < POINT_GROUP_ROWS) continue;
+    yield joinSlices(group.map((part) => ({ block: part, from: 0, to: part.rows })));
+    group = [];
+    rows = 0;
+  }
+  if (rows > 0) yield joinSlices(group.map((part) => ({ block: part, from: 0, to: part.rows })));
 }

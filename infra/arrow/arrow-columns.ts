@@ -107,8 +107,9 @@ function columnData(data: arrow.Data): ColumnData {
   return { values: trimmed(values, data), offsets: null, validity };
 }
 
-/** IPC buffers are padded; a block's are not. */
+/** IPC buffers are padded, and may be absent where every row is null; a block's are neither. */
 function trimmed(values: ColumnValues, { type, length }: arrow.Data): ColumnValues {
+  if (values.length === 0 && length > 0) return new (type.ArrayType as new (length: number) => ColumnValues)(length);
   if (arrow.DataType.isBool(type)) return values.subarray(0, (length + 7) >> 3);
   if (arrow.DataType.isFixedSizeBinary(type)) return values.subarray(0, length * type.byteWidth);
   return values.subarray(0, length);

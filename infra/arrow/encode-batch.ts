@@ -6,6 +6,7 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import {
   type BatchPoints,
   gridOfTap,
+  type GridRows,
   rowsByPartition,
   type SpanRows,
   spanRows,
@@ -118,27 +119,18 @@ function codesValue(plan: SweepPlan, picked: readonly { rows: SpanRows; chosen: 
 }
 
 function unitsValue({ plan, points, encoded }: BatchSource, words: readonly Uint32Array[]): Uint8Array {
-  const rows = plan.taps.flatMap((tap, index) => {
-    const grid = points.grids[gridOfTap(plan, index)]!;
-    const labels = plan.countClasses ? grid.label : new Int32Array(grid.rows).fill(-1);
-    const classIds = [...new Set(labels)].sort((a, b) => a - b);
-    const dense = new Map(classIds.map((id, i) => [id, i]));
-    const classOf = labels.map((id) => dense.get(id)!);
-    const { codeBits } = tap;
-    const counts = countUnits(words[index]!, classOf, {
-      rows: grid.rows,
-      wordsPerRow: (codeBits + 31) >>> 5,
-      codeBits,
-      classes: classIds.length,
-    });
-    const rowsOfClass = new Int32Array(classIds.length);
-    for (const klass of classOf) rowsOfClass[klass]!++;
-    return classIds.map((id, i) => ({
-      tap: index,
+  const classes = points.grids.map((grid) => denseClasses(grid, plan.countClasses));
+  const rows = plan.taps.flatMap(({ codeBits }, tap) => {
+    const grid = gridOfTap(plan, tap);
+    const { ids, classOf, rowsOf } = classes[grid]!;
+    const shape = { rows: points.grids[grid]!.rows, wordsPerRow: (codeBits + 31) >>> 5, codeBits, classes: ids.length };
+    const counts = countUnits(words[tap]!, classOf, shape);
+    return ids.map((id, i) => ({
+      tap,
       class: id,
-      rows: rowsOfClass[i]!,
+      rows: rowsOf[i]!,
       on: asBytes(counts.subarray(i * codeBits, (i + 1) * codeBits)),
-      soft: i === 0 ? encoded.softCounts[index]! : 0,
+      soft: i === 0 ? softCount(encoded, tap, points.grids[grid]!) : 0,
     }));
   });
   return ipc(UNITS_SCHEMA, rows.length, [
@@ -148,6 +140,34 @@ function unitsValue({ plan, points, encoded }: BatchSource, words: readonly Uint
     binaryColumn(rows.map((row) => row.on)),
     makeData({ type: new Float64(), data: Float64Array.from(rows, (row) => row.soft) }),
   ]);
+}
+
+/** Near-zero pre-activations of a tap over the batch's points; padding tokens do not count. */
+function softCount({ soft, softCounts }: EncodedBatch, tap: number, { rows, codeRow }: GridRows): number {
+  const perRow = soft?.[tap];
+  if (perRow === undefined || perRow === null) return softCounts[tap]!;
+  let sum = 0;
+  for (let row = 0; row < rows; row++) sum += perRow[codeRow === null ? row : codeRow[row]!]!;
+  return sum;
+}
+
+/** The classes that occur on a grid, ascending, and each row's index among them. */
+function denseClasses({ rows, label }: GridRows, separate: boolean): { ids: number[]; classOf: Int32Array; rowsOf: Int32Array } {
+  if (!separate) return { ids: [-1], classOf: new Int32Array(rows), rowsOf: Int32Array.of(rows) };
+  const ids = [...new Set(label)].sort((a, b) => a - b);
+  const lowest = ids[0] ?? 0;
+  const index = new Int32Array((ids.at(-1) ?? 0) - lowest + 1);
+  ids.forEach((id, i) => {
+    index[id - lowest] = i;
+  });
+  const classOf = new Int32Array(rows);
+  const rowsOf = new Int32Array(ids.length);
+  for (let row = 0; row < rows; row++) {
+    const klass = index[label[row]! - lowest]!;
+    classOf[row] = klass;
+    rowsOf[klass]!++;
+  }
+  return { ids, classOf, rowsOf };
 }
 
 function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Array {
@@ -163,35 +183,38 @@ function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Arra
 
 function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
   const count = points.points;
-  const isText = input.tokens !== null;
-  const positions = !isText && plan.config.codes.granularity === 'position';
-  const widths = plan.grids.map((grid) => grid.width);
-  const samples = points.sample;
-  const predicted = predictions(encoded.logits, points, isText ? input.input.dims[1]! : 1);
-  const cellY = () => Int16Array.from(points.cell, (cell, i) => Math.floor(cell / widths[points.grid[i]!]!));
-  const cellX = () => Int16Array.from(points.cell, (cell, i) => cell % widths[points.grid[i]!]!);
-  const ids = Int32Array.from({ length: count }, (_, i) => points.firstPoint + i);
-  const tokenIndex = () => points.cell.map((cell, i) => input.tokens!.firstTokenIndex[samples[i]!]! + cell);
-  const tokenId = () =>
-    Int32Array.from(samples, (sample, i) => Number(input.input.data[sample * input.input.dims[1]! + points.cell[i]!]!));
-  const norm = encoded.inputNorms;
-  const sourceIds = Array.from(samples, (sample) => input.sourceIds[sample]!);
+  const { tokens } = input;
+  const positions = tokens === null && plan.config.codes.granularity === 'position';
+  const contextTokens = tokens === null ? 1 : input.input.dims[1]!;
+  const { sample, cell, grid, firstPoint } = points;
+  const width = plan.grids.map((g) => g.width);
+  const predicted = predictions(encoded.logits, points, contextTokens);
+  const norms = encoded.inputNorms;
+  const int = (at: (i: number) => number) => {
+    const values = new Int32Array(count);
+    for (let i = 0; i < count; i++) values[i] = at(i);
+    return values;
+  };
+  const sourceIds = new Array<string>(count);
+  for (let i = 0; i < count; i++) sourceIds[i] = input.sourceIds[sample[i]!]!;
+  const y = positions ? Int16Array.from(int((i) => Math.floor(cell[i]! / width[grid[i]!]!))) : null;
+  const x = positions ? Int16Array.from(int((i) => cell[i]! % width[grid[i]!]!)) : null;
+  const tokenIndex = tokens === null ? null : int((i) => tokens.firstTokenIndex[sample[i]!]! + cell[i]!);
+  const tokenId = tokens === null ? null : int((i) => Number(input.input.data[sample[i]! * contextTokens + cell[i]!]!));
+  const norm = norms === null ? null : new Float32Array(count);
+  for (let i = 0; norm !== null && i < count; i++) norm[i] = norms![sample[i]!]!;
   return [
-    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: ids }) },
+    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: int((i) => firstPoint + i) }) },
     { name: 'source_id', nullable: false, data: utf8Column(sourceIds) },
     { name: 'label', nullable: false, data: makeData({ type: new Int32(), data: points.label }) },
-    { name: 'position_y', nullable: true, data: optional(new Int16(), count, positions ? cellY() : null) },
-    { name: 'position_x', nullable: true, data: optional(new Int16(), count, positions ? cellX() : null) },
-    { name: 'token_index', nullable: true, data: optional(new Int32(), count, isText ? tokenIndex() : null) },
-    { name: 'token_id', nullable: true, data: optional(new Int32(), count, isText ? tokenId() : null) },
-    { name: 'context', nullable: true, data: isText ? utf8Column(input.tokens!.contexts) : nulls(new Utf8(), count) },
+    { name: 'position_y', nullable: true, data: optional(new Int16(), count, y) },
+    { name: 'position_x', nullable: true, data: optional(new Int16(), count, x) },
+    { name: 'token_index', nullable: true, data: optional(new Int32(), count, tokenIndex) },
+    { name: 'token_id', nullable: true, data: optional(new Int32(), count, tokenId) },
+    { name: 'context', nullable: true, data: tokens === null ? nulls(new Utf8(), count) : utf8Column(tokens.contexts) },
     { name: 'pred_class', nullable: true, data: optional(new Int32(), count, predicted?.classes ?? null) },
     { name: 'pred_prob', nullable: true, data: optional(new Float32(), count, predicted?.probabilities ?? null) },
-    {
-      name: 'norm_start',
-      nullable: true,
-      data: optional(new Float32(), count, norm === null ? null : Float32Array.from(samples, (s) => norm[s]!)),
-    },
+    { name: 'norm_start', nullable: true, data: optional(new Float32(), count, norm) },
     { name: 'n_ambiguous', nullable: true, data: optional(new Int32(), count, ambiguousCounts(plan, points, encoded)) },
   ];
 }

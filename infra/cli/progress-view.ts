@@ -1,6 +1,6 @@
 // Progress on screen: a redrawn block on a terminal, a line every few seconds elsewhere.
 
-import { formatCount, formatSeconds } from './format.ts';
+import { formatCount, formatSeconds, plural } from './format.ts';
 import { EMPTY_METER, observe, type ProgressMeter, type RunSnapshot, rowsPerSecond, secondsLeft } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -93,8 +93,8 @@ function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly 
     ...(form === 'line' ? [percent(latest)] : []),
     ...(encoding && rate !== null ? [`${formatCount(rate)} rows/s`] : []),
     ...(encoding && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
-    ...(partitions > 0 && !encoding ? [`${partitions} partitions, ${formatCount(messages)} messages`] : []),
-    `${latest.restarts} restarts`,
+    ...(partitions > 0 && !encoding ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`] : []),
+    plural(latest.restarts, 'restart'),
   ];
 }
 

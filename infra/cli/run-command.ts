@@ -6,12 +6,12 @@ import type { PipelineFault } from '#schemas/errors.ts';
 import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
-import { aborted } from './interrupts.ts';
 import { progressView } from './progress-view.ts';
 import { rememberRun } from './run-folder.ts';
 import { reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
+import { checkRunFolder } from './run-identity.ts';
 import { openSession, type Session } from './session.ts';
-import { checkRunFolder, startSweep, watchSweep } from './sweep-run.ts';
+import { startSweep, watchWithSession } from './sweep-run.ts';
 
 export interface RunOptions extends GlobalOptions {
   readonly out?: string;
@@ -25,13 +25,13 @@ export interface RunOptions extends GlobalOptions {
 export async function runCommand(file: string, options: RunOptions, context: CommandContext): Promise<ExitCode> {
   const startedMs = Date.now();
   const loaded = loadConfig(file, { sets: options.set ?? [], out: options.out });
-  if (options.processes !== 0) checkFilesExist(loaded);
   const seconds = () => (Date.now() - startedMs) / 1000;
   try {
-    if (checkRunFolder(loaded) === 'done') {
+    if ((await checkRunFolder(loaded)) === 'done') {
       context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
       return finish(reportRun(loaded, { status: 'done', seconds: seconds() }), { context, options });
     }
+    if (options.processes !== 0) checkFilesExist(loaded);
     const status = await sweep(loaded, { options, context });
     return finish(reportRun(loaded, { status, seconds: seconds() }), { context, options });
   } catch (error) {
@@ -62,12 +62,7 @@ async function sweep(loaded: LoadedSweep, { options, context }: Command): Promis
     rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
     await startAndTell(session, { loaded, note: view.note });
     if (options.detach === true) return 'running';
-    const watch = watchSweep(session.client, loaded.runId, {
-      onSnapshot: view.show,
-      onNote: view.note,
-      signal: interrupts.signal,
-    });
-    await Promise.race([watch, session.failed, aborted(interrupts.signal)]);
+    await watchWithSession(session, loaded.runId, { onSnapshot: view.show, onNote: view.note, signal: interrupts.signal });
     return 'done';
   } finally {
     view.close();

@@ -4,7 +4,7 @@ import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import type { LoadedSweep } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
-import { formatCount, formatSeconds } from './format.ts';
+import { formatCount, formatSeconds, plural } from './format.ts';
 import { readManifest } from './run-folder.ts';
 
 /** The last line of stdout with `--json`. */
@@ -69,9 +69,9 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
   const skipped = manifestOf(output)?.skipped.length ?? 0;
   return [
-    `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${restarts} restarts` : ''}`,
+    `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${plural(restarts, 'restart')}` : ''}`,
     ...(tables.length > 0 ? [`  rows    ${tables.join(', ')}`] : []),
-    ...(skipped > 0 ? [`  skipped ${skipped} files; run.json names them`] : []),
+    ...(skipped > 0 ? [`  skipped ${plural(skipped, 'file')}; run.json names them`] : []),
     `  output  ${output}`,
   ];
 }

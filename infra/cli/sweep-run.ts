@@ -6,29 +6,17 @@ import type { Client } from '@temporalio/client';
 import { describeFault, PipelineError } from '#schemas/errors.ts';
 import { type SweepInput, type SweepProgress, type SweepResult, sweepWorkflowId, WORKFLOW_SWEEP } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
-import { describeChange, diffConfigs } from '../config/config-diff.ts';
 import type { LoadedSweep } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { RunSnapshot } from './progress.ts';
-import { readManifest } from './run-folder.ts';
+import { aborted } from './interrupts.ts';
+import { mismatch } from './run-identity.ts';
+import type { Session } from './session.ts';
 import { describeRun, isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
 const LOOK_EVERY_MS = 500;
 /** Silence of the Temporal server after which the run is left alone with exit 4. */
 const GIVE_UP_MS = 90_000;
-
-/**
- * Compares a sweep with what its folder already holds.
- * @returns `done` where the same config has finished there.
- * @throws PipelineError `run-config-mismatch` with every changed key, old → new.
- */
-export function checkRunFolder({ runId, runDir, config, configSha256 }: LoadedSweep): 'done' | 'open' {
-  const manifest = readManifest(runDir);
-  if (manifest === null) return 'open';
-  if (manifest.configSha256 === configSha256) return manifest.status === 'done' ? 'done' : 'open';
-  const changes = diffConfigs(manifest.config, config).map(describeChange);
-  throw mismatch(runId, { where: runDir, changes });
-}
 
 /**
  * Starts the workflow, or attaches to the one that goes on under this run id.
@@ -79,6 +67,19 @@ export async function watchSweep(client: Client, runId: string, options: WatchOp
   }
 }
 
+/** Watches until the run ends, the session's workers fail for good, or the user interrupts; whichever comes first. */
+export async function watchWithSession(session: Session, runId: string, options: WatchOptions): Promise<SweepResult> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const watch = watchSweep(session.client, runId, { ...options, signal });
+  watch.catch(() => undefined);
+  try {
+    return await Promise.race([watch, session.failed, aborted(options.signal)]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Lets a server that is restarting be silent for a while; everything else is thrown on. */
 function tolerateSilence(
   error: unknown,
@@ -111,16 +112,6 @@ async function openWorkflow(client: Client, { runId, runDir, config, configSha25
       ? [`config: ${String(memo['configSha256']).slice(0, 8)} → ${configSha256.slice(0, 8)}`]
       : [`output folder: ${String(memo['runDir'])} → ${config.output.dir}/${runId}`];
   throw mismatch(runId, { where: 'a run that is going on', changes });
-}
-
-function mismatch(runId: string, { where, changes }: { readonly where: string; readonly changes: readonly string[] }): PipelineError {
-  return new PipelineError({
-    kind: 'run-config-mismatch',
-    what: `run ${runId} exists with another config`,
-    where,
-    value: changes.join('; '),
-    remedy: 'Undo the change, or give this one another id with run: or --set run=NAME, or another folder with --out.',
-  });
 }
 
 function lost(runId: string): PipelineError {

@@ -37,6 +37,8 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
   const firstReady = Array.from({ length: options.processes }, (_, slot) =>
     supervise(slot, { ...options, running, stopping: stopping.signal, onFailed }),
   );
+  const ready = Promise.race([Promise.all(firstReady).then(() => undefined), failed]);
+  ready.catch(() => undefined);
   async function stop(): Promise<void> {
     stopping.abort();
     await Promise.all([...running.values()].map((worker) => worker.stop(options.graceMs)));
@@ -45,7 +47,7 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
     get pids() {
       return [...running.values()].map(({ pid }) => pid);
     },
-    ready: Promise.race([Promise.all(firstReady).then(() => undefined), failed]),
+    ready,
     failed,
     stop,
     kill() {

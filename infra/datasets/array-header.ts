@@ -43,7 +43,8 @@ const NPY_MAX_HEADER = 1 << 20;
 
 /**
  * Reads and checks the header of an array file, and that the file holds exactly as much data as it says.
- * @throws PipelineError `data-invalid` naming the file: wrong magic, unknown element type, truncated or overlong.
+ * @throws PipelineError `data-invalid` naming the file: wrong magic, unknown element type, truncated or
+ * overlong.
  * @see http://yann.lecun.com/exdb/mnist (IDX); numpy/lib/format.py (npy 1.0 to 3.0).
  */
 export async function readArrayHeader(

@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 
 /** The folder named by `TESSERA_CACHE`, else `tessera` in the user's cache folder. */
 export function cacheFolder(): string {
-  const chosen = process.env['TESSERA_CACHE'];
+  const chosen = process.env.TESSERA_CACHE;
   if (chosen !== undefined && chosen !== '') return chosen;
-  const base = process.env['XDG_CACHE_HOME'];
+  const base = process.env.XDG_CACHE_HOME;
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'tessera');
 }
 

@@ -44,7 +44,8 @@ const HEARTBEAT_BYTES = 64 << 20;
 const KEEP_DIGEST_BYTES = 8 << 20;
 
 /**
- * Hashes a file (streamed) and looks whether it is gzipped. Digests of large files are kept by path, inode, size and times.
+ * Hashes a file (streamed) and looks whether it is gzipped. Digests of large files are kept by path, inode,
+ * size and times.
  * @throws PipelineError `data-missing` where it cannot be opened.
  */
 export async function identifyFile(file: string, progress: ReadProgress = {}): Promise<DataFile> {
@@ -69,7 +70,8 @@ export async function identifyFile(file: string, progress: ReadProgress = {}): P
 
 /**
  * Opens a file for reading by position; a gzipped one is inflated into the cache first, once per content.
- * @throws PipelineError `data-missing` where it is gone, `data-invalid` where it changed since it was identified or does not inflate.
+ * @throws PipelineError `data-missing` where it is gone, `data-invalid` where it changed since it was
+ * identified or does not inflate.
  */
 export async function openDataFile(file: DataFile, progress: ReadProgress = {}): Promise<OpenDataFile> {
   const found = await stat(file.path).catch((cause: NodeJS.ErrnoException) => {
@@ -125,19 +127,18 @@ async function inflatedPath(file: DataFile, { signal, onProgress }: ReadProgress
   await writeCached(entry, async (target) => {
     let written = 0;
     let noted = 0;
-    async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    async function sink(source: AsyncIterable<Buffer>): Promise<void> {
       for await (const chunk of source) {
+        await target.writeFile(chunk);
         written += chunk.length;
         if (written - noted >= HEARTBEAT_BYTES) {
           noted = written;
           onProgress?.(`inflating ${basename(file.path)}: ${Math.round(written / 1e6)} MB`);
         }
-        yield chunk;
       }
     }
-    const sink = target.createWriteStream({ autoClose: false });
     const options = signal === undefined ? {} : { signal };
-    await pipeline(createReadStream(file.path), createGunzip(), counted, sink, options).catch((cause) => {
+    await pipeline(createReadStream(file.path), createGunzip(), sink, options).catch((cause) => {
       if (!String((cause as NodeJS.ErrnoException).code).startsWith('Z_')) throw cause;
       throw dataInvalid(file.path, 'the gzip stream is corrupt or truncated', {
         value: String(cause.message),
@@ -153,12 +154,11 @@ async function hashHandle(
   { name, signal, onProgress }: ReadProgress & { name: string },
 ): Promise<string> {
   const hash = createHash('sha256');
-  const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let position = 0;
   let noted = 0;
-  for (let turn = 0; ; turn++) {
+  for (;;) {
     signal?.throwIfAborted();
-    const buffer = buffers[turn & 1] as Buffer;
     const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, bytesRead));

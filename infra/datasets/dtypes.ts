@@ -30,9 +30,11 @@ export type NumericArray =
   | Float64Array;
 
 /**
- * Views bytes as numbers. Swaps in place where the file's byte order is not the machine's, so the bytes are consumed.
+ * Views bytes as numbers. Swaps in place where the file's byte order is not the machine's, so the bytes are
+ * consumed.
  * @param bytes - starts at a multiple of 8 bytes in its buffer; whole elements.
- * @returns a view on `bytes`, or fresh float32 for float16 and float64 for 64-bit integers (exact below 2^53).
+ * @returns a view on `bytes`, or fresh float32 for float16 and float64 for 64-bit integers (exact below
+ * 2^53).
  */
 export function numbersOf(bytes: Uint8Array, { dtype, swap }: { dtype: Dtype; swap: boolean }): NumericArray {
   const width = DTYPES[dtype].bytes;

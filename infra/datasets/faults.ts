@@ -49,7 +49,10 @@ export function nonFinite(file: string, row: number, value: number): PipelineErr
   return fault('non-finite-input', `${file} row ${row}`, 'the input is not finite', { value: String(value) });
 }
 
-/** True for a fault that `dataset.onError: skip` may leave out: the file is bad, not the config or the machine. */
+/**
+ * True for a fault that `dataset.onError: skip` may leave out: the file is bad, not the config or the
+ * machine.
+ */
 export function isBadFile(error: unknown): error is PipelineError {
   const skippable = ['data-invalid', 'label-mismatch', 'non-finite-input', 'shape-mismatch', 'data-missing'];
   return error instanceof PipelineError && skippable.includes(error.fault.kind);

@@ -20,7 +20,8 @@ export interface ImageDecoder {
   /**
    * Decodes one image into `out` from `at` on, in the order of axes that the model wants.
    * @param where - file, for messages.
-   * @throws PipelineError `data-invalid` where it does not decode, `shape-mismatch` where it has another size and no shape was asked for.
+   * @throws PipelineError `data-invalid` where it does not decode, `shape-mismatch` where it has another size
+   * and no shape was asked for.
    */
   decode(bytes: Uint8Array, where: string, out: Float32Array, at: number): Promise<void>;
 }
@@ -31,7 +32,8 @@ export interface DecoderOptions {
 }
 
 /**
- * Images are stretched to the height and width of `transform.shape` (aspect ratio not kept, Lanczos 3) when they differ.
+ * Images are stretched to the height and width of `transform.shape` (aspect ratio not kept, Lanczos 3) when
+ * they differ.
  * Alpha is dropped, 16 bits become the upper 8, palettes and CMYK become sRGB. One channel is
  * (19595 R + 38470 G + 7471 B + 32768) >> 16, which leaves grey images as they are.
  * A shape `[values]` takes images of exactly that many values, never resized.

@@ -62,7 +62,8 @@ export async function findImages({ data }: Pick<DatasetConfig, 'data'>): Promise
 
 /**
  * Reads every file once: its hash, and its header, so that samples are numbered before any image is decoded.
- * @throws PipelineError `data-invalid` or `shape-mismatch` naming the first bad file, unless `onError` is `skip`.
+ * @throws PipelineError `data-invalid` or `shape-mismatch` naming the first bad file, unless `onError` is
+ * `skip`.
  */
 export async function checkImages(
   found: readonly FoundImage[],
@@ -116,7 +117,10 @@ async function checkImage(path: string, { transform }: DatasetConfig): Promise<C
   }
 }
 
-/** Images are stretched to a wanted height and width; without them every image must have the first one's size. */
+/**
+ * Images are stretched to a wanted height and width; without them every image must have the first one's
+ * size.
+ */
 function shapeFault(
   path: string,
   shape: readonly number[] | null,
@@ -156,7 +160,10 @@ function foldersOf(good: readonly { image: FoundImage; check: Check }[]): Checke
   return [...folders].map(([file, { hash, bytes }]) => ({ file, sha256: hash.digest('hex'), bytes }));
 }
 
-/** The folder above the first part of a pattern that has wildcards; for a plain file, the folder above its own. */
+/**
+ * The folder above the first part of a pattern that has wildcards; for a plain file, the folder above its
+ * own.
+ */
 function rootOfPattern(pattern: string): string {
   const parts = pattern.split('/');
   const wild = parts.findIndex((part) => /[*?[{(!]/.test(part));

@@ -23,9 +23,11 @@ const locatorSchema = z.object({ index: z.string(), offset: z.number(), bytes: z
 const lineSchema = z.tuple([z.string(), z.string(), z.number(), z.number()]);
 
 /**
- * Reader of image folders. `data` is a folder (searched at every depth) or image files; the order is by code unit.
+ * Reader of image folders. `data` is a folder (searched at every depth) or image files; the order is by code
+ * unit.
  * Images that lie directly in the given folder have no label. Sample ids are paths relative to that folder.
- * @throws PipelineError (from plan) `data-missing`, `data-invalid` naming the file whose header is no image's.
+ * @throws PipelineError (from plan) `data-missing`, `data-invalid` naming the file whose header is no
+ * image's.
  */
 export async function openImages(config: DatasetConfig): Promise<DatasetReader> {
   return {

@@ -21,7 +21,10 @@ export class LabelTally {
   #max = -1;
   #integers = false;
 
-  /** @param where - file and row, for messages. @throws PipelineError `data-invalid` for anything that is no label. */
+  /**
+   * @param where - file and row, for messages. @throws PipelineError `data-invalid` for anything that is no
+   * label.
+   */
   add(raw: RawLabel, where: string): void {
     if (raw === null || raw === undefined) return;
     if (typeof raw === 'string') {
@@ -57,7 +60,10 @@ export class LabelCodes {
     this.#ids = labelNames === null ? null : new Map(labelNames.map((name, id) => [name, id]));
   }
 
-  /** @returns the class id, -1 for none. @throws PipelineError `data-invalid` for a label that planning did not see. */
+  /**
+   * @returns the class id, -1 for none. @throws PipelineError `data-invalid` for a label that planning did
+   * not see.
+   */
   idOf(raw: RawLabel, where: string): number {
     if (raw === null || raw === undefined) return -1;
     if (typeof raw !== 'string') return integerLabel(raw, where);

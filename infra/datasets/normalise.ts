@@ -1,4 +1,5 @@
-// Raw values to model input, (raw * scale - mean) / std in float64, rounded once to float32. Bench: test/bench datasets.
+// Raw values to model input, (raw * scale - mean) / std in float64, rounded once to float32. Bench:
+// test/bench datasets.
 
 import type { TransformConfig } from '#schemas/config.ts';
 import { elementsOf } from './array-header.ts';
@@ -29,8 +30,10 @@ export interface NormaliserOptions {
 }
 
 /**
- * Prepares the transform of one data set. Axes are moved only where the source is the sample with its channel axis on the
- * other side (`[H, W, C]` for a wanted `[C, H, W]`, or the reverse); any other difference of shape is a plain reshape.
+ * Prepares the transform of one data set. Axes are moved only where the source is the sample with its channel
+ * axis on the
+ * other side (`[H, W, C]` for a wanted `[C, H, W]`, or the reverse); any other difference of shape is a plain
+ * reshape.
  * @throws PipelineError `config-invalid` where `mean` or `std` has another length than the channel axis.
  */
 export function makeNormaliser({ transform, sourceShape, sampleShape }: NormaliserOptions): Normaliser {

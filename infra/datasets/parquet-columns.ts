@@ -26,7 +26,8 @@ const PLAIN = /^(U?TINYINT|U?SMALLINT|U?INTEGER|FLOAT|DOUBLE)$/;
 const NUMBER = /^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/;
 
 /**
- * Chooses columns: `dataset.column` (image bytes, a struct with a field `bytes`, lists of numbers at any depth, a number),
+ * Chooses columns: `dataset.column` (image bytes, a struct with a field `bytes`, lists of numbers at any
+ * depth, a number),
  * or without it every numeric column but the label, in file order.
  * @throws PipelineError `config-invalid` naming the key, with the columns that there are.
  */

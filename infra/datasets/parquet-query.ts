@@ -1,4 +1,5 @@
-// DuckDB as the reader of Parquet: every codec and encoding, row groups pruned by row number, values as flat vectors.
+// DuckDB as the reader of Parquet: every codec and encoding, row groups pruned by row number, values as flat
+// vectors.
 
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { DuckDBInstance as Instances } from '@duckdb/node-api';
@@ -36,7 +37,8 @@ export function parquetQueries(): ParquetQueries {
       for (;;) {
         const chunk = await next;
         if (chunk === null || chunk.rowCount === 0) return;
-        // The next chunk decodes on DuckDB's thread while the caller works on this one; a failure is thrown at its turn.
+        // The next chunk decodes on DuckDB's thread while the caller works on this one; a failure is thrown
+        // at its turn.
         next = result.fetchChunk();
         next.catch(() => {});
         yield chunk;

@@ -38,8 +38,10 @@ interface PlannedFile {
 const SLICE_BYTES = 32 << 20;
 
 /**
- * Reader of Parquet files. Lists of any depth are taken in their order, so `transform.shape` only has to have as many values.
- * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `shape-mismatch` naming the file; `config-invalid` for columns.
+ * Reader of Parquet files. Lists of any depth are taken in their order, so `transform.shape` only has to have
+ * as many values.
+ * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `shape-mismatch` naming the file;
+ * `config-invalid` for columns.
  */
 export async function openParquet(config: DatasetConfig): Promise<DatasetReader> {
   const queries = parquetQueries();

@@ -11,7 +11,8 @@ const SCAN_ROWS = 1 << 20;
 
 /**
  * Checks the label file of one data file and finds its largest label.
- * @throws PipelineError `label-mismatch` naming both files and counts; `data-invalid` for labels that are no class ids.
+ * @throws PipelineError `label-mismatch` naming both files and counts; `data-invalid` for labels that are no
+ * class ids.
  */
 export async function pairLabels(
   data: RecordPart,

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { elementsOf, readArrayHeader } from './array-header.ts';
-import type { DataFile, OpenDataFile, ReadProgress } from './data-file.ts';
+import type { OpenDataFile, ReadProgress } from './data-file.ts';
 import { dataFileSchema, identifyFile, openDataFile } from './data-file.ts';
-import type { Dtype, NumericArray } from './dtypes.ts';
+import type { NumericArray } from './dtypes.ts';
 import { DTYPES, DTYPE_NAMES, numbersOf } from './dtypes.ts';
 import type { PartSlice, RowRange } from './shards.ts';
 import { sliceParts } from './shards.ts';

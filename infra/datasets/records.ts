@@ -24,7 +24,8 @@ const locatorSchema = z.object({
 
 /**
  * Reader of IDX and npy files. Labels are files of the same kinds, one per data file.
- * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `label-mismatch`, `shape-mismatch`, naming the file.
+ * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `label-mismatch`, `shape-mismatch`,
+ * naming the file.
  */
 export async function openRecords(
   config: DatasetConfig,

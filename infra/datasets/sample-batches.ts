@@ -30,7 +30,8 @@ const DECODING_AT_ONCE = 4;
 
 /**
  * Yields the shard's batches; the next batch decodes while the caller works on this one.
- * An image that does not decode throws, or with `onError: skip` stays zero with label -1 and goes to `onSkip`.
+ * An image that does not decode throws, or with `onError: skip` stays zero with label -1 and goes to
+ * `onSkip`.
  * @param samples - the shard's samples from `fromBatch * batchRows` on, in order.
  */
 export async function* decodedBatches(
@@ -125,7 +126,10 @@ async function decodeInto(
   }
 }
 
-/** Runs `work` on every item, at most `limit` at a time; the first failure is thrown after those under way have ended. */
+/**
+ * Runs `work` on every item, at most `limit` at a time; the first failure is thrown after those under way
+ * have ended.
+ */
 export async function inParallel<T>(
   items: readonly T[],
   limit: number,

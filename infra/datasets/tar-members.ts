@@ -30,7 +30,8 @@ const MAX_EXTENSION_BYTES = 1 << 20;
 
 /**
  * Groups regular files by their name up to the first dot of the base name.
- * @throws PipelineError `data-invalid` naming the tar file and byte where a header is damaged or content is cut off.
+ * @throws PipelineError `data-invalid` naming the tar file and byte where a header is damaged or content is
+ * cut off.
  * @see https://github.com/webdataset/webdataset (naming), POSIX.1-2001 pax (headers).
  */
 export async function* tarGroups(file: OpenDataFile, { from }: { from: number }): AsyncGenerator<TarGroup> {
@@ -55,7 +56,8 @@ export async function* tarMembers(file: OpenDataFile, { from }: { from: number }
   const read = blockReader(file);
   let position = from;
   let extended: Extension = { start: null, path: null, size: null };
-  while (position < file.size) {
+  // A tar file ends with zero blocks; without them it was cut, and samples would be missing silently.
+  for (;;) {
     const header = await read(position, BLOCK);
     if (header.every((byte) => byte === 0)) return;
     checkSum(header, file.name, position);
@@ -107,7 +109,10 @@ function extend(known: Extension, type: 'x' | 'L', content: Uint8Array): Extensi
   };
 }
 
-/** Reads through a window, since headers of small members lie close together. The result is valid until the next call. */
+/**
+ * Reads through a window, since headers of small members lie close together. The result is valid until the
+ * next call.
+ */
 function blockReader(file: OpenDataFile): (position: number, bytes: number) => Promise<Uint8Array> {
   let window = new Uint8Array(1 << 16);
   let start = 0;

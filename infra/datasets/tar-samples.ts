@@ -24,7 +24,8 @@ export interface TarSample {
 const MAX_LABEL_BYTES = 1 << 20;
 
 /**
- * Samples of a tar file from a header on. Samples without their image or label throw, or with `onError: skip` go to `onIncomplete`.
+ * Samples of a tar file from a header on. Samples without their image or label throw, or with `onError: skip`
+ * go to `onIncomplete`.
  * @throws PipelineError `data-invalid` naming the tar file and sample.
  */
 export async function* tarSamples(

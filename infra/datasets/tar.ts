@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { DatasetConfig } from '#schemas/config.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader } from '../../activities/ports.ts';
-import type { DataFile } from './data-file.ts';
+import type { DataFile, OpenDataFile } from './data-file.ts';
 import { dataFileSchema, identifyFile, openDataFile } from './data-file.ts';
 import { findFiles } from './globs.ts';
 import { makeImageDecoder } from './image-decoder.ts';
@@ -18,6 +18,7 @@ import type { RowRange } from './shards.ts';
 import { cutShards, rowRange } from './shards.ts';
 import type { Skipped } from './skipping.ts';
 import { keepGood } from './skipping.ts';
+import type { TarMember } from './tar-members.ts';
 import { firstImageShape, tarSamples } from './tar-samples.ts';
 
 /** Samples of one tar file: `skip` samples after the header at `offset`, then `samples` of them. */
@@ -47,8 +48,10 @@ interface TarPart {
 const STRIDE = 256;
 
 /**
- * Reader of WebDataset tar files (.tar, or gzipped). `dataset.column` is the suffix of the image member (else the only member
- * with an image's suffix); `dataset.labels` the suffix of the label: `cls`, `txt`, or `json` / `json.field` (field `label`).
+ * Reader of WebDataset tar files (.tar, or gzipped). `dataset.column` is the suffix of the image member (else
+ * the only member
+ * with an image's suffix); `dataset.labels` the suffix of the label: `cls`, `txt`, or `json` / `json.field`
+ * (field `label`).
  * @throws PipelineError (from plan) `data-missing`, `data-invalid` naming the file and sample.
  */
 export async function openTar(config: DatasetConfig): Promise<DatasetReader> {
@@ -119,44 +122,49 @@ function locate(files: readonly TarPart[], { from, to }: RowRange): z.infer<type
 
 async function* readTar(config: DatasetConfig, shard: ShardSpec, options: ReadOptions) {
   const { transform, onError } = config;
+  const { parts } = locatorSchema.parse(shard.locator);
   const decoder = makeImageDecoder({ transform, sampleShape: options.plan.sampleShape });
-  const samples = shardSamples(config, shard, options);
-  yield* decodedBatches(shard, samples, {
-    ...options,
-    decoder,
-    onError,
-    labelled: config.labels !== undefined,
-  });
+  const labelled = config.labels !== undefined;
+  const open: OpenPart[] = [];
+  try {
+    // All stay open until the last batch, since a batch may span files and its bytes are fetched late.
+    for (const part of parts) open.push({ part, file: await openDataFile(part.file, options) });
+    const samples = shardSamples(config, open, options);
+    yield* decodedBatches(shard, samples, { ...options, decoder, onError, labelled });
+  } finally {
+    await Promise.all(open.map(({ file }) => file[Symbol.asyncDispose]()));
+  }
+}
+
+interface OpenPart {
+  readonly part: z.infer<typeof locatorSchema>['parts'][number];
+  readonly file: OpenDataFile;
 }
 
 async function* shardSamples(
   config: DatasetConfig,
-  shard: ShardSpec,
-  options: ReadOptions,
+  open: readonly OpenPart[],
+  { plan, fromBatch, batchRows }: ReadOptions,
 ): AsyncGenerator<PendingSample> {
-  const codes = new LabelCodes(options.plan.labelNames);
-  let skip = options.fromBatch * options.batchRows;
-  for (const part of locatorSchema.parse(shard.locator).parts) {
-    if (skip >= part.samples) {
-      skip -= part.samples;
-      continue;
-    }
-    await using file = await openDataFile(part.file, options);
+  const codes = new LabelCodes(plan.labelNames);
+  let skip = fromBatch * batchRows;
+  for (const { part, file } of open) {
     const name = basename(part.file.path);
+    // Counts from the sample at `offset`, so that row 0 is the shard's first one in this file.
     let row = -part.skip;
-    for await (const { key, label, where, image } of tarSamples(file, config, {
-      from: part.offset,
-      onIncomplete: () => {},
-    })) {
+    const samples = tarSamples(file, config, { from: part.offset, onIncomplete: () => {} });
+    for await (const { key, label, where, image } of samples) {
       if (row === part.samples) break;
       if (row++ < skip) continue;
-      const fetch = async () => {
-        const bytes = new Uint8Array(image.size);
-        await file.readAt(image.offset, bytes);
-        return bytes;
-      };
+      const fetch = () => readMember(file, image);
       yield { sourceId: `${name}#${key}`, where, label: codes.idOf(await label(), where), fetch };
     }
-    skip = 0;
+    skip = Math.max(0, skip - part.samples);
   }
+}
+
+async function readMember(file: OpenDataFile, { offset, size }: TarMember): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  await file.readAt(offset, bytes);
+  return bytes;
 }

@@ -12,7 +12,6 @@ import { setImmediate } from 'node:timers/promises';
 import { dataInvalid } from './faults.ts';
 import type { LabelSummary } from './labels.ts';
 import { LabelTally } from './labels.ts';
-import type { TextPiece } from './text-pieces.ts';
 import { chunks, lines } from './text-pieces.ts';
 import type { Tokenise, TokenisedPiece } from './tokenised-documents.ts';
 

@@ -31,7 +31,8 @@ const SPACE = 0x20;
 
 /**
  * Non-empty lines, each a document.
- * @throws PipelineError `data-invalid` naming file and line where the text is not UTF-8 or a line is over 64 MB.
+ * @throws PipelineError `data-invalid` naming file and line where the text is not UTF-8 or a line is over 64
+ * MB.
  */
 export async function* lines(file: OpenDataFile, from: PiecePosition): AsyncGenerator<TextPiece> {
   let window = new Uint8Array(WINDOW_BYTES);

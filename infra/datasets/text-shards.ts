@@ -63,7 +63,8 @@ interface End {
 }
 
 /**
- * Walks the indexes once, in memory of the number of shards. `rows` counts documents; sequences and points keep the numbers
+ * Walks the indexes once, in memory of the number of shards. `rows` counts documents; sequences and points
+ * keep the numbers
  * that they have in the whole corpus.
  * @throws PipelineError `config-invalid` where `rows` reaches past the last document.
  */

@@ -20,8 +20,10 @@ import type { TextTokenizer } from './tokenizer.ts';
 import { openTokenizer } from './tokenizer.ts';
 
 /**
- * Reader of text. jsonl: one document per line, its text in `dataset.column` (default `text`), as a string or a list of words.
- * text: one document per file. Each document is cut into sequences of `contextTokens` tokens, the last one shorter.
+ * Reader of text. jsonl: one document per line, its text in `dataset.column` (default `text`), as a string or
+ * a list of words.
+ * text: one document per file. Each document is cut into sequences of `contextTokens` tokens, the last one
+ * shorter.
  * No special tokens are added.
  * @throws PipelineError (from plan) `data-missing`, `data-invalid`, `label-mismatch` naming file and line.
  */

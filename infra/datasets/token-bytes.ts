@@ -19,7 +19,10 @@ const decoderSchema: z.ZodType<Decoder> = z.lazy(() =>
   }),
 );
 
-/** Bytes of a vocabulary entry, for byte-level BPE, Metaspace (SentencePiece, with byte fallback) and WordPiece. */
+/**
+ * Bytes of a vocabulary entry, for byte-level BPE, Metaspace (SentencePiece, with byte fallback) and
+ * WordPiece.
+ */
 export function tokenBytes({ decoder }: { readonly decoder?: unknown }): (token: string) => Uint8Array {
   const parsed = decoderSchema.safeParse(decoder);
   const steps = parsed.success ? flatten(parsed.data) : [];

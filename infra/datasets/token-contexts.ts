@@ -21,7 +21,10 @@ export function contextsOf(ids: ArrayLike<number>, bytesOf: (id: number) => Uint
   });
 }
 
-/** Slices of one string where every byte is a character, which is several times cheaper than decoding each slice. */
+/**
+ * Slices of one string where every byte is a character, which is several times cheaper than decoding each
+ * slice.
+ */
 function slicerOf(bytes: Buffer): (from: number, to: number) => string {
   const text = bytes.toString('utf8');
   if (text.length === bytes.length) return (from, to) => text.slice(from, to);

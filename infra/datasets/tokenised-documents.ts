@@ -17,7 +17,8 @@ export interface TokenisedPiece {
 export type Tokenise = (piece: TextPiece, file: string) => TokenisedPiece;
 
 /**
- * How pieces of a data set are tokenised. A jsonl field that is an array of words is tokenised word by word, each as " word",
+ * How pieces of a data set are tokenised. A jsonl field that is an array of words is tokenised word by word,
+ * each as " word",
  * and a parallel array of labels gives every sub-token its word's label; any other label is the document's.
  */
 export function tokeniserOf(config: DatasetConfig, tokenizer: TextTokenizer): Tokenise {
@@ -35,8 +36,7 @@ export function tokeniserOf(config: DatasetConfig, tokenizer: TextTokenizer): To
     const record = parseRecord(piece.text, where);
     const input = record[column];
     const label = labels === undefined ? undefined : fieldOf(record, labels, where);
-    const id =
-      typeof record['id'] === 'string' || typeof record['id'] === 'number' ? String(record['id']) : null;
+    const id = typeof record.id === 'string' || typeof record.id === 'number' ? String(record.id) : null;
     if (typeof input === 'string')
       return { ids: tokenizer.encode(input), labels: wholeLabel(label, where), id };
     if (Array.isArray(input) && input.every((word) => typeof word === 'string')) {

@@ -19,7 +19,10 @@ export interface TextTokenizer {
 /** Words kept with their ids; then the table starts anew, which bounds its memory. */
 const KEPT_WORDS = 200_000;
 
-/** @throws PipelineError `config-invalid` without a file, `data-missing`, or `data-invalid` where it is no tokenizer. */
+/**
+ * @throws PipelineError `config-invalid` without a file, `data-missing`, or `data-invalid` where it is no
+ * tokenizer.
+ */
 export async function openTokenizer(file: string | undefined): Promise<TextTokenizer> {
   if (file === undefined) {
     throw configInvalid('dataset.tokenizer', 'text needs a tokenizer', {

@@ -73,15 +73,45 @@ async function offsets(kafka: kafkajs.Kafka, topic: string, partition: number): 
 }
 
 async function send(producer: Producer, topic: string, messages: readonly CodeMessage[]): Promise<void> {
-  await producer.send({
-    topic,
-    acks: -1,
-    messages: messages.map(({ partition, key, value, headers }) => ({
-      partition,
-      key,
-      value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-      headers: { kind: headers.kind, run: headers.run, shard: String(headers.shard), batch: String(headers.batch) },
-    })),
+  const largest = messages.reduce((most, { value }) => Math.max(most, value.byteLength), 0);
+  if (largest > MAX_MESSAGE_BYTES) throw tooLarge(`${largest} bytes`);
+  for (const group of requests(messages)) {
+    await producer.send({
+      topic,
+      acks: -1,
+      messages: group.map(({ partition, key, value, headers }) => ({
+        partition,
+        key,
+        value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+        headers: { kind: headers.kind, run: headers.run, shard: String(headers.shard), batch: String(headers.batch) },
+      })),
+    });
+  }
+}
+
+/** Cuts a batch's messages, in order, into requests that a broker takes. */
+function* requests(messages: readonly CodeMessage[]): Generator<readonly CodeMessage[]> {
+  let group: CodeMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    if (group.length > 0 && bytes + message.value.byteLength > MAX_MESSAGE_BYTES) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(message);
+    bytes += message.value.byteLength;
+  }
+  if (group.length > 0) yield group;
+}
+
+function tooLarge(value: string): PipelineError {
+  return new PipelineError({
+    kind: 'config-invalid',
+    where: 'stream.batchRows',
+    what: 'one batch of codes is larger than the broker takes',
+    value,
+    remedy: 'Choose a smaller stream.batchRows or codes.wideSpanBytes, or raise message.max.bytes of the broker.',
   });
 }
 
@@ -226,15 +256,7 @@ async function guarded<T>(config: KafkaConfig, act: () => Promise<T>): Promise<T
     if (error instanceof PipelineError) throw error;
     const what = error instanceof Error ? error.message : String(error);
     const name = (error as Error).name;
-    if (name === 'KafkaJSProtocolError' && /larger than|too large/i.test(what)) {
-      throw new PipelineError({
-        kind: 'config-invalid',
-        where: 'stream.batchRows',
-        what: 'one batch of codes is larger than the broker takes',
-        value: what,
-        remedy: 'Choose a smaller stream.batchRows, or raise message.max.bytes of the broker.',
-      });
-    }
+    if (name === 'KafkaJSProtocolError' && /larger than|too large/i.test(what)) throw tooLarge(what);
     const where = Array.isArray(config.brokers) ? config.brokers.join(', ') : 'brokers';
     throw new PipelineError(
       { kind: 'service-unavailable', where: `Kafka at ${where}`, what, remedy: 'Start it (tessera up) or set KAFKA_BROKERS; the same command resumes.' },

@@ -4,8 +4,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Lets `fill` write into a partial folder and then gives it its final name. A folder that another command made in the
- * meantime is kept, and what killed commands left is removed.
+ * Lets `fill` write into a partial folder and then gives it its final name. A folder that another command
+ * made in the meantime is kept, and what killed commands left is removed.
  */
 export async function makeCacheFolder(
   target: string,

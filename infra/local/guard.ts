@@ -1,15 +1,19 @@
-// A watcher of a few hundred kilobytes that ends the services when every command using them was killed outright.
+// A watcher of a few hundred kilobytes that ends the services when every command using them was killed
+// outright.
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { endGroup, type Launch, startDetached } from './processes.ts';
 import { guardFile, lockFile, type ServicesState, writeState } from './state.ts';
 
-/** Seconds without any user after which services are ended: long enough for the same command to be run again. */
+/**
+ * Seconds without any user after which services are ended: long enough for the same command to be run again.
+ */
 const GRACE_SECONDS = 8;
 const TERM_SECONDS = 15;
 
-// $1 guard file, $2 lock file, $3 token, $4 grace in seconds. A lock holder counts as a user: it may be about to become one.
+// $1 guard file, $2 lock file, $3 token, $4 grace in seconds. A lock holder counts as a user: it may be about
+// to become one.
 const SCRIPT = `
 of() { sed -n "s/^$2 //p" "$1" 2>/dev/null; }
 alive() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null; }
@@ -35,8 +39,8 @@ for pid in $pids; do kill -KILL "-$pid" 2>/dev/null; done
 `;
 
 /**
- * Brings the watcher in line with the state and stores both: one where services end with their users, none where they
- * are kept or stopped. Call under the lock.
+ * Brings the watcher in line with the state and stores both: one where services end with their users, none
+ * where they are kept or stopped. Call under the lock.
  */
 export async function storeWithGuard(
   home: string,

@@ -6,18 +6,20 @@ import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { Kafka, logLevel } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
-import { type Env, kafkaClientConfig, type TemporalConnection, temporalConnectionOptions } from '../env.ts';
+import { type Env, kafkaClientConfig, temporalConnectionOptions } from '../env.ts';
 import { isAlive, type Launch, type ProcessId } from './processes.ts';
+import type { TemporalConnection } from './temporal-profile.ts';
 
 const GRPC_NOT_FOUND = 5;
 const GRPC_ALREADY_EXISTS = 6;
 const ATTEMPT_MS = 5_000;
-const CONFIGURED_TIMEOUT_MS = 20_000;
+const CONFIGURED_TIMEOUT_MS = 10_000;
 const LOCAL_TIMEOUT_MS = 90_000;
 
 /**
  * Connects to the configured Temporal server.
- * @throws PipelineError `service-unavailable` when it does not answer, `config-invalid` when it lacks the namespace.
+ * @throws PipelineError `service-unavailable` when it does not answer, `config-invalid` when it lacks the
+ * namespace.
  */
 export async function checkConfiguredTemporal(env: Env, signal?: AbortSignal): Promise<void> {
   const options = temporalConnectionOptions(env);
@@ -58,7 +60,7 @@ export async function checkConfiguredKafka(env: Env, signal?: AbortSignal): Prom
       where: 'KAFKA_BROKERS',
       value: `${brokers.join(',')}: ${shortReason(error)}`,
       remedy:
-        'Check the addresses and KAFKA_SSL / KAFKA_SASL settings, or unset KAFKA_BROKERS to use a local broker.',
+        'Check the addresses, KAFKA_SSL and KAFKA_SASL_*, or unset KAFKA_BROKERS to use a local broker.',
     });
   });
 }
@@ -70,7 +72,10 @@ export interface LocalTarget {
   readonly signal?: AbortSignal;
 }
 
-/** Resolves when the local Temporal answers and has the namespace. @throws PipelineError with the log's last line. */
+/**
+ * Resolves when the local Temporal answers and has the namespace.
+ * @throws PipelineError with the log's last line.
+ */
 export async function localTemporalReady(target: LocalTarget, namespace: string): Promise<void> {
   await localReady('Temporal', target, async () => {
     const connection = await connect({ address: `127.0.0.1:${target.port}` });

@@ -1,4 +1,5 @@
-// The broker's jars, in a cache folder named by the hash of the committed list, so they are checked and fetched once.
+// The broker's jars, in a cache folder named by the hash of the committed list, so they are checked and
+// fetched once.
 
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Arguments for the Java virtual machine. The quick compiler and the serial collector took 2.7 instead of 4.5 s of CPU
- * to start and 174 instead of 259 MB, and carried no fewer MB/s, on 4 shared cores.
+ * Arguments for the Java virtual machine. The quick compiler and the serial collector took 2.7 instead of 4.5
+ * s of CPU to start and 174 instead of 259 MB, and carried no fewer MB/s, on 4 shared cores.
  */
 export const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'] as const;
 

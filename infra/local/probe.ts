@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import type { Variables } from '../env.ts';
+import type { Variables } from './temporal-profile.ts';
 
 export interface CommandResult {
   readonly exitCode: number | null;

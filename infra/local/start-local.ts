@@ -1,6 +1,7 @@
-// Brings up the local services that a command needs, sharing those that run, and leaves nothing behind on failure.
+// Brings up the local services that a command needs, sharing those that run, and leaves nothing behind on
+// failure.
 
-import type { ServicesOptions, StartedService } from '../services.ts';
+import type { ServicesOptions, StartedService } from './reports.ts';
 import { storeWithGuard } from './guard.ts';
 import {
   awaitService,

@@ -92,7 +92,9 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Runs `work` while no other command changes this home's services. A lock whose holder died is taken over. */
+/**
+ * Runs `work` while no other command changes this home's services. A lock whose holder died is taken over.
+ */
 export async function withLock<T>(
   home: string,
   work: () => Promise<T>,

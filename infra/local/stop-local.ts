@@ -1,6 +1,6 @@
 // Ends local services: for one command that leaves, or for all (`tessera down`).
 
-import type { ServiceStatus, StartedService } from '../services.ts';
+import type { LocalServiceStatus, StartedService } from './reports.ts';
 import { storeWithGuard } from './guard.ts';
 import { isRunning } from './local-service.ts';
 import { endGroup } from './processes.ts';
@@ -44,9 +44,9 @@ export async function stopAll(home: string): Promise<readonly StartedService[]> 
 }
 
 /** Each service that this home has ever started. */
-export async function runningServices(home: string): Promise<readonly ServiceStatus[]> {
+export async function runningServices(home: string): Promise<readonly LocalServiceStatus[]> {
   const state = await readState(home);
-  return NAMES.flatMap((name): ServiceStatus[] => {
+  return NAMES.flatMap((name): LocalServiceStatus[] => {
     const record = state[name];
     if (record === null) return [];
     const running = isRunning(record);

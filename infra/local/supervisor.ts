@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { faultOf } from '#schemas/errors.ts';
 import type { Env } from '../env.ts';
-import type { ServiceRestart } from '../services.ts';
+import type { ServiceRestart } from './reports.ts';
 import { awaitService, isRunning, relaunch, type RunningRecord } from './local-service.ts';
 import { LOCAL_SERVICES } from './start-local.ts';
 import { readState, type ServiceName, withLock, writeState } from './state.ts';
@@ -47,14 +47,15 @@ async function watch(name: ServiceName, options: WatchOptions): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(1_000, backoffMs * 2));
-      onNote(
-        `${LOCAL_SERVICES[name].title}: restart failed, next try in ${backoffMs / 1000} s: ${faultOf(error).what}`,
-      );
+      const { title } = LOCAL_SERVICES[name];
+      onNote(`${title}: restart failed, next try in ${backoffMs / 1000} s: ${faultOf(error).what}`);
     }
   }
 }
 
-/** Pid of the answering service, restarted here where nobody else did; null where it was stopped on purpose. */
+/**
+ * Pid of the answering service, restarted here where nobody else did; null where it was stopped on purpose.
+ */
 async function revive(
   name: ServiceName,
   options: WatchOptions & { readonly lastPid: number },

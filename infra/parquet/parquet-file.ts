@@ -31,8 +31,10 @@ export interface ParquetContent {
 export async function writeParquet(path: string, content: ParquetContent): Promise<void> {
   try {
     await using file = await open(path, 'w+');
-    const output = await parquet.transformParquetStream(batches(content), writerProperties(content));
+    const source = new BatchSource(content);
+    const output = await parquet.transformParquetStream(source.stream(), writerProperties(content));
     for await (const chunk of output as unknown as AsyncIterable<Uint8Array>) await file.writeFile(chunk);
+    source.rethrow();
     await appendMetadata(file, notes(content));
     await file.sync();
   } catch (error) {
@@ -90,16 +92,42 @@ export async function* readBlocks(path: string, columns: readonly Pick<ColumnDef
   for (let group = 0; group < reader.rowGroups; group++) yield await reader.readGroup(group);
 }
 
-function batches({ blocks, columns }: ParquetContent): ReadableStream {
-  async function* encoded(): AsyncGenerator<parquet.RecordBatch> {
-    let empty = true;
-    for await (const block of blocks) {
-      empty = false;
-      yield parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
-    }
-    if (empty) yield parquet.Table.fromIPCStream(encodeBlock(emptyBlock(columns), columns)).recordBatch(0)!;
+/** Blocks as the library's record batches. A failing source ends the stream and is kept: the library would bury its error. */
+class BatchSource {
+  readonly #content: ParquetContent;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(content: ParquetContent) {
+    this.#content = content;
   }
-  return Readable.toWeb(Readable.from(encoded())) as ReadableStream;
+
+  stream(): ReadableStream {
+    return Readable.toWeb(Readable.from(this.#batches())) as ReadableStream;
+  }
+
+  rethrow(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  async *#batches(): AsyncGenerator<parquet.RecordBatch> {
+    const { blocks, columns } = this.#content;
+    let yielded = 0;
+    try {
+      for await (const block of blocks) {
+        const batch = recordBatch(block, columns);
+        yielded++;
+        yield batch;
+      }
+    } catch (error) {
+      this.#failure = { error };
+    }
+    // The library needs one batch to know the schema.
+    if (yielded === 0) yield recordBatch(emptyBlock(columns), columns);
+  }
+}
+
+function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet.RecordBatch {
+  return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
 }
 
 /** What goes into the key-value metadata besides Arrow's own schema. */

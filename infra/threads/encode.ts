@@ -8,6 +8,7 @@ import { imagePoints, tokenPoints } from '../../activities/polytope/batch-rows.t
 import type { CodeMessage, InputBatch } from '../../activities/ports.ts';
 import { batchMessages, skippedMessages } from '../arrow/encode-batch.ts';
 import { openLog, openPlan, openReader, openSession } from './opened.ts';
+import { isText } from '../sweep-geometry.ts';
 import { readSurvey } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -46,10 +47,10 @@ async function encodeShard(
   if (fromBatch >= shard.batches) return;
   const reader = await openReader(plan);
   const session = await openSession(plan);
-  const text = plan.config.dataset.tokenizer !== undefined;
+  const text = isText(plan.config);
   let firstPoint = shard.firstPoint;
   // Text: tokens are counted from the shard's start, because only they tell where a batch's points begin.
-  const batches = reader.read(shard, { plan, batchRows: plan.config.stream.batchRows, fromBatch: text ? 0 : fromBatch });
+  const batches = reader.read(shard, { plan, batchRows: plan.batchRows, fromBatch: text ? 0 : fromBatch });
   for await (const input of batches) {
     if (text && input.batch < fromBatch) {
       firstPoint += validTokens(input);

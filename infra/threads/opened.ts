@@ -62,7 +62,7 @@ export function openSession(plan: SweepPlan): Promise<EncoderSession> {
       seed: plan.config.seed,
       granularity: plan.config.codes.granularity,
       sampleShape: plan.sampleShape,
-      batchSamples: batchSamples(plan.config),
+      batchSamples: batchSamples(plan.config, plan.batchRows),
       threads: threadsPerSession(plan.config),
       packing: plan.model.packing,
       countAmbiguous: plan.config.codes.countAmbiguous,

@@ -11,7 +11,7 @@ import { runFolder } from '../blobs/run-folder.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { batchSamples, gridsOf, isText, spansOf, threadsPerSession } from '../sweep-geometry.ts';
+import { batchSamples, gridsOf, isText, readerBatchRows, spansOf, threadsPerSession } from '../sweep-geometry.ts';
 import { openLog, openPlan, PLAN_FILE } from './opened.ts';
 import { surveyLog } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
@@ -42,20 +42,21 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
   const info = await loader.inspect(config.model, { granularity: config.codes.granularity });
   const reader = await openDataset(config.dataset);
   try {
-    const data = await reader.plan({ batchRows: config.stream.batchRows, signal, onProgress: progress });
+    const batchRows = readerBatchRows(config, gridsOf(info.taps, config));
+    const data = await reader.plan({ batchRows, signal, onProgress: progress });
     const session = await loader.open({
       model: config.model,
       seed: config.seed,
       granularity: config.codes.granularity,
       sampleShape: data.sampleShape,
-      batchSamples: batchSamples(config),
+      batchSamples: batchSamples(config, batchRows),
       threads: threadsPerSession(config),
       packing: config.codes.packing,
       countAmbiguous: config.codes.countAmbiguous,
     });
     try {
-      await tryFirstBatch(reader, session, data, config.stream.batchRows);
-      const plan = planOf(input, { info, data, session });
+      await tryFirstBatch(reader, session, data, batchRows);
+      const plan = planOf(input, { info, data, session, batchRows });
       await mkdir(input.runDir, { recursive: true });
       await runFolder(input.runDir).writeFile(PLAN_FILE, Buffer.from(JSON.stringify(plan)));
       return plan;
@@ -84,7 +85,7 @@ async function tryFirstBatch(
 
 function planOf(
   { runId, config, configSha256 }: SweepInput,
-  { info, data, session }: { info: ModelInfo; data: DatasetPlan; session: EncoderSession },
+  { info, data, session, batchRows }: { info: ModelInfo; data: DatasetPlan; session: EncoderSession; batchRows: number },
 ): SweepPlan {
   const { taps } = session;
   const grids = gridsOf(taps, config);
@@ -107,6 +108,7 @@ function planOf(
     points: shards.reduce((sum, shard) => sum + shard.points, 0),
     samples: data.samples,
     sampleShape: data.sampleShape,
+    batchRows,
     labelNames: data.labelNames,
     classes: data.classes,
     countClasses,

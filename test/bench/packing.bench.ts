@@ -1,5 +1,5 @@
-// Encoding against forward only, for every way of packing. Both alternate within one run, so a busy machine slows both alike.
-// node --import tsx test/bench/packing.bench.ts [threads] [mlp|conv] [way ...]
+// Encoding against forward only, for every way of packing. Both alternate within one run, so a busy machine
+// slows both alike. node --import tsx test/bench/packing.bench.ts [threads] [mlp|conv] [way ...]
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,8 +13,22 @@ import { onnxModels } from '../../infra/models/onnx.ts';
 import { convNet, mlpNet, normals } from './random-nets.ts';
 
 const CASES = [
-  { name: 'mlp', what: '784-512-512-512-10', model: () => mlpNet([784, 512, 512, 512, 10]), shape: [784], batch: 1024, forward: [128, 256, 1024] },
-  { name: 'conv', what: '3x3 conv 32, 64/2, 128/2 on 3x32x32', model: () => convNet(), shape: [3, 32, 32], batch: 256, forward: [16, 32, 256] },
+  {
+    name: 'mlp',
+    what: '784-512-512-512-10',
+    model: () => mlpNet([784, 512, 512, 512, 10]),
+    shape: [784],
+    batch: 1024,
+    forward: [128, 256, 1024],
+  },
+  {
+    name: 'conv',
+    what: '3x3 conv 32, 64/2, 128/2 on 3x32x32',
+    model: () => convNet(),
+    shape: [3, 32, 32],
+    batch: 256,
+    forward: [16, 32, 256],
+  },
 ] as const;
 const WINDOW_MS = 120;
 const ROUNDS = 25;
@@ -22,12 +36,18 @@ const ROUNDS = 25;
 const [threads = '1', only = '', ...ways] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), 'packing-bench-'));
 try {
-  for (const one of CASES) if (only === '' || only === one.name) await compare(one, Number(threads), ways.length > 0 ? ways : [...PACKING_WAYS, 'auto']);
+  for (const one of CASES)
+    if (only === '' || only === one.name)
+      await compare(one, Number(threads), ways.length > 0 ? ways : [...PACKING_WAYS, 'auto']);
 } finally {
   await rm(folder, { recursive: true });
 }
 
-async function compare(one: (typeof CASES)[number], threadCount: number, packings: readonly string[]): Promise<void> {
+async function compare(
+  one: (typeof CASES)[number],
+  threadCount: number,
+  packings: readonly string[],
+): Promise<void> {
   const file = join(folder, `${one.name}.onnx`);
   await writeFile(file, one.model());
   const data = normals(one.batch * one.shape.reduce<number>((a, b) => a * b, 1), 3);
@@ -37,7 +57,13 @@ async function compare(one: (typeof CASES)[number], threadCount: number, packing
     for (const granularity of one.name === 'conv' ? (['image', 'position'] as const) : (['image'] as const)) {
       const options: SessionOptions = {
         model: { file, control: 'none', taps: 'auto', device: 'cpu', threads: threadCount },
-        seed: 0, granularity, sampleShape: one.shape, batchSamples: one.batch, threads: threadCount, packing, countAmbiguous: false,
+        seed: 0,
+        granularity,
+        sampleShape: one.shape,
+        batchSamples: one.batch,
+        threads: threadCount,
+        packing,
+        countAmbiguous: false,
       };
       const session = await onnxModels.open(options);
       const ratios: number[] = [];
@@ -50,7 +76,7 @@ async function compare(one: (typeof CASES)[number], threadCount: number, packing
       }
       const [plain, coded] = [median(speeds.map((s) => s[0])), median(speeds.map((s) => s[1]))];
       console.log(
-        `${one.what}, ${threadCount} thread(s), ${granularity}, ${packing}${packing === 'auto' ? ` (${session.packing})` : ''}: ` +
+        `${one.what}, ${threadCount} thread(s), ${granularity}, ${packing} (${session.packing}): ` +
           `forward ${plain.toFixed(0)}/s, encode ${coded.toFixed(0)}/s, ratio ${median(ratios).toFixed(3)}`,
       );
       await session.close();
@@ -59,11 +85,18 @@ async function compare(one: (typeof CASES)[number], threadCount: number, packing
 }
 
 /** The batch size that forward only likes best: the baseline gets every advantage. */
-async function fastestForward(file: string, { one, threadCount, data }: { one: (typeof CASES)[number]; threadCount: number; data: Float32Array }) {
+async function fastestForward(
+  file: string,
+  { one, threadCount, data }: { one: (typeof CASES)[number]; threadCount: number; data: Float32Array },
+) {
   const { model, graph } = await loadModel(file);
   let best: { run: () => Promise<unknown>; batch: number; speed: number } | undefined;
   for (const batch of one.forward) {
-    const session = await openRuntime(model, graph, [{ name: 'logits', elemType: 1 }], { file, device: 'cpu', threads: threadCount });
+    const session = await openRuntime(model, graph, [{ name: 'logits', elemType: 1 }], {
+      file,
+      device: 'cpu',
+      threads: threadCount,
+    });
     const size = data.length / one.batch;
     const x = new Tensor('float32', data.subarray(0, batch * size), [batch, ...one.shape]);
     const run = () => session.run({ x });

@@ -1,6 +1,12 @@
 // Nets with random weights for benches and tests, written with the project's own protobuf writer.
 
-import { encodeModel, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from '../../infra/models/onnx/proto.ts';
+import {
+  encodeModel,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from '../../infra/models/onnx/proto.ts';
 import { floatTensor, node } from '../../infra/models/onnx/tensors.ts';
 
 /** A small generator that has nothing to do with the product's. */
@@ -44,14 +50,31 @@ export function model(options: {
     name: 'net',
     node: options.nodes,
     initializer: options.initializers,
-    input: [{ name: 'x', type: { tensorType: { elemType: options.elemType ?? 1, shape: { dim: options.input.map(dim) } } } }],
-    output: [{
-      name: options.output,
-      type: { tensorType: { elemType: 1, shape: { dim: Array.from({ length: options.outputRank }, (_, i) => dim(`o${i}`)) } } },
-    }],
+    input: [
+      {
+        name: 'x',
+        type: { tensorType: { elemType: options.elemType ?? 1, shape: { dim: options.input.map(dim) } } },
+      },
+    ],
+    output: [
+      {
+        name: options.output,
+        type: {
+          tensorType: {
+            elemType: 1,
+            shape: { dim: Array.from({ length: options.outputRank }, (_, i) => dim(`o${i}`)) },
+          },
+        },
+      },
+    ],
     valueInfo: [],
   };
-  return { irVersion: 8, opsetImport: [{ domain: '', version: options.opset ?? 17 }], producerName: 'test', graph };
+  return {
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: options.opset ?? 17 }],
+    producerName: 'test',
+    graph,
+  };
 }
 
 /** A ReLU MLP with Gemm layers (`transB`), pre-activations z1, z2, ... */
@@ -61,30 +84,58 @@ export function mlpNet(widths: readonly number[], seed = 1): Uint8Array {
   let from = 'x';
   for (let layer = 1; layer < widths.length; layer++) {
     const [fan, width] = [widths[layer - 1] as number, widths[layer] as number];
-    initializers.push(weight(`w${layer}`, [width, fan], seed * 100 + layer), floatTensor(`b${layer}`, [width], normals(width, seed * 100 + 50 + layer, 0.1)));
+    initializers.push(
+      weight(`w${layer}`, [width, fan], seed * 100 + layer),
+      floatTensor(`b${layer}`, [width], normals(width, seed * 100 + 50 + layer, 0.1)),
+    );
     const last = layer === widths.length - 1;
-    nodes.push(node('Gemm', [from, `w${layer}`, `b${layer}`], [last ? 'logits' : `z${layer}`], { transB: 1 }));
+    nodes.push(
+      node('Gemm', [from, `w${layer}`, `b${layer}`], [last ? 'logits' : `z${layer}`], { transB: 1 }),
+    );
     if (!last) nodes.push(node('Relu', [`z${layer}`], [`a${layer}`]));
     from = `a${layer}`;
   }
-  return encodeModel(model({ nodes, initializers, input: ['batch', widths[0] as number], output: 'logits', outputRank: 2 }));
+  return encodeModel(
+    model({ nodes, initializers, input: ['batch', widths[0] as number], output: 'logits', outputRank: 2 }),
+  );
 }
 
-/** The conv net of the packing figures: 3x3 conv 32, 64/2, 128/2 on 3x32x32, then mean and linear; 57,344 bits an image. */
+/**
+ * The conv net of the packing figures: 3x3 conv 32, 64/2, 128/2 on 3x32x32, then mean and linear; 57,344 bits
+ * an image.
+ */
 export function convNet(seed = 1): Uint8Array {
-  const layers = [[3, 32, 1], [32, 64, 2], [64, 128, 2]] as const;
+  const layers = [
+    [3, 32, 1],
+    [32, 64, 2],
+    [64, 128, 2],
+  ] as const;
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
   let from = 'x';
   layers.forEach(([input, output, stride], i) => {
     const at = i + 1;
-    initializers.push(weight(`w${at}`, [output, input, 3, 3], seed * 100 + at), floatTensor(`b${at}`, [output], normals(output, seed * 100 + 50 + at, 0.1)));
-    nodes.push(node('Conv', [from, `w${at}`, `b${at}`], [`z${at}`], { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [stride, stride] }));
+    initializers.push(
+      weight(`w${at}`, [output, input, 3, 3], seed * 100 + at),
+      floatTensor(`b${at}`, [output], normals(output, seed * 100 + 50 + at, 0.1)),
+    );
+    nodes.push(
+      node('Conv', [from, `w${at}`, `b${at}`], [`z${at}`], {
+        kernel_shape: [3, 3],
+        pads: [1, 1, 1, 1],
+        strides: [stride, stride],
+      }),
+    );
     nodes.push(node('Relu', [`z${at}`], [`a${at}`]));
     from = `a${at}`;
   });
-  initializers.push(weight('wo', [10, 128], seed * 100 + 9), floatTensor('bo', [10], normals(10, seed * 100 + 59, 0.1)));
+  initializers.push(
+    weight('wo', [10, 128], seed * 100 + 9),
+    floatTensor('bo', [10], normals(10, seed * 100 + 59, 0.1)),
+  );
   nodes.push(node('GlobalAveragePool', ['a3'], ['gap']), node('Flatten', ['gap'], ['flat'], { axis: 1 }));
   nodes.push(node('Gemm', ['flat', 'wo', 'bo'], ['logits'], { transB: 1 }));
-  return encodeModel(model({ nodes, initializers, input: ['batch', 3, 32, 32], output: 'logits', outputRank: 2 }));
+  return encodeModel(
+    model({ nodes, initializers, input: ['batch', 3, 32, 32], output: 'logits', outputRank: 2 }),
+  );
 }

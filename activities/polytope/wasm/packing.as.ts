@@ -1,12 +1,13 @@
-// Packing kernels in AssemblyScript, compiled by infra/build-wasm.ts into packing-bytes.ts. Callers own the memory layout;
-// pointers are byte offsets, and every function is a plain loop over rows, so nothing here allocates.
+// Packing kernels in AssemblyScript, compiled by infra/build-wasm.ts into packing-bytes.ts. Callers own the
+// memory layout; pointers are byte offsets, and every function is a plain loop over rows, so nothing here
+// allocates.
 
 const ABS: v128 = i32x4.splat(0x7fffffff);
 const ZERO: v128 = i32x4.splat(0);
 
-// Hot loop (bench: test/bench/packing.bench.ts). 32 floats become one code word; 4-lane comparison masks are narrowed
-// twice with saturation, which keeps lane order, so bit j of the mask is float j.
-// Returns the largest |value| as raw bits: 0x7f800000 or more means that a value is infinite or NaN.
+// Hot loop (bench: test/bench/packing.bench.ts). 32 floats become one code word; 4-lane comparison masks are
+// narrowed twice with saturation, which keeps lane order, so bit j of the mask is float j. Returns the
+// largest |value| as raw bits: 0x7f800000 or more means that a value is infinite or NaN.
 export function packFloats(src: usize, dst: usize, rows: u32, bits: u32, strideBytes: u32): u32 {
   let top0 = ZERO;
   let top1 = ZERO;
@@ -82,8 +83,8 @@ export function packBools(src: usize, dst: usize, rows: u32, bits: u32, strideBy
   }
 }
 
-// Per group a bit matrix [rows][cols] to [cols][rows]; strides are whole bytes and destination rows are cleared first.
-// An 8x8 block is gathered into one u64 and transposed by three masked swaps.
+// Per group a bit matrix [rows][cols] to [cols][rows]; strides are whole bytes and destination rows are
+// cleared first. An 8x8 block is gathered into one u64 and transposed by three masked swaps.
 export function transposeBits(
   src: usize, dst: usize, groups: u32, rows: u32, cols: u32, srcStride: u32, dstStride: u32,
 ): void {

@@ -1,9 +1,10 @@
-// Counting bits that rounding could flip, inside the graph: |z| < 1e-5 (|w| |a| + |b|) per unit, with exact weight norms.
+// Counting bits that rounding could flip, inside the graph: |z| < 1e-5 (|w| |a| + |b|) per unit, with exact
+// weight norms.
 
 import type { GraphIndex } from './graph.ts';
 import { type GraphPatch, rowCounts } from './graph-patch.ts';
 import type { TapGeometry } from './geometry.ts';
-import type { TapOutput } from './packing-ways.ts';
+import { rowDims, type TapOutput } from './packing-ways.ts';
 import type { NodeProto } from './proto.ts';
 import { floatAttribute, floatValues, intAttribute, tensorDims } from './tensors.ts';
 
@@ -18,10 +19,12 @@ export function addAmbiguity(
   { tap, samples }: { readonly tap: number; readonly samples: number },
 ): TapOutput {
   const z = geometry.found.name;
-  const limit = patch.add('Mul', [magnitude({ patch, index, rank: geometry.dims.length, depth: 4 }, z), patch.floats([], [AMBIGUITY])]);
+  const limit = patch.add('Mul', [
+    magnitude({ patch, index, rank: geometry.dims.length, depth: 4 }, z),
+    patch.floats([], [AMBIGUITY]),
+  ]);
   const unsure = patch.add('Less', [patch.add('Abs', [z]), limit]);
-  const rows = samples * geometry.rowsPerSample;
-  const dims = geometry.layout === 'rows' ? [rows, 1] : [samples, 1, geometry.rowsPerSample];
+  const dims = rowDims(geometry, samples);
   return { tap, role: 'ambiguous', name: rowCounts(patch, unsure, geometry, samples), type: 'float32', dims };
 }
 
@@ -33,10 +36,16 @@ interface Sizing {
   readonly depth: number;
 }
 
-/** A tensor that broadcasts to `tensor`'s shape: the size of the sum's terms, |w| |a| + |b| where the maker is a layer. */
+/**
+ * A tensor that broadcasts to `tensor`'s shape: the size of the sum's terms, |w| |a| + |b| where the maker is
+ * a layer.
+ */
 function magnitude(sizing: Sizing, tensor: string): string {
   const maker = sizing.index.producerOf(tensor);
-  const known = maker === undefined || sizing.depth === 0 ? undefined : layerMagnitude({ ...sizing, depth: sizing.depth - 1 }, maker);
+  const known =
+    maker === undefined || sizing.depth === 0
+      ? undefined
+      : layerMagnitude({ ...sizing, depth: sizing.depth - 1 }, maker);
   return known ?? sizing.patch.add('Abs', [tensor]);
 }
 
@@ -66,7 +75,10 @@ function gemm(patch: GraphPatch, index: GraphIndex, maker: NodeProto): string | 
   const norms = columnNorms(index, maker.input[1] ?? '', intAttribute(maker, 'transB', 0) === 1);
   if (norms === undefined || intAttribute(maker, 'transA', 0) === 1) return undefined;
   const alpha = Math.abs(floatAttribute(maker, 'alpha', 1));
-  const product = timesLastAxisNorm(patch, maker.input[0] ?? '', { inputs: norms.inputs, norms: norms.norms.map((norm) => norm * alpha) });
+  const product = timesLastAxisNorm(patch, maker.input[0] ?? '', {
+    inputs: norms.inputs,
+    norms: norms.norms.map((norm) => norm * alpha),
+  });
   const bias = maker.input[2];
   if (bias === undefined || bias === '') return product;
   const beta = patch.floats([], [Math.abs(floatAttribute(maker, 'beta', 1))]);
@@ -99,7 +111,10 @@ function columnNorms(index: GraphIndex, name: string, transposed: boolean): Colu
 
 /** |a| over the last axis, times the norm of each weight column. */
 function timesLastAxisNorm(patch: GraphPatch, input: string, { inputs, norms }: ColumnNorms): string {
-  const squares = patch.add('MatMul', [patch.add('Mul', [input, input]), patch.floats([inputs, 1], new Float32Array(inputs).fill(1))]);
+  const squares = patch.add('MatMul', [
+    patch.add('Mul', [input, input]),
+    patch.floats([inputs, 1], new Float32Array(inputs).fill(1)),
+  ]);
   return patch.add('Mul', [patch.add('Sqrt', [squares]), patch.floats([norms.length], norms)]);
 }
 
@@ -110,7 +125,9 @@ function conv(patch: GraphPatch, index: GraphIndex, maker: NodeProto): string | 
   if (stored === undefined || weights === null) return undefined;
   const [channels = 0, ...kernel] = tensorDims(stored);
   const size = kernel.reduce((product, dim) => product * dim, 1);
-  const norms = Float32Array.from({ length: channels }, (_, c) => Math.hypot(...weights.subarray(c * size, (c + 1) * size)));
+  const norms = Float32Array.from({ length: channels }, (_, c) =>
+    Math.hypot(...weights.subarray(c * size, (c + 1) * size)),
+  );
   const grouped = intAttribute(maker, 'group', 1) > 1;
   const rows = grouped ? channels : 1;
   const ones = patch.floats([rows, ...kernel], new Float32Array(rows * size).fill(1));

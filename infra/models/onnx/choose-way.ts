@@ -1,4 +1,5 @@
-// `packing: auto`: every way packs the same bits, so the fastest on this machine may be kept without changing a result.
+// `packing: auto`: every way packs the same bits, so the fastest on this machine may be kept without changing
+// a result.
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { EncoderSession, InputTensor, SessionOptions } from '../../../activities/ports.ts';
@@ -17,12 +18,24 @@ const TIMED_RUNS = 3;
 /** Opens a session with every way in turn and keeps the one whose best run is the shortest. */
 export async function choosePackingWay(
   loaded: LoadedModel,
-  { probed, input, options }: { readonly probed: ProbedModel; readonly input: ModelInput; readonly options: SessionOptions },
+  {
+    probed,
+    input,
+    options,
+  }: { readonly probed: ProbedModel; readonly input: ModelInput; readonly options: SessionOptions },
 ): Promise<EncoderSession> {
-  if (loaded.bytes > MEASURED_MODEL_BYTES) return openEncoder(loaded, { probed, input, options, way: 'float-simd' });
-  const batch = trialBatch(input, options, Math.min(options.batchSamples, runSamplesOf(probed.taps, input, options.batchSamples)));
+  if (loaded.bytes > MEASURED_MODEL_BYTES)
+    return openEncoder(loaded, { probed, input, options, way: 'float-simd' });
+  const batch = trialBatch(
+    input,
+    options,
+    Math.min(options.batchSamples, runSamplesOf(probed.taps, input, options.batchSamples)),
+  );
   let best: { session: EncoderSession; seconds: number } | undefined;
+  // Without bit planes to turn, channels last is the same as plain floats.
+  const turns = probed.taps.some((tap) => tap.layout === 'planes');
   for (const way of PACKING_WAYS) {
+    if (way === 'float-nhwc' && !turns) continue;
     const session = await openEncoder(loaded, { probed, input, options, way });
     const seconds = await shortestRun(session, batch);
     if (best !== undefined && seconds >= best.seconds) {

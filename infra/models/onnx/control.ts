@@ -1,7 +1,13 @@
-// Control nets: which stored tensors are weights, and of what kind, so that the pure part can redraw or shuffle them.
+// Control nets: which stored tensors are weights, and of what kind, so that the pure part can redraw or
+// shuffle them.
 
 import { PipelineError } from '#schemas/errors.ts';
-import { permuteWeights, randomInit, type Weight, type WeightRole } from '../../../activities/polytope/weight-control.ts';
+import {
+  permuteWeights,
+  randomInit,
+  type Weight,
+  type WeightRole,
+} from '../../../activities/polytope/weight-control.ts';
 import { type GraphIndex, indexGraph } from './graph.ts';
 import { type LoadedModel, storedTensors } from './load.ts';
 import type { NodeProto, TensorProto } from './proto.ts';
@@ -11,7 +17,11 @@ import { ELEMENT, elements, floatValues, intAttribute, setFloatValues, tensorDim
  * Rewrites the weights of a loaded model in place.
  * @throws PipelineError `model-invalid` where a weight is no float32 tensor or the model has no weights.
  */
-export function applyControl(loaded: LoadedModel, control: 'none' | 'random_init' | 'weight_permuted', seed: number): void {
+export function applyControl(
+  loaded: LoadedModel,
+  control: 'none' | 'random_init' | 'weight_permuted',
+  seed: number,
+): void {
   if (control === 'none') return;
   const index = indexGraph(loaded.graph);
   const names = new Map<TensorProto, string>();
@@ -25,7 +35,8 @@ export function applyControl(loaded: LoadedModel, control: 'none' | 'random_init
     if (role === undefined) continue;
     const values = floatValues(tensor);
     if (values === null) throw notFloat(loaded.file, tensor);
-    if (role.kind !== 'position' || looksLearnt(values)) weights.push({ tensor, role: role.kind === 'position' ? { kind: 'embedding' } : role, values });
+    if (role.kind !== 'position' || looksLearnt(values))
+      weights.push({ tensor, role: role.kind === 'position' ? { kind: 'embedding' } : role, values });
   }
   if (weights.length === 0) throw noWeights(loaded.file, control);
   if (control === 'random_init') randomInit(weights, seed);
@@ -38,7 +49,9 @@ type Role = WeightRole | { readonly kind: 'position' };
 /** What the first user of a tensor that says so makes of it; `dims` follows the tensor through Transpose. */
 function roleOf(index: GraphIndex, name: string, dims: readonly number[], depth: number): Role | undefined {
   const users = index.consumersOf(name);
-  const lookup = users.some((user) => user.opType === 'Gather' && user.input[0] === name && dims.length === 2);
+  const lookup = users.some(
+    (user) => user.opType === 'Gather' && user.input[0] === name && dims.length === 2,
+  );
   if (lookup && !isIntegral(index, name)) return { kind: 'embedding' };
   for (const user of users) {
     const role = roleIn(index, user, name, dims, depth);
@@ -47,7 +60,13 @@ function roleOf(index: GraphIndex, name: string, dims: readonly number[], depth:
   return undefined;
 }
 
-function roleIn(index: GraphIndex, user: NodeProto, name: string, dims: readonly number[], depth: number): Role | undefined {
+function roleIn(
+  index: GraphIndex,
+  user: NodeProto,
+  name: string,
+  dims: readonly number[],
+  depth: number,
+): Role | undefined {
   const at = user.input.indexOf(name);
   switch (user.opType) {
     case 'Conv':
@@ -61,6 +80,9 @@ function roleIn(index: GraphIndex, user: NodeProto, name: string, dims: readonly
     case 'Transpose':
       return depth === 0 ? undefined : roleOf(index, user.output[0] ?? '', [...dims].reverse(), depth - 1);
     case 'Identity':
+    case 'Slice':
+    case 'Unsqueeze':
+    case 'Squeeze':
       return depth === 0 ? undefined : roleOf(index, user.output[0] ?? '', dims, depth - 1);
     default:
       return undefined;
@@ -69,17 +91,29 @@ function roleIn(index: GraphIndex, user: NodeProto, name: string, dims: readonly
 
 // Weight and bias share the layer's fan-in; the weight may sit behind a Transpose.
 function affineFanIn(index: GraphIndex, user: NodeProto): number | undefined {
-  const stored = index.constantOf(user.input[1] ?? '') ?? index.constantOf(index.producerOf(user.input[1] ?? '')?.input[0] ?? '');
+  const stored =
+    index.constantOf(user.input[1] ?? '') ??
+    index.constantOf(index.producerOf(user.input[1] ?? '')?.input[0] ?? '');
   if (stored === undefined) return undefined;
   const dims = tensorDims(stored);
   if (user.opType !== 'Gemm') return elements(dims.slice(1));
-  const behindTranspose = index.constantOf(user.input[1] ?? '') === undefined && index.producerOf(user.input[1] ?? '')?.opType === 'Transpose';
+  const behindTranspose =
+    index.constantOf(user.input[1] ?? '') === undefined &&
+    index.producerOf(user.input[1] ?? '')?.opType === 'Transpose';
   const lastIsIn = (intAttribute(user, 'transB', 0) === 1) !== behindTranspose;
   return dims[lastIsIn ? 1 : 0];
 }
 
-/** `Add` of a MatMul's result and a vector is a bias; of a table is a position embedding; of anything else neither. */
-function addedRole(index: GraphIndex, user: NodeProto, name: string, dims: readonly number[]): Role | undefined {
+/**
+ * `Add` of a MatMul's result and a vector is a bias; of a table is a position embedding; of anything else
+ * neither.
+ */
+function addedRole(
+  index: GraphIndex,
+  user: NodeProto,
+  name: string,
+  dims: readonly number[],
+): Role | undefined {
   const source = user.input.find((input) => input !== name);
   const maker = source === undefined ? undefined : index.producerOf(source);
   const wide = dims.filter((dim) => dim > 1).length;

@@ -1,4 +1,5 @@
-// One call of a running encoder: piece by piece through the model, packed and checked, then cut to the true rows.
+// One call of a running encoder: piece by piece through the model, packed and checked, then cut to the true
+// rows.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EncodedBatch, InputTensor, SessionOptions } from '../../../activities/ports.ts';
@@ -34,7 +35,9 @@ export interface RunningEncoder {
 export async function encodeBatch(running: RunningEncoder, input: InputTensor): Promise<EncodedBatch> {
   const { session, kernel, memory, probed, options } = running;
   const samples = checkInput(input, running);
-  const ambiguous = options.countAmbiguous ? probed.taps.map((tap) => new Uint32Array(samples * tap.rowsPerSample)) : null;
+  const ambiguous = options.countAmbiguous
+    ? probed.taps.map((tap) => new Uint32Array(samples * tap.rowsPerSample))
+    : null;
   for (let run = 0; run * memory.runSamples < samples; run++) {
     const first = run * memory.runSamples;
     const valid = Math.min(memory.runSamples, samples - first);
@@ -43,16 +46,22 @@ export async function encodeBatch(running: RunningEncoder, input: InputTensor): 
     await session.run(running.feeds, running.fetches[run] as Record<string, Tensor>);
     for (const output of running.outputs) {
       const geometry = probed.taps[output.tap] as TapGeometry;
-      if (output.role === 'ambiguous') addCounts(running, output, ambiguous?.[output.tap], { row: first * geometry.rowsPerSample });
+      if (output.role === 'ambiguous')
+        addCounts(running, output, ambiguous?.[output.tap], { row: first * geometry.rowsPerSample });
       else takeOutput(running, output, geometry, { first, valid });
     }
   }
   checkLogits(running, samples);
   const soft = probed.taps.map((tap, i) => softRows(running, tap, i, samples));
   return {
-    codes: probed.taps.map((tap, i) => new Uint8Array(kernel.buffer, memory.codes[i], samples * tap.rowsPerSample * tap.strideBytes)),
+    codes: probed.taps.map(
+      (tap, i) =>
+        new Uint8Array(kernel.buffer, memory.codes[i], samples * tap.rowsPerSample * tap.strideBytes),
+    ),
     logits: logitsOf(running, samples),
-    softCounts: Float64Array.from(soft, (rows) => (rows === null ? Number.NaN : rows.reduce((sum, count) => sum + count, 0))),
+    softCounts: Float64Array.from(soft, (rows) =>
+      rows === null ? Number.NaN : rows.reduce((sum, count) => sum + count, 0),
+    ),
     soft,
     inputNorms: input.type === 'float32' ? new Float32Array(kernel.buffer, memory.norms, samples) : null,
     ambiguous,
@@ -79,13 +88,24 @@ function takeOutput(running: RunningEncoder, output: TapOutput, geometry: TapGeo
   const from = memory.outputs.get(output) ?? 0;
   const rows = memory.runSamples * rowsPerSample;
   const firstRow = piece.first * rowsPerSample;
-  if (output.role === 'values' || output.role === 'bools') {
-    const finite = packOutput(running, output, geometry, { from, to: (memory.codes[output.tap] ?? 0) + firstRow * strideBytes });
-    if (!finite) checkValues(new Float32Array(kernel.buffer, from, piece.valid * valuesPerSample), geometry, piece);
-    const counted = output.role === 'values' && countsInKernel(geometry, running.way);
-    if (counted) kernel.countWithin({ from, to: (memory.soft[output.tap] ?? 0) + 4 * firstRow, rows, bits: info.codeBits }, SOFT_LIMIT);
+  if (output.role === 'values' || output.role === 'rows' || output.role === 'bools') {
+    const finite = packOutput(running, output, geometry, {
+      from,
+      to: (memory.codes[output.tap] ?? 0) + firstRow * strideBytes,
+    });
+    if (!finite)
+      checkValues(new Float32Array(kernel.buffer, from, piece.valid * valuesPerSample), geometry, piece);
+    const counted = output.role !== 'bools' && countsInKernel(geometry, running.way);
+    if (counted)
+      kernel.countWithin(
+        { from, to: (memory.soft[output.tap] ?? 0) + 4 * firstRow, rows, bits: info.codeBits },
+        SOFT_LIMIT,
+      );
   } else if (output.role === 'guard') {
-    const bad = firstNonFinite(new Float32Array(kernel.buffer, from, piece.valid * rowsPerSample), rowsPerSample);
+    const bad = firstNonFinite(
+      new Float32Array(kernel.buffer, from, piece.valid * rowsPerSample),
+      rowsPerSample,
+    );
     if (bad >= 0) throw nonFinite('a pre-activation is not finite', piece.first + bad, found.name);
   } else if (output.role === 'soft') {
     const counts = new Float32Array(kernel.buffer, from, rows);
@@ -94,20 +114,37 @@ function takeOutput(running: RunningEncoder, output: TapOutput, geometry: TapGeo
 }
 
 /** Packs one run of a tap; false where a float value is not finite (padding samples included). */
-function packOutput(running: RunningEncoder, output: TapOutput, geometry: TapGeometry, { from, to }: { from: number; to: number }): boolean {
+function packOutput(
+  running: RunningEncoder,
+  output: TapOutput,
+  geometry: TapGeometry,
+  { from, to }: { from: number; to: number },
+): boolean {
   const { kernel, memory } = running;
   const { info, rowsPerSample, strideBytes, layout } = geometry;
-  const planes = layout === 'planes';
+  const planes = layout === 'planes' && output.role !== 'rows';
   const planeBytes = Math.ceil(rowsPerSample / 8);
   const job = planes
-    ? { from, to: memory.planes, rows: memory.runSamples * info.channels, bits: rowsPerSample, strideBytes: planeBytes }
+    ? {
+        from,
+        to: memory.planes,
+        rows: memory.runSamples * info.channels,
+        bits: rowsPerSample,
+        strideBytes: planeBytes,
+      }
     : { from, to, rows: memory.runSamples * rowsPerSample, bits: info.codeBits, strideBytes };
   let finite = true;
-  if (output.role === 'values') finite = kernel.packFloats(job);
-  else kernel.packBools(job);
+  if (output.role === 'bools') kernel.packBools(job);
+  else finite = kernel.packFloats(job);
   if (planes) {
     const size = { groups: memory.runSamples, rows: info.channels, cols: rowsPerSample };
-    kernel.transposeBits({ from: memory.planes, to, ...size, fromStrideBytes: planeBytes, toStrideBytes: strideBytes });
+    kernel.transposeBits({
+      from: memory.planes,
+      to,
+      ...size,
+      fromStrideBytes: planeBytes,
+      toStrideBytes: strideBytes,
+    });
   }
   return finite;
 }
@@ -118,13 +155,23 @@ function checkValues(values: Float32Array, { found, valuesPerSample }: TapGeomet
   if (bad >= 0) throw nonFinite('a pre-activation is not finite', first + bad, found.name);
 }
 
-function addCounts({ kernel, memory }: RunningEncoder, output: TapOutput, into: Uint32Array | undefined, { row }: { row: number }): void {
+function addCounts(
+  { kernel, memory }: RunningEncoder,
+  output: TapOutput,
+  into: Uint32Array | undefined,
+  { row }: { row: number },
+): void {
   if (into === undefined) return;
   const counts = new Float32Array(kernel.buffer, memory.outputs.get(output), elements(output.dims));
   into.set(counts.subarray(0, Math.min(counts.length, into.length - row)), row);
 }
 
-function softRows({ kernel, memory }: RunningEncoder, tap: TapGeometry, at: number, samples: number): Uint32Array | null {
+function softRows(
+  { kernel, memory }: RunningEncoder,
+  tap: TapGeometry,
+  at: number,
+  samples: number,
+): Uint32Array | null {
   if (tap.found.activation !== 'Gelu') return null;
   return new Uint32Array(kernel.buffer, memory.soft[at], samples * tap.rowsPerSample);
 }
@@ -136,7 +183,10 @@ function checkLogits(running: RunningEncoder, samples: number): void {
   if (bad >= 0) throw nonFinite('a logit is not finite', bad, running.probed.logits?.name ?? 'logits');
 }
 
-function logitsOf({ kernel, memory, probed, logitRows }: RunningEncoder, samples: number): EncodedBatch['logits'] {
+function logitsOf(
+  { kernel, memory, probed, logitRows }: RunningEncoder,
+  samples: number,
+): EncodedBatch['logits'] {
   if (probed.logits === null) return null;
   const { classes } = probed.logits;
   return { data: new Float32Array(kernel.buffer, memory.logits, samples * logitRows * classes), classes };

@@ -1,5 +1,6 @@
-// GELU as exporters decompose it: 0.5 z (1 + erf(z / sqrt 2)) and 0.5 z (1 + tanh(c (z + 0.044715 z^3))), in any order of
-// factors, with Pow or Mul chains, Div or Mul. The inner argument is matched as a polynomial in z, the outer product by its factors.
+// GELU as exporters decompose it: 0.5 z (1 + erf(z / sqrt 2)) and 0.5 z (1 + tanh(c (z + 0.044715 z^3))), in
+// any order of factors, with Pow or Mul chains, Div or Mul. The inner argument is matched as a polynomial in
+// z, the outer product by its factors.
 
 import type { GraphIndex } from './graph.ts';
 import type { NodeProto } from './proto.ts';
@@ -16,16 +17,20 @@ type Cubic = readonly [number, number, number, number];
  * @returns the tensor name, or undefined where the node is no part of a GELU.
  */
 export function geluPreActivation(index: GraphIndex, node: NodeProto): string | undefined {
-  const wanted: Cubic | undefined = node.opType === 'Erf' ? ERF_ARGUMENT : node.opType === 'Tanh' ? TANH_ARGUMENT : undefined;
+  const wanted: Cubic | undefined =
+    node.opType === 'Erf' ? ERF_ARGUMENT : node.opType === 'Tanh' ? TANH_ARGUMENT : undefined;
   const [argument, output] = [node.input[0], node.output[0]];
   if (wanted === undefined || argument === undefined || output === undefined) return undefined;
-  const onePlus = index.consumersOf(output).find((user) => user.opType === 'Add' && index.scalarOf(other(user, output)) === 1);
+  const onePlus = index
+    .consumersOf(output)
+    .find((user) => user.opType === 'Add' && index.scalarOf(other(user, output)) === 1);
   if (onePlus === undefined) return undefined;
   const candidates = new Set<string>();
   collectAncestors(index, argument, candidates, DEPTH);
   for (const z of candidates) {
     const found = polynomial(index, argument, z, DEPTH);
-    if (found !== undefined && close(found, wanted) && isHalfTimes(index, onePlus.output[0] ?? '', z)) return z;
+    if (found !== undefined && close(found, wanted) && isHalfTimes(index, onePlus.output[0] ?? '', z))
+      return z;
   }
   return undefined;
 }
@@ -102,7 +107,8 @@ function isHalfTimes(index: GraphIndex, onePlus: string, z: string): boolean {
       for (const user of index.consumersOf(tensor)) {
         const grown = grow(index, user, { tensor, product }, z);
         if (grown === undefined) continue;
-        if (Math.abs(grown[1] - 0.5) < 1e-3 && grown[0] === 0 && grown[2] === 0 && grown[3] === 0) return true;
+        if (Math.abs(grown[1] - 0.5) < 1e-3 && grown[0] === 0 && grown[2] === 0 && grown[3] === 0)
+          return true;
         next.push({ tensor: user.output[0] ?? '', product: grown });
       }
     }
@@ -111,7 +117,12 @@ function isHalfTimes(index: GraphIndex, onePlus: string, z: string): boolean {
   return false;
 }
 
-function grow(index: GraphIndex, user: NodeProto, from: { tensor: string; product: Cubic }, z: string): Cubic | undefined {
+function grow(
+  index: GraphIndex,
+  user: NodeProto,
+  from: { tensor: string; product: Cubic },
+  z: string,
+): Cubic | undefined {
   const factor = polynomial(index, other(user, from.tensor), z, 3);
   if (factor === undefined) return undefined;
   if (user.opType === 'Mul') return times(from.product, factor);

@@ -1,4 +1,5 @@
-// From a tap's tensor shape to code rows: how many per sample, how many bits, and whether the bits lie in planes.
+// From a tap's tensor shape to code rows: how many per sample, how many bits, and whether the bits lie in
+// planes.
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { TapInfo } from '#schemas/sweep.ts';
@@ -17,7 +18,10 @@ export interface TapGeometry {
   readonly rowsPerSample: number;
   /** Bytes of one code row: whole 32-bit words. */
   readonly strideBytes: number;
-  /** `rows`: the values of a code row are contiguous. `planes`: `[channels, positions]` must be turned to `[positions, channels]`. */
+  /**
+   * `rows`: the values of a code row are contiguous. `planes`: `[channels, positions]` must be turned to
+   * `[positions, channels]`.
+   */
   readonly layout: 'rows' | 'planes';
 }
 
@@ -33,33 +37,31 @@ export interface GeometryOptions {
  * Geometry of one tap whose tensor has shape `dims`.
  * @throws PipelineError `model-invalid` where the tensor is not made of whole samples (or tokens).
  */
-export function tapGeometry(found: FoundTap, dims: readonly number[], index: GraphIndex, options: GeometryOptions): TapGeometry {
+export function tapGeometry(
+  found: FoundTap,
+  dims: readonly number[],
+  index: GraphIndex,
+  options: GeometryOptions,
+): TapGeometry {
   const { samples, tokens, granularity } = options;
-  const values = elements(dims) / samples;
-  const width = dims.at(-1) ?? 0;
   const first = (dims[0] ?? 0) / samples;
   const perSample = [first, ...dims.slice(1)];
-  if (!Number.isInteger(first) || dims.length < 2 || values === 0) throw unfit(found, dims);
-  if (tokens !== null) {
-    if (values !== tokens * width) throw unfit(found, dims);
-    return geometry(found, perSample, { kind: 'mlp_block', channels: width, height: 1, width: 1, rows: tokens, bits: width, layout: 'rows' });
-  }
-  const positions = dims[0] === samples ? elements(dims.slice(1, -1)) : values / width;
-  if (dims.length === 2 && positions === 1) {
-    return geometry(found, perSample, { kind: 'dense', channels: width, height: 1, width: 1, rows: 1, bits: width, layout: 'rows' });
-  }
+  const values = elements(perSample);
+  const width = dims.at(-1) ?? 0;
+  const fits = Number.isInteger(first) && dims.length >= 2 && values > 0;
+  if (!fits || (tokens !== null && values !== tokens * width)) throw unfit(found, dims);
+  if (tokens !== null) return geometry(found, perSample, tokenShape(width, tokens));
+  if (dims.length === 2 && first === 1)
+    return geometry(found, perSample, { ...tokenShape(width, 1), kind: 'dense' });
   const byPosition = granularity === 'position';
   if (dims.length >= 4 || (dims.length === 3 && comesFromConv(index, found.name))) {
-    const [channels = 0, ...spatial] = dims.slice(1);
-    const area = elements(spatial);
-    const height = spatial.length === 1 ? 1 : (spatial[0] ?? 1);
-    const shape = { kind: 'conv' as const, channels, height, width: area / height };
-    if (byPosition) return geometry(found, perSample, { ...shape, rows: area, bits: channels, layout: area === 1 ? 'rows' : 'planes' });
-    return geometry(found, perSample, { ...shape, rows: 1, bits: channels * area, layout: 'rows' });
+    return geometry(found, perSample, convShape(dims, byPosition));
   }
   // Tokens of an image transformer: channels lie last, so positions are already rows.
-  const shape = { kind: 'mlp_block' as const, channels: width, height: 1, width: positions, layout: 'rows' as const };
-  return geometry(found, perSample, { ...shape, rows: byPosition ? positions : 1, bits: byPosition ? width : positions * width });
+  const positions = values / width;
+  const shape = { kind: 'mlp_block', channels: width, height: 1, width: positions, layout: 'rows' } as const;
+  const code = byPosition ? { rows: positions, bits: width } : { rows: 1, bits: values };
+  return geometry(found, perSample, { ...shape, ...code });
 }
 
 /** What is known of a tap before any shape is: sizes are 0. */
@@ -78,10 +80,35 @@ interface Shape {
   readonly layout: 'rows' | 'planes';
 }
 
-function geometry(found: FoundTap, dims: readonly number[], { kind, channels, height, width, rows, bits, layout }: Shape): TapGeometry {
+function geometry(
+  found: FoundTap,
+  dims: readonly number[],
+  { kind, channels, height, width, rows, bits, layout }: Shape,
+): TapGeometry {
   const { name, activation, exact } = found;
   const info: TapInfo = { name, kind, activation, channels, height, width, codeBits: bits, exact };
-  return { found, info, dims, valuesPerSample: rows * bits, rowsPerSample: rows, strideBytes: codeRowBytes(bits), layout };
+  return {
+    found,
+    info,
+    dims,
+    valuesPerSample: rows * bits,
+    rowsPerSample: rows,
+    strideBytes: codeRowBytes(bits),
+    layout,
+  };
+}
+
+function tokenShape(channels: number, rows: number): Shape {
+  return { kind: 'mlp_block', channels, height: 1, width: 1, rows, bits: channels, layout: 'rows' };
+}
+
+function convShape(dims: readonly number[], byPosition: boolean): Shape {
+  const [channels = 0, ...spatial] = dims.slice(1);
+  const area = elements(spatial);
+  const height = spatial.length === 1 ? 1 : (spatial[0] ?? 1);
+  const shape = { kind: 'conv', channels, height, width: area / height } as const;
+  if (!byPosition) return { ...shape, rows: 1, bits: channels * area, layout: 'rows' };
+  return { ...shape, rows: area, bits: channels, layout: area === 1 ? 'rows' : 'planes' };
 }
 
 function comesFromConv(index: GraphIndex, tensor: string, depth = 6): boolean {

@@ -1,4 +1,5 @@
-// Nodes that a session adds to the user's graph. Sums are matrix products with ones: they mean the same in every opset.
+// Nodes that a session adds to the user's graph. Sums are matrix products with ones: they mean the same in
+// every opset.
 
 import type { GraphProto, NodeProto, TensorProto } from './proto.ts';
 import type { TapGeometry } from './geometry.ts';
@@ -7,7 +8,11 @@ import { byteTensor, ELEMENT, floatTensor, intTensor, node } from './tensors.ts'
 /** Collects added nodes and constants under names that no exporter uses. */
 export interface GraphPatch {
   /** Adds a node with one output and returns the output's name. */
-  add(opType: string, inputs: readonly string[], attributes?: Record<string, number | readonly number[]>): string;
+  add(
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Record<string, number | readonly number[]>,
+  ): string;
   /** Adds a node like `original`, with other inputs and one fresh output. */
   copy(original: NodeProto, inputs: readonly string[]): string;
   floats(dims: readonly number[], values: ArrayLike<number>): string;
@@ -27,7 +32,11 @@ export function createPatch(): GraphPatch {
     constants.push(tensor);
     return tensor.name ?? '';
   }
-  function add(opType: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}): string {
+  function add(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Record<string, number | readonly number[]> = {},
+  ): string {
     const output = fresh(opType);
     nodes.push(node(opType, inputs, [output], attributes));
     return output;
@@ -43,7 +52,11 @@ export function createPatch(): GraphPatch {
     floats: (dims, values) => constant(floatTensor(fresh('floats'), dims, values)),
     bytes: (dims, values, elemType) => constant(byteTensor(fresh('bytes'), dims, values, elemType)),
     reshape: (tensor, dims) => add('Reshape', [tensor, constant(intTensor(fresh('shape'), dims))]),
-    applyTo: (graph) => ({ ...graph, node: [...graph.node, ...nodes], initializer: [...graph.initializer, ...constants] }),
+    applyTo: (graph) => ({
+      ...graph,
+      node: [...graph.node, ...nodes],
+      initializer: [...graph.initializer, ...constants],
+    }),
   };
 }
 
@@ -61,10 +74,16 @@ export function rowSums(patch: GraphPatch, tensor: string, tap: TapGeometry, sam
   const { rowsPerSample, layout, info } = tap;
   if (layout === 'rows') {
     const matrix = patch.reshape(tensor, [samples * rowsPerSample, info.codeBits]);
-    return patch.add('MatMul', [matrix, patch.floats([info.codeBits, 1], new Float32Array(info.codeBits).fill(1))]);
+    return patch.add('MatMul', [
+      matrix,
+      patch.floats([info.codeBits, 1], new Float32Array(info.codeBits).fill(1)),
+    ]);
   }
   const planes = patch.reshape(tensor, [samples, info.channels, rowsPerSample]);
-  return patch.add('MatMul', [patch.floats([1, info.channels], new Float32Array(info.channels).fill(1)), planes]);
+  return patch.add('MatMul', [
+    patch.floats([1, info.channels], new Float32Array(info.channels).fill(1)),
+    planes,
+  ]);
 }
 
 /** Adds per code row how many elements of a bool tensor of a tap's shape are true, as floats. */

@@ -54,7 +54,8 @@ export function pruneGraph(graph: GraphProto, outputs: readonly string[]): void 
     kept.push(node);
     for (const name of node.input) needed.add(name);
     for (const attribute of node.attribute) {
-      for (const inner of attribute.g ? [attribute.g] : (attribute.graphs ?? [])) addOuterNames(inner, needed);
+      for (const inner of attribute.g ? [attribute.g] : (attribute.graphs ?? []))
+        addOuterNames(inner, needed);
     }
   }
   graph.node = kept.reverse();
@@ -67,7 +68,8 @@ function addOuterNames(body: GraphProto, needed: Set<string>): void {
   for (const node of body.node) {
     for (const name of node.input) needed.add(name);
     for (const attribute of node.attribute) {
-      for (const inner of attribute.g ? [attribute.g] : (attribute.graphs ?? [])) addOuterNames(inner, needed);
+      for (const inner of attribute.g ? [attribute.g] : (attribute.graphs ?? []))
+        addOuterNames(inner, needed);
     }
   }
 }

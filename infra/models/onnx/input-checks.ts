@@ -12,12 +12,15 @@ import { elements } from './tensors.ts';
  */
 export function checkInput(input: InputTensor, { options, input: wanted }: RunningEncoder): number {
   const [samples = 0, ...sample] = input.dims;
-  const sameShape = sample.length === options.sampleShape.length && sample.every((dim, i) => dim === options.sampleShape[i]);
+  const sameShape =
+    sample.length === options.sampleShape.length && sample.every((dim, i) => dim === options.sampleShape[i]);
   const whole = samples >= 1 && samples <= options.batchSamples && input.data.length >= elements(input.dims);
   if (sameShape && whole && fitsType(input.type, wanted.type)) return samples;
+  const given = `${input.type} [${input.dims.join(', ')}]`;
+  const allowed = `${wanted.type} [1..${options.batchSamples}, ${options.sampleShape.join(', ')}]`;
   throw new PipelineError({
     kind: 'shape-mismatch',
-    what: `a batch of ${input.type} [${input.dims.join(', ')}] does not fit a model input of ${wanted.type} [1..${options.batchSamples}, ${options.sampleShape.join(', ')}]`,
+    what: `a batch of ${given} does not fit a model input of ${allowed}`,
     where: `input ${wanted.name}`,
     remedy: 'Check dataset.transform and model.file.',
   });
@@ -32,9 +35,12 @@ export function copySamples(
   const size = elements(options.sampleShape);
   const count = memory.runSamples * size;
   const [from, to] = [first * size, (first + valid) * size];
-  if (wanted.type === 'float32') place(new Float32Array(kernel.buffer, memory.input, count), input.data as Float32Array, from, to);
-  else if (wanted.type === 'uint8') place(new Uint8Array(kernel.buffer, memory.input, count), input.data as Uint8Array, from, to);
-  else if (wanted.type === 'int32') place(new Int32Array(kernel.buffer, memory.input, count), numbersOf(input.data, from, to), 0, to - from);
+  if (wanted.type === 'float32')
+    place(new Float32Array(kernel.buffer, memory.input, count), input.data as Float32Array, from, to);
+  else if (wanted.type === 'uint8')
+    place(new Uint8Array(kernel.buffer, memory.input, count), input.data as Uint8Array, from, to);
+  else if (wanted.type === 'int32')
+    place(new Int32Array(kernel.buffer, memory.input, count), numbersOf(input.data, from, to), 0, to - from);
   else placeBig(new BigInt64Array(kernel.buffer, memory.input, count), input.data, from, to);
 }
 
@@ -64,7 +70,12 @@ function fitsType(given: InputTensor['type'], wanted: InputTensor['type']): bool
   return given === wanted || (ids(given) && ids(wanted));
 }
 
-function place<T extends Float32Array | Uint8Array | Int32Array>(into: T, data: T, from: number, to: number): void {
+function place<T extends Float32Array | Uint8Array | Int32Array>(
+  into: T,
+  data: T,
+  from: number,
+  to: number,
+): void {
   into.set(data.subarray(from, to));
   into.fill(0, to - from);
 }
@@ -76,5 +87,7 @@ function placeBig(into: BigInt64Array, data: InputTensor['data'], from: number, 
 }
 
 function numbersOf(data: InputTensor['data'], from: number, to: number): Int32Array {
-  return data instanceof Int32Array ? data.subarray(from, to) : Int32Array.from(data.subarray(from, to) as BigInt64Array, Number);
+  return data instanceof Int32Array
+    ? data.subarray(from, to)
+    : Int32Array.from(data.subarray(from, to) as BigInt64Array, Number);
 }

@@ -27,7 +27,8 @@ export async function loadModel(file: string): Promise<LoadedModel> {
   const hash = createHash('sha256').update(bytes);
   const model = parse(bytes, file);
   const graph = model.graph;
-  if (graph === undefined || graph === null || graph.node.length === 0) throw invalid(file, 'the file holds no graph');
+  if (graph === undefined || graph === null || graph.node.length === 0)
+    throw invalid(file, 'the file holds no graph');
   const files = new Map<string, Uint8Array>();
   let total = bytes.length;
   for (const tensor of storedTensors(graph)) {
@@ -56,7 +57,11 @@ function parse(bytes: Uint8Array, file: string): ModelProto {
   }
 }
 
-async function inlineExternal(tensor: TensorProto, file: string, files: Map<string, Uint8Array>): Promise<number> {
+async function inlineExternal(
+  tensor: TensorProto,
+  file: string,
+  files: Map<string, Uint8Array>,
+): Promise<number> {
   const entry = new Map((tensor.externalData ?? []).map(({ key, value }) => [key, value]));
   const location = entry.get('location') ?? '';
   const folder = resolve(dirname(file));
@@ -68,7 +73,8 @@ async function inlineExternal(tensor: TensorProto, file: string, files: Map<stri
   files.set(path, bytes);
   const offset = Number(entry.get('offset') ?? 0);
   const length = Number(entry.get('length') ?? bytes.length - offset);
-  if (offset + length > bytes.length) throw invalid(path, `external data of tensor ${tensor.name} is cut short`);
+  if (offset + length > bytes.length)
+    throw invalid(path, `external data of tensor ${tensor.name} is cut short`);
   tensor.rawData = bytes.subarray(offset, offset + length);
   tensor.externalData = [];
   tensor.dataLocation = 0;
@@ -80,12 +86,25 @@ async function readModelFile(path: string, model: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    const what = path === model ? 'the model file cannot be read' : `external data of ${model} cannot be read`;
-    throw new PipelineError({ kind: 'model-missing', what, where: path, value: code, remedy: 'Check model.file.' });
+    const what =
+      path === model ? 'the model file cannot be read' : `external data of ${model} cannot be read`;
+    throw new PipelineError({
+      kind: 'model-missing',
+      what,
+      where: path,
+      value: code,
+      remedy: 'Check model.file.',
+    });
   }
 }
 
 function invalid(where: string, what: string, value?: string): PipelineError {
   const remedy = 'Export the model again, or check it with onnx.checker.';
-  return new PipelineError({ kind: 'model-invalid', what, where, remedy, ...(value === undefined ? {} : { value }) });
+  return new PipelineError({
+    kind: 'model-invalid',
+    what,
+    where,
+    remedy,
+    ...(value === undefined ? {} : { value }),
+  });
 }

@@ -1,17 +1,22 @@
-// The ways from pre-activations to packed codes. All read the same tensors, so all give the same bytes; they differ in speed.
+// The ways from pre-activations to packed codes. All read the same tensors, so all give the same bytes; they
+// differ in speed.
 
 import { PipelineError } from '#schemas/errors.ts';
 import { type GraphPatch, rowCounts, rowSums, signBits } from './graph-patch.ts';
 import type { TapGeometry } from './geometry.ts';
 import { ELEMENT } from './tensors.ts';
 
-/** Names of the ways, as `codes.packing` takes them. */
-export const PACKING_WAYS = ['float-simd', 'bool-simd', 'matmul', 'int8-matmul'] as const;
+/**
+ * Names of the ways, as `codes.packing` takes them. `float-simd` reads floats and packs them outside of the
+ * graph, `float-nhwc` has the graph turn images to channels last first (one bit row per position),
+ * `bool-simd` reads bytes 0 and 1, `matmul` and `int8-matmul` weight bits by powers of two inside the graph.
+ */
+export const PACKING_WAYS = ['float-simd', 'float-nhwc', 'bool-simd', 'matmul', 'int8-matmul'] as const;
 
 export type PackingWay = (typeof PACKING_WAYS)[number];
 
 /** What a tap's graph output holds, and so what is left to do outside of the graph. */
-export type TapOutputRole = 'values' | 'bools' | 'codes' | 'guard' | 'soft' | 'ambiguous';
+export type TapOutputRole = 'values' | 'rows' | 'bools' | 'codes' | 'guard' | 'soft' | 'ambiguous';
 
 /** One output that the session reads for a tap. */
 export interface TapOutput {
@@ -35,35 +40,23 @@ export function parsePackingWay(name: string): PackingWay | 'auto' {
   });
 }
 
-/**
- * Adds one tap's outputs to the graph.
- * @param samples - the fixed batch of the session.
- */
-export function addTapOutputs(
-  patch: GraphPatch,
-  geometry: TapGeometry,
-  { tap, way, samples }: { readonly tap: number; readonly way: PackingWay; readonly samples: number },
-): TapOutput[] {
-  const rows = samples * geometry.rowsPerSample;
-  const tensorDims = batched(geometry.dims, samples);
-  const rowDims = geometry.layout === 'rows' ? [rows, 1] : [samples, 1, geometry.rowsPerSample];
+/** Which tap is packed how; `samples` is the fixed batch of the session. */
+export interface PackingTask {
+  readonly tap: number;
+  readonly way: PackingWay;
+  readonly samples: number;
+}
+
+/** Adds one tap's outputs to the graph. */
+export function addTapOutputs(patch: GraphPatch, geometry: TapGeometry, task: PackingTask): TapOutput[] {
+  const { tap, way, samples } = task;
   const { observed, activation } = geometry.found;
-  const outputs: TapOutput[] = [];
-  if (way === 'float-simd') {
-    outputs.push({ tap, role: 'values', name: observed, type: 'float32', dims: tensorDims });
-  } else {
-    const bits = signBits(patch, observed);
-    const guard = rowSums(patch, observed, geometry, samples);
-    outputs.push({ tap, role: 'guard', name: guard, type: 'float32', dims: rowDims });
-    if (way === 'bool-simd') outputs.push({ tap, role: 'bools', name: bits, type: 'bool', dims: tensorDims });
-    else {
-      const codeDims = way === 'matmul' ? [rows * geometry.strideBytes, 1] : [(rows * geometry.strideBytes) / 4, 4];
-      outputs.push({ tap, role: 'codes', name: packedCodes(patch, bits, geometry, { way, samples }), type: 'uint8', dims: codeDims });
-    }
-  }
+  const floats = way === 'float-simd' || way === 'float-nhwc';
+  const outputs = floats ? [floatOutput(patch, geometry, task)] : bitOutputs(patch, geometry, task);
   if (activation === 'Gelu' && !countsInKernel(geometry, way)) {
     const within = patch.add('Less', [patch.add('Abs', [observed]), patch.floats([], [SOFT_LIMIT])]);
-    outputs.push({ tap, role: 'soft', name: rowCounts(patch, within, geometry, samples), type: 'float32', dims: rowDims });
+    const name = rowCounts(patch, within, geometry, samples);
+    outputs.push({ tap, role: 'soft', name, type: 'float32', dims: rowDims(geometry, samples) });
   }
   return outputs;
 }
@@ -73,7 +66,54 @@ export const SOFT_LIMIT = 2;
 
 /** Whether soft pre-activations are counted by the kernel, from float values that are there anyway. */
 export function countsInKernel(geometry: TapGeometry, way: PackingWay): boolean {
-  return geometry.found.activation === 'Gelu' && way === 'float-simd' && geometry.layout === 'rows';
+  return (
+    geometry.found.activation === 'Gelu' &&
+    (way === 'float-nhwc' || (way === 'float-simd' && geometry.layout === 'rows'))
+  );
+}
+
+/** Shape of a tensor of one number per code row, as {@link rowSums} gives it. */
+export function rowDims({ layout, rowsPerSample }: TapGeometry, samples: number): number[] {
+  return layout === 'rows' ? [samples * rowsPerSample, 1] : [samples, 1, rowsPerSample];
+}
+
+function floatOutput(
+  patch: GraphPatch,
+  geometry: TapGeometry,
+  { tap, way, samples }: PackingTask,
+): TapOutput {
+  const dims = batched(geometry.dims, samples);
+  const { observed } = geometry.found;
+  if (way === 'float-simd' || geometry.layout === 'rows') {
+    return { tap, role: 'values', name: observed, type: 'float32', dims };
+  }
+  const perm = [0, ...dims.map((_, axis) => axis).slice(2), 1];
+  const name = patch.add('Transpose', [observed], { perm });
+  return { tap, role: 'rows', name, type: 'float32', dims: perm.map((axis) => dims[axis] ?? 0) };
+}
+
+// Bits cannot carry NaN, so a sum per row stands guard: it is finite only where every value is.
+function bitOutputs(
+  patch: GraphPatch,
+  geometry: TapGeometry,
+  { tap, way, samples }: PackingTask,
+): TapOutput[] {
+  const { observed } = geometry.found;
+  const bits = signBits(patch, observed);
+  const guard: TapOutput = {
+    tap,
+    role: 'guard',
+    name: rowSums(patch, observed, geometry, samples),
+    type: 'float32',
+    dims: rowDims(geometry, samples),
+  };
+  if (way === 'bool-simd') {
+    return [guard, { tap, role: 'bools', name: bits, type: 'bool', dims: batched(geometry.dims, samples) }];
+  }
+  const bytes = samples * geometry.rowsPerSample * geometry.strideBytes;
+  const float = way === 'matmul';
+  const name = packedCodes(patch, bits, geometry, { way: float ? 'matmul' : 'int8-matmul', samples });
+  return [guard, { tap, role: 'codes', name, type: 'uint8', dims: float ? [bytes, 1] : [bytes / 4, 4] }];
 }
 
 function batched(dims: readonly number[], samples: number): number[] {
@@ -91,16 +131,29 @@ function packedCodes(
   const { codeBits, channels } = geometry.info;
   const rows = samples * rowsPerSample;
   const turned =
-    layout === 'rows' ? bits : patch.add('Transpose', [patch.reshape(bits, [samples, channels, rowsPerSample])], { perm: [0, 2, 1] });
+    layout === 'rows'
+      ? bits
+      : patch.add('Transpose', [patch.reshape(bits, [samples, channels, rowsPerSample])], {
+          perm: [0, 2, 1],
+        });
   const float = way === 'matmul';
-  const numbers = patch.reshape(patch.add('Cast', [turned], { to: float ? ELEMENT.float : ELEMENT.uint8 }), [rows, codeBits]);
+  const numbers = patch.reshape(patch.add('Cast', [turned], { to: float ? ELEMENT.float : ELEMENT.uint8 }), [
+    rows,
+    codeBits,
+  ]);
   const pad = strideBytes * 8 - codeBits;
-  const zeros = () => (float ? patch.floats([rows, pad], new Float32Array(rows * pad)) : patch.bytes([rows, pad], new Uint8Array(rows * pad), ELEMENT.uint8));
+  const zeros = () =>
+    float
+      ? patch.floats([rows, pad], new Float32Array(rows * pad))
+      : patch.bytes([rows, pad], new Uint8Array(rows * pad), ELEMENT.uint8);
   const padded = pad === 0 ? numbers : patch.add('Concat', [numbers, zeros()], { axis: 1 });
   const group = float ? 8 : 32;
   const grouped = patch.reshape(padded, [(rows * strideBytes * 8) / group, group]);
   const powers = float
-    ? patch.floats([8, 1], Float32Array.from({ length: 8 }, (_, bit) => 1 << bit))
+    ? patch.floats(
+        [8, 1],
+        Float32Array.from({ length: 8 }, (_, bit) => 1 << bit),
+      )
     : patch.bytes([32, 4], blockPowers(), ELEMENT.uint8);
   const sums = patch.add(float ? 'MatMul' : 'MatMulInteger', [grouped, powers]);
   return patch.add('Cast', [sums], { to: ELEMENT.uint8 });

@@ -1,4 +1,5 @@
-// Shapes by running the graph once on zeros: the one way that works for every export, with dynamic axes and without value_info.
+// Shapes by running the graph once on zeros: the one way that works for every export, with dynamic axes and
+// without value_info.
 
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
@@ -21,22 +22,33 @@ export interface ProbedModel {
 }
 
 const INPUT_TYPES: Record<number, InputTensor['type']> = {
-  [ELEMENT.float]: 'float32', [ELEMENT.int64]: 'int64', [ELEMENT.int32]: 'int32', [ELEMENT.uint8]: 'uint8',
+  [ELEMENT.float]: 'float32',
+  [ELEMENT.int64]: 'int64',
+  [ELEMENT.int32]: 'int32',
+  [ELEMENT.uint8]: 'uint8',
 };
 
 /**
  * The graph input that receives the samples.
- * @throws PipelineError `config-invalid` for an unknown name or several candidates, `model-invalid` for an unfit type.
+ * @throws PipelineError `config-invalid` for an unknown name or several candidates, `model-invalid` for an
+ * unfit type.
  */
 export function chooseInput(graph: GraphProto, wanted: string | undefined, file: string): ModelInput {
   const inputs = trueInputs(graph);
   const names = inputs.map((input) => input.name).join(', ');
-  const likely = inputs.length === 1 ? inputs : inputs.filter((input) => input.name === (wanted ?? 'input_ids'));
+  const likely =
+    inputs.length === 1 ? inputs : inputs.filter((input) => input.name === (wanted ?? 'input_ids'));
   const [chosen] = wanted === undefined ? likely : inputs.filter((input) => input.name === wanted);
   if (chosen === undefined) {
     const what = wanted === undefined ? `${file} has several inputs` : `${file} has no such input`;
     const value = wanted === undefined ? {} : { value: wanted };
-    throw new PipelineError({ kind: 'config-invalid', what, where: 'model.input', remedy: `Allowed: ${names}`, ...value });
+    throw new PipelineError({
+      kind: 'config-invalid',
+      what,
+      where: 'model.input',
+      remedy: `Allowed: ${names}`,
+      ...value,
+    });
   }
   const type = INPUT_TYPES[chosen.type?.tensorType?.elemType ?? 0];
   if (type === undefined) {
@@ -58,11 +70,14 @@ export function isText(input: ModelInput): boolean {
 /** @throws PipelineError `shape-mismatch` naming both shapes. */
 export function checkSampleShape(input: ModelInput, sample: readonly number[], file: string): void {
   const wanted = input.dims.slice(1);
-  const fits = input.dims.length === 0 || (wanted.length === sample.length && wanted.every((dim, i) => dim === null || dim === sample[i]));
+  const fits =
+    input.dims.length === 0 ||
+    (wanted.length === sample.length && wanted.every((dim, i) => dim === null || dim === sample[i]));
   if (fits) return;
+  const taken = wanted.map((dim) => dim ?? '?').join(', ');
   throw new PipelineError({
     kind: 'shape-mismatch',
-    what: `the data set's samples have shape [${sample.join(', ')}] but ${file} takes [${wanted.map((dim) => dim ?? '?').join(', ')}]`,
+    what: `the data set's samples have shape [${sample.join(', ')}] but ${file} takes [${taken}]`,
     where: `input ${input.name}`,
     remedy: 'Set dataset.transform.shape (text: dataset.contextTokens) to the shape that the model takes.',
   });
@@ -73,26 +88,43 @@ export async function probeModel(
   loaded: LoadedModel,
   index: GraphIndex,
   found: readonly FoundTap[],
-  options: { readonly input: ModelInput; readonly sampleShape: readonly number[]; readonly granularity: 'image' | 'position' },
+  options: {
+    readonly input: ModelInput;
+    readonly sampleShape: readonly number[];
+    readonly granularity: 'image' | 'position';
+  },
 ): Promise<ProbedModel> {
   const { input, sampleShape, granularity } = options;
   const samples = input.dims[0] ?? 1;
   const runtime: RuntimeOptions = { file: loaded.file, device: 'cpu', threads: 1 };
-  const outputs = [...new Set([...found.map((tap) => tap.name), ...loaded.graph.output.map((output) => output.name)])];
-  const session = await openRuntime(loaded.model, loaded.graph, outputs.map((name) => ({ name, elemType: ELEMENT.float })), runtime);
+  const outputs = [
+    ...new Set([...found.map((tap) => tap.name), ...loaded.graph.output.map((output) => output.name)]),
+  ];
+  const session = await openRuntime(
+    loaded.model,
+    loaded.graph,
+    outputs.map((name) => ({ name, elemType: ELEMENT.float })),
+    runtime,
+  );
   try {
     const dims = [samples, ...sampleShape];
     const feeds = { [input.name]: zeros(input.type, dims), ...sideFeeds(loaded.graph, input.name, dims) };
     const results = await runProbe(session, feeds, loaded.file);
     const tokens = isText(input) ? elements(sampleShape) : null;
-    const taps = found.map((tap) => tapGeometry(tap, results[tap.name]?.dims ?? [], index, { granularity, samples, tokens }));
+    const taps = found.map((tap) =>
+      tapGeometry(tap, results[tap.name]?.dims ?? [], index, { granularity, samples, tokens }),
+    );
     return { taps, logits: chooseLogits(loaded.graph, results, { samples, tokens }) };
   } finally {
     await session.release();
   }
 }
 
-async function runProbe(session: InferenceSession, feeds: Record<string, Tensor>, file: string): Promise<InferenceSession.ReturnType> {
+async function runProbe(
+  session: InferenceSession,
+  feeds: Record<string, Tensor>,
+  file: string,
+): Promise<InferenceSession.ReturnType> {
   try {
     return await session.run(feeds);
   } catch (error) {
@@ -126,11 +158,15 @@ export function zeros(type: InputTensor['type'], dims: readonly number[]): Tenso
   const count = elements(dims);
   if (type === 'int64') return new Tensor('int64', new BigInt64Array(count), [...dims]);
   if (type === 'int32') return new Tensor('int32', new Int32Array(count), [...dims]);
-  return type === 'uint8' ? new Tensor('uint8', new Uint8Array(count), [...dims]) : new Tensor('float32', new Float32Array(count), [...dims]);
+  return type === 'uint8'
+    ? new Tensor('uint8', new Uint8Array(count), [...dims])
+    : new Tensor('float32', new Float32Array(count), [...dims]);
 }
 
 function declaredDims(input: ValueInfoProto): (number | null)[] {
-  return (input.type?.tensorType?.shape?.dim ?? []).map((dim) => (dim.dimValue === undefined ? null : knownSize(int(dim.dimValue))));
+  return (input.type?.tensorType?.shape?.dim ?? []).map((dim) =>
+    dim.dimValue === undefined ? null : knownSize(int(dim.dimValue)),
+  );
 }
 
 // Some exporters write 0 or -1 for a free axis.

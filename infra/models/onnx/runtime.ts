@@ -19,7 +19,8 @@ export interface GraphOutput {
 
 /**
  * Opens a session that computes exactly `outputs`; what they do not need is pruned first.
- * @throws PipelineError `device-unavailable` where the CUDA provider cannot start, `model-invalid` where the graph is refused.
+ * @throws PipelineError `device-unavailable` where the CUDA provider cannot start, `model-invalid` where the
+ * graph is refused.
  */
 export async function openRuntime(
   model: ModelProto,
@@ -28,8 +29,16 @@ export async function openRuntime(
   options: RuntimeOptions,
 ): Promise<InferenceSession> {
   const declared = new Map(graph.output.map((output) => [output.name, output]));
-  const wanted = { ...graph, output: outputs.map(({ name, elemType }) => declared.get(name) ?? { name, type: { tensorType: { elemType } } }) };
-  pruneGraph(wanted, outputs.map((output) => output.name));
+  const wanted = {
+    ...graph,
+    output: outputs.map(
+      ({ name, elemType }) => declared.get(name) ?? { name, type: { tensorType: { elemType } } },
+    ),
+  };
+  pruneGraph(
+    wanted,
+    outputs.map((output) => output.name),
+  );
   const bytes = encodeModel({ ...model, graph: wanted });
   try {
     return await InferenceSession.create(bytes, {

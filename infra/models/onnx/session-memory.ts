@@ -1,5 +1,5 @@
-// One block of wasm memory per session: ONNX Runtime reads its input from it and writes its outputs into it, and the packing
-// kernels work in place, so no tensor is copied between the two.
+// One block of wasm memory per session: ONNX Runtime reads its input from it and writes its outputs into it,
+// and the packing kernels work in place, so no tensor is copied between the two.
 
 import { Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
@@ -11,8 +11,8 @@ import type { ModelInput, ProbedModel } from './probe.ts';
 import { elements } from './tensors.ts';
 
 /**
- * Float bytes of all taps that one run may produce. Convolutions work image by image, so a run may be small enough for its
- * taps to be packed from the cache; matrix products gain more from many rows.
+ * Float bytes of all taps that one run may produce. Convolutions work image by image, so a run may be small
+ * enough for its taps to be packed from the cache; matrix products gain more from many rows.
  */
 const RUN_BYTES = { conv: 2 * 1024 * 1024, other: 8 * 1024 * 1024 };
 const MEMORY_LIMIT_BYTES = 3.75 * 1024 ** 3;
@@ -38,7 +38,10 @@ export interface SessionMemory {
   readonly outputs: ReadonlyMap<TapOutput, number>;
 }
 
-/** Samples per run: as many as keep the float taps near the cache, and a power of two so that batches divide evenly. */
+/**
+ * Samples per run: as many as keep the float taps near the cache, and a power of two so that batches divide
+ * evenly.
+ */
 export function runSamplesOf(taps: readonly TapGeometry[], input: ModelInput, batchSamples: number): number {
   const fixed = input.dims[0];
   if (typeof fixed === 'number') return fixed;
@@ -49,6 +52,14 @@ export function runSamplesOf(taps: readonly TapGeometry[], input: ModelInput, ba
   return Math.min(samples, batchSamples);
 }
 
+/** What decides the size of a session's memory. */
+export interface MemoryPlan {
+  readonly input: ModelInput;
+  readonly options: SessionOptions;
+  readonly runSamples: number;
+  readonly logitRows: number;
+}
+
 /**
  * Reserves a session's memory.
  * @throws PipelineError `config-invalid` where a batch does not fit the 4 GiB of a wasm memory.
@@ -57,9 +68,7 @@ export function reserveMemory(
   kernel: PackingKernel,
   { taps, logits }: ProbedModel,
   outputs: readonly TapOutput[],
-  { input, options, runSamples, logitRows }: {
-    readonly input: ModelInput; readonly options: SessionOptions; readonly runSamples: number; readonly logitRows: number;
-  },
+  { input, options, runSamples, logitRows }: MemoryPlan,
 ): SessionMemory {
   const runs = Math.ceil(options.batchSamples / runSamples);
   const samples = runs * runSamples;
@@ -69,7 +78,6 @@ export function reserveMemory(
     if (total > MEMORY_LIMIT_BYTES) throw tooLarge(options, total);
     return kernel.reserve(bytes);
   };
-  const planeBytes = (tap: TapGeometry) => (tap.layout === 'planes' ? runSamples * tap.info.channels * Math.ceil(tap.rowsPerSample / 8) : 0);
   return {
     runSamples,
     runs,
@@ -78,13 +86,26 @@ export function reserveMemory(
     logits: reserve(samples * logitRows * (logits?.classes ?? 0) * 4),
     codes: taps.map((tap) => reserve(samples * tap.rowsPerSample * tap.strideBytes)),
     soft: taps.map((tap) => reserve(tap.found.activation === 'Gelu' ? samples * tap.rowsPerSample * 4 : 0)),
-    planes: reserve(Math.max(0, ...taps.map(planeBytes))),
-    outputs: new Map(outputs.filter(({ role }) => role !== 'codes').map((output) => [output, reserve(elements(output.dims) * ELEMENT_BYTES[output.type])])),
+    planes: reserve(Math.max(0, ...taps.map((tap) => runSamples * planeBytes(tap)))),
+    outputs: new Map(
+      outputs
+        .filter(({ role }) => role !== 'codes')
+        .map((output) => [output, reserve(elements(output.dims) * ELEMENT_BYTES[output.type])]),
+    ),
   };
 }
 
+function planeBytes({ layout, info, rowsPerSample }: TapGeometry): number {
+  return layout === 'planes' ? info.channels * Math.ceil(rowsPerSample / 8) : 0;
+}
+
 /** A runtime tensor over kernel memory. */
-export function tensorAt(kernel: PackingKernel, type: InputTensor['type'] | 'bool', offset: number, dims: readonly number[]): Tensor {
+export function tensorAt(
+  kernel: PackingKernel,
+  type: InputTensor['type'] | 'bool',
+  offset: number,
+  dims: readonly number[],
+): Tensor {
   const count = elements(dims);
   const { buffer } = kernel;
   switch (type) {

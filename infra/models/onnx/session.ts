@@ -1,4 +1,5 @@
-// An encoder session: runs the instrumented graph in fixed-size pieces of a batch and packs each piece while it is in the cache.
+// An encoder session: runs the instrumented graph in fixed-size pieces of a batch and packs each piece while
+// it is in the cache.
 
 import type { Tensor } from 'onnxruntime-node';
 import type { EncoderSession, SessionOptions } from '../../../activities/ports.ts';
@@ -17,36 +18,37 @@ import { ELEMENT, elements } from './tensors.ts';
 
 const ELEMENT_OF = { float32: ELEMENT.float, bool: ELEMENT.bool, uint8: ELEMENT.uint8 } as const;
 
+/** A model whose shapes are known, and how it is to be encoded. */
+export interface EncoderPlan {
+  readonly probed: ProbedModel;
+  readonly input: ModelInput;
+  readonly options: SessionOptions;
+  readonly way: PackingWay;
+}
+
 /**
  * Opens an ONNX encoder session with one way of packing.
  * @throws PipelineError as {@link openRuntime} does, and `config-invalid` where a batch does not fit the memory.
  */
-export async function openEncoder(
-  loaded: LoadedModel,
-  { probed, input, options, way }: { readonly probed: ProbedModel; readonly input: ModelInput; readonly options: SessionOptions; readonly way: PackingWay },
-): Promise<EncoderSession> {
+export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promise<EncoderSession> {
+  const { probed, input, options, way } = plan;
+  const { device, file } = options.model;
   const runSamples = runSamplesOf(probed.taps, input, options.batchSamples);
-  const patch = createPatch();
-  const index = indexGraph(loaded.graph);
-  const outputs = probed.taps.flatMap((geometry, tap) => [
-    ...addTapOutputs(patch, geometry, { tap, way, samples: runSamples }),
-    ...(options.countAmbiguous ? [addAmbiguity(patch, index, geometry, { tap, samples: runSamples })] : []),
-  ]);
-  // A tensor can be tap and logits at once; fetches are keyed by name, so the logits then need their own.
-  const clash = probed.logits !== null && outputs.some(({ name }) => name === probed.logits?.name);
-  const logits = probed.logits === null ? null : clash ? patch.add('Identity', [probed.logits.name]) : probed.logits.name;
+  const { graph, outputs, logits } = instrument(loaded, plan, runSamples);
   const wanted: GraphOutput[] = outputs.map(({ name, type }) => ({ name, elemType: ELEMENT_OF[type] }));
   if (logits !== null) wanted.push({ name: logits, elemType: ELEMENT.float });
-  const { device, file } = options.model;
-  const session = await openRuntime(loaded.model, patch.applyTo(loaded.graph), wanted, { file, device, threads: options.threads });
+  const session = await openRuntime(loaded.model, graph, wanted, { file, device, threads: options.threads });
   const kernel = createPackingKernel();
   const logitRows = isText(input) ? elements(options.sampleShape) : 1;
   const memory = reserveMemory(kernel, probed, outputs, { input, options, runSamples, logitRows });
   const dims = [runSamples, ...options.sampleShape];
-  const feeds = { [input.name]: tensorAt(kernel, input.type, memory.input, dims), ...sideFeeds(loaded.graph, input.name, dims) };
+  const feeds = {
+    [input.name]: tensorAt(kernel, input.type, memory.input, dims),
+    ...sideFeeds(loaded.graph, input.name, dims),
+  };
   const base = { session, kernel, memory, probed, outputs, input, options, way, logitRows, feeds };
-  const fetches = Array.from({ length: memory.runs }, (_, run) => fetchesOf({ ...base, fetches: [] }, run, logits));
-  const running: RunningEncoder = { ...base, fetches };
+  const runs = Array.from({ length: memory.runs }, (_, run) => run);
+  const running: RunningEncoder = { ...base, fetches: runs.map((run) => fetchesOf(base, run, logits)) };
   return {
     taps: probed.taps.map((tap) => tap.info),
     backend: `onnxruntime-node/${device}`,
@@ -56,7 +58,26 @@ export async function openEncoder(
   };
 }
 
-function fetchesOf({ kernel, memory, probed, outputs, logitRows, options, input }: RunningEncoder, run: number, logits: string | null): Record<string, Tensor> {
+/** The graph with every tap's outputs added, and the name under which logits are read. */
+function instrument({ graph }: LoadedModel, { probed, options, way }: EncoderPlan, samples: number) {
+  const patch = createPatch();
+  const index = indexGraph(graph);
+  const outputs = probed.taps.flatMap((geometry, tap) => [
+    ...addTapOutputs(patch, geometry, { tap, way, samples }),
+    ...(options.countAmbiguous ? [addAmbiguity(patch, index, geometry, { tap, samples })] : []),
+  ]);
+  const own = probed.logits?.name ?? null;
+  // A tensor can be tap and logits at once; fetches are keyed by name, so the logits then need their own.
+  const clash = own !== null && outputs.some(({ name }) => name === own);
+  const logits = clash ? patch.add('Identity', [own]) : own;
+  return { graph: patch.applyTo(graph), outputs, logits };
+}
+
+function fetchesOf(
+  { kernel, memory, probed, outputs, logitRows, options, input }: Omit<RunningEncoder, 'fetches'>,
+  run: number,
+  logits: string | null,
+): Record<string, Tensor> {
   const fetches: Record<string, Tensor> = {};
   for (const output of outputs) {
     const geometry = probed.taps[output.tap];

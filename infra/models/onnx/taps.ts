@@ -10,20 +10,64 @@ import { floatAttribute } from './tensors.ts';
 export interface FoundTap {
   /** The pre-activation's tensor. */
   readonly name: string;
-  /** A tensor that is > 0 exactly where the pre-activation is; reading it lets the runtime fuse the activation. */
+  /**
+   * A tensor that is > 0 exactly where the pre-activation is; reading it lets the runtime fuse the
+   * activation.
+   */
   readonly observed: string;
   readonly activation: 'Relu' | 'LeakyRelu' | 'PRelu' | 'Clip' | 'Gelu';
   /** True where one bit names the linear piece. */
   readonly exact: boolean;
 }
 
-/** Operators that are neither affine nor piecewise linear: with them a code is no exact polytope of the input. */
+/**
+ * Operators that are neither affine nor piecewise linear: with them a code is no exact polytope of the input.
+ */
 export const INEXACT_OPERATORS: ReadonlySet<string> = new Set([
-  'LayerNormalization', 'SimplifiedLayerNormalization', 'SkipLayerNormalization', 'RMSNormalization',
-  'GroupNormalization', 'InstanceNormalization', 'MeanVarianceNormalization', 'LpNormalization', 'LRN', 'LpPool', 'GlobalLpPool',
-  'Softmax', 'LogSoftmax', 'Softplus', 'Softsign', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Sigmoid', 'HardSwish', 'Mish', 'Swish',
-  'Tanh', 'Erf', 'Elu', 'Selu', 'Celu', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Pow', 'Sin', 'Cos', 'Attention', 'MultiHeadAttention',
-  'GroupQueryAttention', 'LSTM', 'GRU', 'RNN', 'ReduceL2', 'ReduceLogSumExp', 'ReduceSumSquare',
+  'LayerNormalization',
+  'SimplifiedLayerNormalization',
+  'SkipLayerNormalization',
+  'RMSNormalization',
+  'GroupNormalization',
+  'InstanceNormalization',
+  'MeanVarianceNormalization',
+  'LpNormalization',
+  'LRN',
+  'LpPool',
+  'GlobalLpPool',
+  'Softmax',
+  'LogSoftmax',
+  'Softplus',
+  'Softsign',
+  'Gelu',
+  'FastGelu',
+  'BiasGelu',
+  'QuickGelu',
+  'Sigmoid',
+  'HardSwish',
+  'Mish',
+  'Swish',
+  'Tanh',
+  'Erf',
+  'Elu',
+  'Selu',
+  'Celu',
+  'Exp',
+  'Log',
+  'Sqrt',
+  'Reciprocal',
+  'Pow',
+  'Sin',
+  'Cos',
+  'Attention',
+  'MultiHeadAttention',
+  'GroupQueryAttention',
+  'LSTM',
+  'GRU',
+  'RNN',
+  'ReduceL2',
+  'ReduceLogSumExp',
+  'ReduceSumSquare',
 ]);
 
 /** Finds every pre-activation of a graph; one tensor that feeds several activations counts once. */
@@ -40,13 +84,17 @@ export function findTaps(index: GraphIndex): FoundTap[] {
  * Chooses taps by tensor-name globs (`*` any text, `?` one character), keeping layer order.
  * @throws PipelineError `model-no-taps` where the graph has none, `config-invalid` where a glob matches none.
  */
-export function selectTaps(taps: readonly FoundTap[], wanted: 'auto' | readonly string[], file: string): FoundTap[] {
+export function selectTaps(
+  taps: readonly FoundTap[],
+  wanted: 'auto' | readonly string[],
+  file: string,
+): FoundTap[] {
   if (taps.length === 0) {
     throw new PipelineError({
       kind: 'model-no-taps',
       what: 'the model has no pre-activation that could be recorded',
       where: file,
-      remedy: 'Taps are inputs of Relu, LeakyRelu, PRelu, Clip(0, ...) and Gelu, written as one operator or by Erf or Tanh.',
+      remedy: 'Taps are inputs of Relu, LeakyRelu, PRelu, Clip(0, ...) and Gelu (also as Erf or Tanh).',
     });
   }
   if (wanted === 'auto') return [...taps];
@@ -61,7 +109,9 @@ export function selectTaps(taps: readonly FoundTap[], wanted: 'auto' | readonly 
 }
 
 /** Operator types with how often each occurs, most frequent first. */
-export function countOperators(nodes: readonly NodeProto[]): { readonly op: string; readonly count: number }[] {
+export function countOperators(
+  nodes: readonly NodeProto[],
+): { readonly op: string; readonly count: number }[] {
   const counts = new Map<string, number>();
   for (const { opType } of nodes) counts.set(opType, (counts.get(opType) ?? 0) + 1);
   return [...counts]
@@ -109,18 +159,32 @@ function clipTap(index: GraphIndex, node: NodeProto): FoundTap | undefined {
   const highest = boundOf(index, node, 2, 'max', Infinity);
   if (lowest !== 0 || highest === undefined || !(highest > 0)) return undefined;
   const exact = highest > 3.4e38;
-  return { name: node.input[0] ?? '', observed: node.output[0] ?? '', activation: exact ? 'Relu' : 'Clip', exact };
+  return {
+    name: node.input[0] ?? '',
+    observed: node.output[0] ?? '',
+    activation: exact ? 'Relu' : 'Clip',
+    exact,
+  };
 }
 
 // Opset 11 made the bounds inputs; before they were attributes.
-function boundOf(index: GraphIndex, node: NodeProto, at: number, name: string, absent: number): number | undefined {
+function boundOf(
+  index: GraphIndex,
+  node: NodeProto,
+  at: number,
+  name: string,
+  absent: number,
+): number | undefined {
   const input = node.input[at];
   if (input !== undefined && input !== '') return index.scalarOf(input);
   return floatAttribute(node, name, absent);
 }
 
 function globPattern(glob: string): RegExp {
-  const text = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const text = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${text}$`);
 }
 

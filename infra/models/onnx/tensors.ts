@@ -5,7 +5,16 @@ import type { AttributeProto, NodeProto, TensorProto } from './proto.ts';
 import { int } from './proto.ts';
 
 /** Element types of onnx.proto that this code names. */
-export const ELEMENT = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, double: 11 } as const;
+export const ELEMENT = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+} as const;
 
 const ATTRIBUTE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
 
@@ -60,7 +69,12 @@ export function intTensor(name: string, values: readonly number[]): TensorProto 
 }
 
 /** A tensor of bytes: int8, uint8 or bool. */
-export function byteTensor(name: string, dims: readonly number[], values: Uint8Array, dataType: number): TensorProto {
+export function byteTensor(
+  name: string,
+  dims: readonly number[],
+  values: Uint8Array,
+  dataType: number,
+): TensorProto {
   return { name, dims: [...dims], dataType, rawData: values };
 }
 
@@ -72,11 +86,17 @@ export function node(
   attributes: Record<string, number | readonly number[] | string> = {},
   floats: readonly string[] = [],
 ): NodeProto {
-  const attribute = Object.entries(attributes).map(([name, value]) => attributeOf(name, value, floats.includes(name)));
+  const attribute = Object.entries(attributes).map(([name, value]) =>
+    attributeOf(name, value, floats.includes(name)),
+  );
   return { opType, input: [...input], output: [...output], name: `${output[0]}/${opType}`, attribute };
 }
 
-function attributeOf(name: string, value: number | readonly number[] | string, isFloat: boolean): AttributeProto {
+function attributeOf(
+  name: string,
+  value: number | readonly number[] | string,
+  isFloat: boolean,
+): AttributeProto {
   if (typeof value === 'string') return { name, type: ATTRIBUTE.string, s: Buffer.from(value) };
   if (typeof value !== 'number') return { name, type: ATTRIBUTE.ints, ints: [...value] };
   return isFloat ? { name, type: ATTRIBUTE.float, f: value } : { name, type: ATTRIBUTE.int, i: value };

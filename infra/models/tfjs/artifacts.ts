@@ -24,9 +24,16 @@ const weightSpec = z.looseObject({
     .optional(),
 });
 
+const graphNode = z.looseObject({
+  name: z.string(),
+  op: z.string(),
+  input: z.array(z.string()).optional(),
+  attr: z.looseObject({}).optional(),
+});
+
 const modelJson = z.looseObject({
   format: z.string().nullish(),
-  modelTopology: z.looseObject({}),
+  modelTopology: z.looseObject({ node: z.array(graphNode).optional() }),
   weightsManifest: z.array(z.looseObject({ paths: z.array(z.string()), weights: z.array(weightSpec) })).default([]),
   signature: z.looseObject({}).nullish(),
 });

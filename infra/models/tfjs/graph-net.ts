@@ -29,7 +29,9 @@ export async function openGraphNet(tf: Tf, artifacts: TfjsArtifacts): Promise<Tf
   const model = await load(tf, artifacts, nodes);
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
-    throw invalid(artifacts.file, 'the graph does not have one input', model.inputs.map(({ name }) => name).join(', '));
+    const names = model.inputs.map(({ name }) => name).join(', ');
+    model.dispose();
+    throw invalid(artifacts.file, 'the graph does not have one input', names);
   }
   const lookup = lookUp(nodes, model.weights);
   const output = model.outputs[0]!;
@@ -59,7 +61,7 @@ async function load(tf: Tf, artifacts: TfjsArtifacts, nodes: readonly GraphNode[
   try {
     return await tf.loadGraphModel(
       tf.io.fromMemory({
-        modelTopology: { ...topology, node: nodes },
+        modelTopology: { versions: {}, ...topology, node: nodes },
         weightSpecs: [...weightSpecs],
         weightData: weightData.buffer,
         ...(signature === null ? {} : { signature }),

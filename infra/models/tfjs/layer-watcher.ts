@@ -27,9 +27,10 @@ type TapActivation = NetTap['activation'];
 const ACTIVATIONS: Readonly<Record<string, TapActivation>> = {
   relu: 'Relu',
   relu6: 'Clip',
-  leaky_relu: 'LeakyRelu',
+  leakyRelu: 'LeakyRelu',
   gelu: 'Gelu',
   gelu_new: 'Gelu',
+  geluNew: 'Gelu',
 };
 /** Layers that end in `activation.apply(linear part)`. */
 const SPLIT_LAYERS = new Set(['Dense', 'Conv1D', 'Conv2D', 'Conv2DTranspose', 'DepthwiseConv2D', 'SeparableConv2D']);

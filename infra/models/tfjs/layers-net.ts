@@ -14,7 +14,8 @@ const PIECEWISE_LINEAR = new Set([
   'AveragePooling1D', 'AveragePooling2D', 'GlobalMaxPooling1D', 'GlobalMaxPooling2D', 'GlobalAveragePooling1D',
   'GlobalAveragePooling2D', 'Embedding', 'Maximum', 'Minimum', 'Rescaling',
 ]);
-const PIECEWISE_LINEAR_ACTIVATIONS = new Set(['linear', 'relu', 'relu6', 'leaky_relu']);
+const KERAS_LEAKY_SLOPE = 0.2;
+const PIECEWISE_LINEAR_ACTIVATIONS = new Set(['linear', 'relu', 'relu6', 'leakyRelu']);
 
 /**
  * A layers model with taps on every ReLU-like or GELU pre-activation, in order of execution.
@@ -26,27 +27,36 @@ export async function openLayersNet(
   sampleShape: readonly number[] | null,
 ): Promise<TfjsNet> {
   const model = await load(tf, artifacts);
+  try {
+    return watchedNet(tf, artifacts.file, model, sampleShape);
+  } catch (error) {
+    disposeOf(model);
+    throw error;
+  }
+}
+
+function watchedNet(tf: Tf, file: string, model: LayersModel, sampleShape: readonly number[] | null): TfjsNet {
   const layers = flatten((model as unknown as { layers: LiveLayer[] }).layers);
   if (model.inputs.length !== 1) {
-    throw invalid(artifacts.file, 'the model has several inputs', model.inputs.map(({ name }) => name).join(', '));
+    throw invalid(file, 'the model has several inputs', model.inputs.map(({ name }) => name).join(', '));
   }
   const output = model.outputs[0]!;
   const closing = sourceLayer(output);
-  const names = layers.flatMap(operatorNames);
   const mixing = layers.flatMap((layer) => operatorNames(layer).filter((op) => !isExact(op, layer === closing)));
   const input = inputOf(model, layers);
   const watcher = new LayerWatcher(tf, layers, closing);
-  const dims = firstBatchDims(input, sampleShape, artifacts.file);
-  onZeros(tf, artifacts.file, dims, input.dtype, (tensor) => watcher.discover(model, tensor));
+  const operators = countNames(layers.flatMap(operatorNames));
+  const dims = firstBatchDims(input, sampleShape, file);
+  onZeros(tf, file, dims, input.dtype, (tensor) => watcher.discover(model, tensor));
   return {
     input,
     output: { name: closing.name, dims: output.shape },
     taps: watcher.taps,
     layout: layers.some(({ dataFormat }) => dataFormat === 'channelsFirst') ? 'nchw' : 'nhwc',
-    operators: countNames(names),
+    operators,
     inexact: countNames(mixing),
     forward: (tensor, options) => watcher.forward(model, tensor, options),
-    dispose: () => model.dispose(),
+    dispose: () => disposeOf(model),
   };
 }
 
@@ -59,7 +69,7 @@ function inputOf(model: LayersModel, layers: readonly LiveLayer[]): NetInput {
 }
 
 async function load(tf: Tf, artifacts: TfjsArtifacts): Promise<LayersModel> {
-  registerLeakyRelu(tf);
+  registerActivations(tf);
   const { topology, weightSpecs, weightData } = artifacts;
   try {
     return await tf.loadLayersModel(
@@ -70,24 +80,27 @@ async function load(tf: Tf, artifacts: TfjsArtifacts): Promise<LayersModel> {
   }
 }
 
-// Keras writes `activation: "leaky_relu"` (slope 0.2), which tfjs-layers 4.22 has as a layer only.
-function registerLeakyRelu(tf: Tf): void {
-  class LeakyReluActivation {
-    static readonly className = 'leaky_relu';
-    static fromConfig(): LeakyReluActivation {
-      return new LeakyReluActivation();
-    }
-    apply(tensor: Tensor): Tensor {
-      return tf.leakyRelu(tensor, 0.2);
-    }
-    getClassName(): string {
-      return 'leaky_relu';
-    }
-    getConfig(): object {
-      return {};
-    }
+// tfjs-layers 4.22 reads Keras's snake_case names in camelCase: it has no leakyRelu at all, and knows gelu_new only as that.
+function registerActivations(tf: Tf): void {
+  const apply: Record<string, (z: Tensor) => Tensor> = {
+    leakyRelu: (z) => tf.leakyRelu(z, KERAS_LEAKY_SLOPE),
+    geluNew: (z) =>
+      tf.tidy(() => {
+        const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(z, tf.mul(0.044715, tf.pow(z, 3))));
+        return tf.mul(tf.mul(0.5, z), tf.add(1, tf.tanh(inner)));
+      }),
+  };
+  for (const [className, run] of Object.entries(apply)) {
+    const activation = { apply: run, getClassName: () => className, getConfig: () => ({}) };
+    tf.serialization.registerClass({ className, fromConfig: () => activation } as never);
   }
-  tf.serialization.registerClass(LeakyReluActivation as never);
+}
+
+// A nested model counts a reference too many, so its weights outlive the model's own dispose.
+function disposeOf(model: LayersModel): void {
+  const variables = model.weights.map((weight) => (weight as unknown as { val: Tensor }).val);
+  model.dispose();
+  for (const variable of variables) if (!variable.isDisposed) variable.dispose();
 }
 
 function flatten(layers: readonly LiveLayer[]): LiveLayer[] {

@@ -29,8 +29,9 @@ const MEASURED_RUNS = 3;
 
 /** @throws PipelineError `config-invalid` for an unknown way of packing. */
 export function openSession(parts: SessionParts, options: Options): TfjsSession {
+  const named = options.packing === 'auto' ? null : wayNamed(options.packing);
   const encoder = new TfjsEncoder(parts, options);
-  const packing = options.packing === 'auto' ? encoder.fastestWay() : wayNamed(options.packing);
+  const packing = named ?? encoder.fastestWay();
   let isClosed = false;
   return {
     taps: parts.taps.map(({ geometry }) => geometry.info),

@@ -130,11 +130,12 @@ it('taps every activation of a layers model, in nested models too', async () => 
   const kernels = ['a', 'b', 'c', 'd', 'inner', 'e'].map((name, i) => ({ name: `${name}/kernel`, shape: [3, 3], values: net.waves(9, i) }));
   const file = net.writeTfjsModel(join(folder, 'many'), topology, [...kernels, { name: 'p/alpha', shape: [3], values: net.waves(3, 9) }]);
   const info = await tfjsModels.inspect({ file, taps: 'auto' }, { granularity: 'image' });
+  // What a layer of its own activates carries the name of the layer before, numbered where that is tapped already.
   expect(info.taps.map(({ name, activation, exact }) => [name, activation, exact])).toEqual([
     ['a', 'Clip', false], ['b', 'LeakyRelu', true], ['d', 'LeakyRelu', true], ['inner', 'Gelu', false],
-    ['p', 'PRelu', true], ['e', 'Gelu', false], ['f', 'Relu', true],
-  ].map((tap) => (tap[0] === 'p' ? ['inner', 'PRelu', true] : tap)).map((tap) => tap).map((tap, i) => (i === 4 ? ['inner:1', ...tap.slice(1)] : i === 6 ? ['e:1', ...tap.slice(1)] : tap)));
-  expect(info.inexact.map(({ op }) => op).sort()).toEqual(['gelu', 'gelu_new', 'tanh']);
+    ['inner:1', 'PRelu', true], ['e', 'Gelu', false], ['e:1', 'Relu', true],
+  ]);
+  expect(info.inexact.map(({ op }) => op).sort()).toEqual(['gelu', 'geluNew', 'tanh']);
   const x = net.waves(SAMPLES * 3, 4);
   const { softCounts, codes } = await encodeAll(file, x, { sampleShape: [3] });
   expect(softCounts[3]).toBe(SAMPLES * 3);

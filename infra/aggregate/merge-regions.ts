@@ -1,0 +1,180 @@
+// Merges the regions of all segments into file order with bounded memory. Segments are sorted by (span, digest), so a stretch of
+// digests at a time fits a region table; its regions come out by count, and stretches with equal counts lie in digest order.
+
+import { join } from 'node:path';
+import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
+import { byteSwapped } from '../../activities/polytope/region-rows.ts';
+import type { RegionRows } from '../../activities/polytope/region-rows.ts';
+import { RegionTable } from '../../activities/polytope/region-table.ts';
+import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
+import { int32Of } from '../arrow/column-block.ts';
+import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
+import { openParquet, readBlocks, writeParquet } from '../parquet/parquet-file.ts';
+import type { ParquetReader } from '../parquet/parquet-file.ts';
+import { regionBlock, regionRows } from './region-blocks.ts';
+
+export interface MergeOptions {
+  readonly table: RegionTableOptions;
+  /** Paths of the segments' regions files. */
+  readonly files: readonly string[];
+  /** Partial regions of all segments by span. */
+  readonly partialRegions: readonly number[];
+  /** Folder for what does not fit into memory. */
+  readonly spillDir: string;
+  /** Partial regions merged at a time. @default 262,144 */
+  readonly stretchRows?: number;
+  /** Regions kept in memory before they are spilled. @default 64 MiB */
+  readonly memoryBytes?: number;
+}
+
+/** Yields slices of blocks (columns of a segment) in the order (span, count descending, digest). */
+export async function* mergeRegions(options: MergeOptions): AsyncGenerator<BlockSlice> {
+  const { files, table, partialRegions, stretchRows = 262_144 } = options;
+  const cursors = await Promise.all(files.map((file) => RegionCursor.open(file)));
+  try {
+    const regions = new RegionTable(table);
+    for (const [span, rows] of partialRegions.entries()) {
+      const stretches = Math.max(1, Math.ceil(rows / stretchRows));
+      const runs = new Runs(options, span);
+      for (let stretch = 0; stretch < stretches; stretch++) {
+        const end = Math.ceil(((stretch + 1) * 2 ** 32) / stretches);
+        regions.clear();
+        for (const cursor of cursors) await cursor.moveInto(regions, span, end);
+        await runs.add(regionBlock(regions.columns('count')));
+      }
+      yield* runs.merged();
+    }
+  } finally {
+    await Promise.all(cursors.map((cursor) => cursor.close()));
+  }
+}
+
+/** Walks through one segment. */
+class RegionCursor {
+  readonly #reader: ParquetReader;
+  #group = 0;
+  #rows: RegionRows | null = null;
+  #row = 0;
+
+  private constructor(reader: ParquetReader) {
+    this.#reader = reader;
+  }
+
+  static async open(file: string): Promise<RegionCursor> {
+    return new RegionCursor(await openParquet(file, SEGMENT_REGION_COLUMNS));
+  }
+
+  /** Adds the rows of the span whose first digest word (bytewise) lies below `end`, and moves behind them. */
+  async moveInto(table: RegionTable, span: number, end: number): Promise<void> {
+    for (;;) {
+      const rows = await this.#current();
+      if (rows === null) return;
+      const to = firstBehind(rows, this.#row, { span, end });
+      table.addRegions(rows, { from: this.#row, to });
+      this.#row = to;
+      if (to < rows.rows) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#reader[Symbol.asyncDispose]();
+  }
+
+  async #current(): Promise<RegionRows | null> {
+    while (this.#rows === null || this.#row >= this.#rows.rows) {
+      if (this.#group >= this.#reader.rowGroups) return null;
+      this.#rows = regionRows(await this.#reader.readGroup(this.#group++));
+      this.#row = 0;
+    }
+    return this.#rows;
+  }
+}
+
+/** First row from `from` on that is of a later span or whose digest lies at or behind `end`. */
+function firstBehind({ rows, span: spans, digest }: RegionRows, from: number, { span, end }: { span: number; end: number }): number {
+  let low = from;
+  let high = rows;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const isBefore = spans[middle]! < span || (spans[middle] === span && byteSwapped(digest[middle * 4]!) < end);
+    if (isBefore) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Sorted runs of one span, in digest order of their stretches; in memory while they fit. */
+class Runs {
+  readonly #options: MergeOptions;
+  readonly #span: number;
+  readonly #runs: (() => AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>)[] = [];
+  #bytes = 0;
+
+  constructor(options: MergeOptions, span: number) {
+    this.#options = options;
+    this.#span = span;
+  }
+
+  async add(block: ColumnBlock): Promise<void> {
+    if (block.rows === 0) return;
+    const { memoryBytes = 64 * 2 ** 20, spillDir } = this.#options;
+    this.#bytes += blockBytes(block);
+    if (this.#bytes <= memoryBytes) {
+      this.#runs.push(() => [block]);
+      return;
+    }
+    const path = join(spillDir, `spill-${this.#span}-${this.#runs.length}.parquet`);
+    await writeParquet(path, { columns: SEGMENT_REGION_COLUMNS, blocks: [block], metadata: {}, use: 'segment' });
+    this.#runs.push(() => readBlocks(path, SEGMENT_REGION_COLUMNS));
+  }
+
+  /** Rows of all runs by count; rows of one count in the order of the runs. */
+  async *merged(): AsyncGenerator<BlockSlice> {
+    const cursors = this.#runs.map((open) => new RunCursor(open()));
+    for (const cursor of cursors) await cursor.load();
+    for (;;) {
+      const most = Math.max(0, ...cursors.map((cursor) => cursor.count));
+      if (most === 0) return;
+      for (const cursor of cursors) while (cursor.count === most) yield await cursor.take();
+    }
+  }
+}
+
+class RunCursor {
+  readonly #blocks: AsyncIterator<ColumnBlock> | Iterator<ColumnBlock>;
+  #block: ColumnBlock | null = null;
+  #counts: Int32Array = new Int32Array(0);
+  #row = 0;
+
+  constructor(blocks: AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>) {
+    this.#blocks = Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
+  }
+
+  /** Count of the current row; 0 behind the last. */
+  get count(): number {
+    return this.#counts[this.#row] ?? 0;
+  }
+
+  /** All rows of this block that have the current count. */
+  async take(): Promise<BlockSlice> {
+    const block = this.#block!;
+    const from = this.#row;
+    while (this.#counts[this.#row] === this.#counts[from]) this.#row++;
+    const slice = { block, from, to: this.#row };
+    if (this.#row === block.rows) await this.load();
+    return slice;
+  }
+
+  async load(): Promise<void> {
+    const { done, value } = await this.#blocks.next();
+    this.#block = done === true ? null : value;
+    this.#counts = this.#block === null ? new Int32Array(0) : int32Of(this.#block, 'count');
+    this.#row = 0;
+  }
+}
+
+function blockBytes({ columns }: ColumnBlock): number {
+  let bytes = 0;
+  for (const { values, offsets } of columns.values()) bytes += values.byteLength + (offsets?.byteLength ?? 0);
+  return bytes;
+}

@@ -1,0 +1,106 @@
+// Segments on disk. A segment is up to four files named by partition and offset range; the regions file is written last and
+// carries the metadata, so a segment counts if and only if its regions file is there.
+
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ColumnDef } from '#schemas/columns/column.ts';
+import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import type { ColumnBlock } from '../arrow/column-block.ts';
+import { openParquet, writeParquetWhole } from '../parquet/parquet-file.ts';
+import type { SeenRanges } from './seen-batches.ts';
+
+/** Written in this order. */
+export const SEGMENT_PARTS = ['points', 'units', 'sample', 'regions'] as const;
+
+export type SegmentPart = (typeof SEGMENT_PARTS)[number];
+
+const METADATA_KEY = 'tessera:segment';
+
+/** What the regions file of a segment says about it. */
+export interface SegmentNote {
+  readonly runId: string;
+  readonly configSha256: string;
+  readonly partition: number;
+  /** First offset of the log that the segment covers, and the one after its last. */
+  readonly from: number;
+  readonly to: number;
+  /** Messages that the segment counts. */
+  readonly seen: SeenRanges;
+  /** Partial regions by span. */
+  readonly regionsPerSpan: readonly number[];
+  /** Parts that have rows. */
+  readonly parts: readonly SegmentPart[];
+}
+
+export interface Segment {
+  readonly dir: string;
+  readonly note: SegmentNote;
+}
+
+export interface PartContent {
+  readonly columns: readonly ColumnDef[];
+  readonly blocks: Iterable<ColumnBlock>;
+}
+
+/** Path of one part of a segment. */
+export function segmentPath(dir: string, part: SegmentPart, { partition, from, to }: Pick<SegmentNote, 'partition' | 'from' | 'to'>): string {
+  const [first, next] = [from, to].map((offset) => String(offset).padStart(15, '0'));
+  return join(dir, `${part}-p${String(partition).padStart(4, '0')}-${first}-${next}.parquet`);
+}
+
+/** Writes the parts that have rows, and the regions last. */
+export async function writeSegment(dir: string, note: SegmentNote, parts: ReadonlyMap<SegmentPart, PartContent>): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const part of SEGMENT_PARTS) {
+    const content = parts.get(part);
+    if (content === undefined) continue;
+    const metadata = part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {};
+    await writeParquetWhole(segmentPath(dir, part, note), { ...content, metadata, use: 'segment' });
+  }
+}
+
+/**
+ * Finished segments of one partition in offset order. Two aggregators of one partition (one of them lost by its worker, say)
+ * may have cut the log differently: of segments that start at one offset the longest counts, and the next starts where it ends.
+ * @throws PipelineError `run-config-mismatch` where a segment belongs to another config.
+ */
+export async function listSegments(dir: string, partition: number, plan: Pick<SweepPlan, 'configSha256'>): Promise<Segment[]> {
+  const prefix = `regions-p${String(partition).padStart(4, '0')}-`;
+  const names = (await folderNames(dir)).filter((name) => name.startsWith(prefix) && name.endsWith('.parquet'));
+  const byStart = new Map<number, string>();
+  for (const name of names.sort()) byStart.set(Number(name.slice(prefix.length).split('-')[0]), name);
+  const chain: Segment[] = [];
+  for (let name = byStart.get(0); name !== undefined; name = byStart.get(chain.at(-1)!.note.to)) {
+    chain.push({ dir, note: await readNote(join(dir, name), plan) });
+  }
+  return chain;
+}
+
+/** Removes what a crashed aggregator of this partition left half-written. */
+export async function removeLeftovers(dir: string, partition: number): Promise<void> {
+  const leftover = new RegExp(`^[a-z]+-p${String(partition).padStart(4, '0')}-.*\\.tmp$`);
+  const names = (await folderNames(dir)).filter((name) => leftover.test(name));
+  await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
+}
+
+async function readNote(path: string, { configSha256 }: Pick<SweepPlan, 'configSha256'>): Promise<SegmentNote> {
+  await using reader = await openParquet(path, SEGMENT_REGION_COLUMNS);
+  const note = JSON.parse(reader.metadata.get(METADATA_KEY) ?? 'null') as SegmentNote | null;
+  if (note !== null && note.configSha256 === configSha256) return note;
+  throw new PipelineError({
+    kind: 'run-config-mismatch',
+    what: 'a segment was written by a run with another config',
+    where: path,
+    value: `config ${note?.configSha256 ?? 'unknown'}, expected ${configSha256}`,
+    remedy: 'Give the run another id, or remove its folder.',
+  });
+}
+
+async function folderNames(dir: string): Promise<string[]> {
+  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+}

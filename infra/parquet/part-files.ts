@@ -1,0 +1,35 @@
+// A table as a folder of parts of fixed size, so that its bytes depend on its rows only.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ColumnBlock } from '../arrow/column-block.ts';
+import { syncFolder, writeParquet } from './parquet-file.ts';
+import type { ParquetContent } from './parquet-file.ts';
+
+/** Row groups of one part: about a million rows. */
+const PART_GROUPS = 8;
+
+/** Writes `part-00000.parquet` and so on; an empty table is one empty part. Returns the number of rows. */
+export async function writeParts(folder: string, content: ParquetContent): Promise<number> {
+  await mkdir(folder, { recursive: true });
+  const source = iteratorOf(content.blocks);
+  let rows = 0;
+  let next = await source.next();
+  for (let part = 0; part === 0 || next.done !== true; part++) {
+    async function* blocks(): AsyncGenerator<ColumnBlock> {
+      for (let group = 0; group < PART_GROUPS && next.done !== true; group++) {
+        rows += next.value.rows;
+        yield next.value;
+        next = await source.next();
+      }
+    }
+    const name = `part-${String(part).padStart(5, '0')}.parquet`;
+    await writeParquet(join(folder, name), { ...content, blocks: blocks() });
+  }
+  await syncFolder(folder);
+  return rows;
+}
+
+function iteratorOf(blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>): AsyncIterator<ColumnBlock> | Iterator<ColumnBlock> {
+  return Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
+}

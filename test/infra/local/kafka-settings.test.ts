@@ -1,0 +1,58 @@
+// The invariant: the local broker is reachable from this machine only, and forgets nothing.
+
+import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { kafkaProperties } from '../../../infra/local/kafka-settings.ts';
+import { isPortFree, pickPorts } from '../../../infra/local/ports.ts';
+
+describe('kafkaProperties', () => {
+  const text = kafkaProperties({ home: '/home', ports: [9300, 9301] });
+  const settings = new Map(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('=', 2) as [string, string]),
+  );
+
+  it('binds every address to the loopback interface', () => {
+    const addresses = text.match(/:\/\/[^,\n]+|@[^,\n]+/g) ?? [];
+    expect(addresses).toHaveLength(4);
+    for (const address of addresses) expect(address).toMatch(/^(:\/\/|@)127\.0\.0\.1:930[01]$/);
+  });
+
+  it('keeps messages without limit of time or size', () => {
+    expect(settings.get('log.retention.ms')).toBe('-1');
+    expect(settings.get('log.retention.bytes')).toBe('-1');
+    expect(settings.get('log.dirs')).toBe('/home/kafka/data');
+  });
+
+  it('lets a replica fetch, a request and the request memory hold the largest message', () => {
+    const largest = Number(settings.get('message.max.bytes'));
+    expect(largest).toBe(67_108_864);
+    for (const key of ['replica.fetch.max.bytes', 'socket.request.max.bytes', 'queued.max.request.bytes']) {
+      expect(Number(settings.get(key))).toBeGreaterThanOrEqual(largest);
+    }
+  });
+
+  it('makes no topic by accident', () => {
+    expect(settings.get('auto.create.topics.enable')).toBe('false');
+  });
+});
+
+describe('pickPorts', () => {
+  it('takes the preferred port when it is free, else another one, and never one twice', async () => {
+    const server = createServer();
+    const busy = await new Promise<number>((resolve) => {
+      server.listen({ port: 0, host: '127.0.0.1' }, () =>
+        resolve((server.address() as { port: number }).port),
+      );
+    });
+    expect(await isPortFree(busy)).toBe(false);
+    const [first = 0, second = 0] = await pickPorts([[busy], [busy]]);
+    expect(new Set([busy, first, second]).size).toBe(3);
+    await new Promise((resolve) => server.close(resolve));
+    const [taken, other] = await pickPorts([[busy], [busy]]);
+    expect(taken).toBe(busy);
+    expect(other).not.toBe(busy);
+  });
+});
