@@ -31,7 +31,10 @@ async function demo({ terminal, interrupts }: DemoContext): Promise<void> {
   const open: LoadedSweep[] = [];
   for (const sweep of sweeps) {
     if ((await checkRunFolder(sweep)) === 'open') open.push(sweep);
-    else terminal.note(`run ${sweep.runId} is finished already; delete ${here(sweep.runDir)} to see it run again`);
+    else
+      terminal.note(
+        `run ${sweep.runId} is finished already; delete ${here(sweep.runDir)} to see it run again`,
+      );
   }
   if (open.length > 0) await runAll(open, { terminal, interrupts });
   const summaries = await Promise.all(sweeps.map(({ runDir }) => summariseRun(runDir)));
@@ -47,9 +50,17 @@ async function runAll(sweeps: readonly LoadedSweep[], { terminal, interrupts }: 
   const env = readEnv();
   const view = progressView({ terminal });
   const { signal, onForce } = interrupts;
-  const session = await openSession({ env, processes: null, lifetime: 'command', onNote: view.note, signal, onForce });
+  const session = await openSession({
+    env,
+    processes: null,
+    lifetime: 'command',
+    onNote: view.note,
+    signal,
+    onForce,
+  });
   try {
-    for (const sweep of sweeps) rememberRun(env.home, { runId: sweep.runId, runDir: sweep.runDir, configFile: sweep.file });
+    for (const sweep of sweeps)
+      rememberRun(env.home, { runId: sweep.runId, runDir: sweep.runDir, configFile: sweep.file });
     await Promise.all(sweeps.map((sweep) => runOne(session, sweep, { view, signal })));
   } finally {
     view.close();

@@ -3,7 +3,16 @@
 
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -63,7 +72,10 @@ function stampFile(root) {
 /** Native packages differ by platform, so a folder shared between machines is installed anew. */
 function lockHash(root) {
   const platform = `${process.platform} ${process.arch}\n`;
-  return createHash('sha256').update(platform).update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  return createHash('sha256')
+    .update(platform)
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 /** One installer at a time: whoever comes second waits for the first. */

@@ -3,7 +3,9 @@
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  process.stderr.write(`error: Tessera needs Node 20.19 or newer (this is ${process.versions.node}). See https://nodejs.org.\n`);
+  process.stderr.write(
+    `error: Tessera needs Node 20.19 or newer (this is ${process.versions.node}). See https://nodejs.org.\n`,
+  );
   process.exit(2);
 }
 
@@ -12,7 +14,9 @@ try {
   register();
 } catch (error) {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-  process.stderr.write('error: the dependencies are not installed. Run npm ci in the folder of this clone.\n');
+  process.stderr.write(
+    'error: the dependencies are not installed. Run npm ci in the folder of this clone.\n',
+  );
   process.exit(2);
 }
 await import('./cli.ts');

@@ -5,14 +5,16 @@ import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
 import { SEGMENT_REGION_COLUMNS, SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { CodeSample } from '../../activities/polytope/code-sample.ts';
+import type { SampleOptions } from '../../activities/polytope/code-sample.ts';
 import { orderSeed } from '../../activities/polytope/point-hash.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
+import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { columnOf, int32Of, joinSlices } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { decodeCodes, decodePoints, decodeUnits } from '../arrow/decode-message.ts';
-import type { KeptColumn } from '../arrow/decode-message.ts';
+import { messageDecoder } from '../arrow/decode-message.ts';
+import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
 import { expectedBatches, expectedCount, SeenBatches } from './seen-batches.ts';
@@ -49,6 +51,7 @@ export class PartitionAggregator {
   readonly #plan: SweepPlan;
   readonly #segmentBytes: number;
   readonly #kept: readonly KeptColumn[];
+  readonly #decoder: MessageDecoder;
   readonly #regions: RegionTable;
   readonly #sample: CodeSample;
   readonly #units = new UnitTable();
@@ -67,6 +70,7 @@ export class PartitionAggregator {
     this.#plan = plan;
     this.#segmentBytes = segmentBytes;
     this.#kept = keptColumns(plan);
+    this.#decoder = messageDecoder(this.#kept);
     const options = tableOptions(plan);
     this.#regions = new RegionTable(options);
     this.#sample = new CodeSample(options);
@@ -162,19 +166,19 @@ export class PartitionAggregator {
   #count({ value, headers: { kind, shard, batch } }: ReceivedMessage): number {
     const where = `${kind} message of shard ${shard}, batch ${batch}`;
     if (kind === 'codes') {
-      const codes = decodeCodes(value, where);
+      const codes = this.#decoder.codes(value, where);
       if (codes === null) return 0;
       this.#regions.addCodes(codes);
       this.#sample.addCodes(codes);
       return codes.rows;
     }
     if (kind === 'units') {
-      const units = decodeUnits(value, where);
+      const units = this.#decoder.units(value, where);
       for (const counts of units) this.#units.add(counts);
       return units.length;
     }
     // A copy: a view would keep the whole fetch alive, code rows and all.
-    const points = decodePoints(new Uint8Array(value), this.#kept, where);
+    const points = this.#decoder.points(new Uint8Array(value), where);
     if (points === null || points.rows === 0) return 0;
     this.#points.push(points);
     this.#pointBytes += value.byteLength;
@@ -203,9 +207,13 @@ export class PartitionAggregator {
 }
 
 /** Geometry and seed that the statistics of a plan share. */
-export function tableOptions(plan: SweepPlan): { spanWords: number[]; exemplars: number; seed: number } {
+export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOptions {
+  const cells = plan.grids.map(({ height, width }) => height * width);
+  const allCells = cells.reduce((sum, count) => sum + count, 0);
+  const shareOf = (tap: number) => cells[plan.grids.findIndex(({ taps }) => taps.includes(tap))]! / allCells;
   return {
     spanWords: plan.spans.map(({ digestOnly, codeBytes }) => (digestOnly ? 0 : codeBytes >> 2)),
+    spanPoints: plan.spans.map(({ taps }) => plan.points * shareOf(taps[0]!)),
     exemplars: plan.config.output.exemplars,
     seed: orderSeed(plan.config.seed),
   };

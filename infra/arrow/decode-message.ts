@@ -1,17 +1,47 @@
 // The three kinds of code log message as columns (schemas/columns/code-message.ts): views into the message, no object per row.
 
-import { tableFromIPC } from 'apache-arrow';
 import { CODES_COLUMNS, POINT_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { CodeRows } from '../../activities/polytope/region-rows.ts';
 import type { UnitCounts } from '../../activities/polytope/unit-table.ts';
-import { decodeBatch, decodeBlocks } from './arrow-columns.ts';
 import { columnOf, int32Of } from './column-block.ts';
 import type { ColumnBlock, ColumnValues } from './column-block.ts';
+import { BatchDecoder } from './ipc-batch.ts';
 
-/** Rows of a `codes` message; a skipped batch has an empty message and no rows. */
-export function decodeCodes(value: Uint8Array, where: string): CodeRows | null {
-  const block = decodeOne(value, CODES_COLUMNS, where);
-  if (block === null) return null;
+/** A kept code column of the points table. */
+export interface KeptColumn {
+  readonly name: string;
+  readonly type: 'fixed[16]' | 'binary';
+}
+
+/** Decodes the messages of one run; `where` names the message in errors. */
+export interface MessageDecoder {
+  /** Rows of a `codes` message; a skipped batch has an empty message and no rows. */
+  codes(value: Uint8Array, where: string): CodeRows | null;
+  /** Rows of a `points` message with the kept code columns, or null for a skipped batch. */
+  points(value: Uint8Array, where: string): ColumnBlock | null;
+  /** Rows of a `units` message; none for a skipped batch. */
+  units(value: Uint8Array, where: string): UnitCounts[];
+}
+
+/** @param kept - code columns behind the fixed ones of a points message. */
+export function messageDecoder(kept: readonly KeptColumn[]): MessageDecoder {
+  const codes = new BatchDecoder(CODES_COLUMNS);
+  const points = new BatchDecoder([...POINT_COLUMNS, ...kept]);
+  const units = new BatchDecoder(UNITS_COLUMNS);
+  return {
+    codes: (value, where) => {
+      const block = codes.decode(value, where);
+      return block === null ? null : codeRows(block);
+    },
+    points: (value, where) => points.decode(value, where),
+    units: (value, where) => {
+      const block = units.decode(value, where);
+      return block === null ? [] : unitCounts(block);
+    },
+  };
+}
+
+function codeRows(block: ColumnBlock): CodeRows {
   const words = columnOf(block, 'words');
   return {
     rows: block.rows,
@@ -20,28 +50,8 @@ export function decodeCodes(value: Uint8Array, where: string): CodeRows | null {
     label: int32Of(block, 'label'),
     digest: wordsOf(columnOf(block, 'digest').values),
     wordOffsets: words.offsets!,
-    words: aligned(words.values),
+    words: words.values as Uint8Array,
   };
-}
-
-/** A kept code column of the points table. */
-export interface KeptColumn {
-  readonly name: string;
-  readonly type: 'fixed[16]' | 'binary';
-}
-
-/**
- * Rows of a `points` message with the kept code columns, or null for a skipped batch.
- * @throws PipelineError `internal` where a column is missing or has another type.
- */
-export function decodePoints(value: Uint8Array, kept: readonly KeptColumn[], where: string): ColumnBlock | null {
-  return decodeOne(value, [...POINT_COLUMNS, ...kept], where);
-}
-
-/** Rows of a `units` message; none for a skipped batch. */
-export function decodeUnits(value: Uint8Array, where: string): UnitCounts[] {
-  const block = decodeOne(value, UNITS_COLUMNS, where);
-  return block === null ? [] : unitCounts(block);
 }
 
 /** Unit counts of a block with the columns of a `units` message. */
@@ -58,19 +68,9 @@ export function unitCounts(block: ColumnBlock): UnitCounts[] {
   }));
 }
 
-function decodeOne(value: Uint8Array, columns: Parameters<typeof decodeBlocks>[1], where: string): ColumnBlock | null {
-  if (value.byteLength === 0) return null;
-  const [batch] = tableFromIPC(value).batches;
-  return batch === undefined ? null : decodeBatch(batch, columns, where);
-}
-
 /** Bytes as 32-bit words, copied only where they are not aligned. */
 export function wordsOf(values: ColumnValues): Uint32Array {
-  const bytes = aligned(values);
+  const given = values as Uint8Array;
+  const bytes = given.byteOffset % 4 === 0 ? given : given.slice();
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
-}
-
-function aligned(values: ColumnValues): Uint8Array {
-  const bytes = values as Uint8Array;
-  return bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
 }

@@ -51,7 +51,10 @@ export function backgroundWorkers(home: string): readonly BackgroundWorkers[] {
  * Starts `tessera worker` in the background and waits until it polls.
  * @throws PipelineError `service-unavailable` where it ends or stays silent for a minute.
  */
-export async function startBackgroundWorkers(home: string, options: { readonly processes: number; readonly env: NodeJS.ProcessEnv }): Promise<BackgroundWorkers> {
+export async function startBackgroundWorkers(
+  home: string,
+  options: { readonly processes: number; readonly env: NodeJS.ProcessEnv },
+): Promise<BackgroundWorkers> {
   mkdirSync(join(home, 'logs'), { recursive: true });
   const logFile = join(home, 'logs', 'up.log');
   const log = openSync(logFile, 'a');
@@ -62,13 +65,22 @@ export async function startBackgroundWorkers(home: string, options: { readonly p
     stdio: ['ignore', log, log],
   });
   child.unref();
-  for (let waitedMs = 0; waitedMs < 60_000 && child.exitCode === null && child.signalCode === null; waitedMs += 100) {
+  for (
+    let waitedMs = 0;
+    waitedMs < 60_000 && child.exitCode === null && child.signalCode === null;
+    waitedMs += 100
+  ) {
     const found = backgroundWorkers(home).find(({ pid }) => pid === child.pid);
     if (found?.ready === true) return found;
     await sleep(100);
   }
   const remedy = `See ${logFile}.`;
-  throw new PipelineError({ kind: 'service-unavailable', what: 'the background worker did not start', where: 'worker', remedy });
+  throw new PipelineError({
+    kind: 'service-unavailable',
+    what: 'the background worker did not start',
+    where: 'worker',
+    remedy,
+  });
 }
 
 /** Ends every background supervisor in order and waits for it. Returns their pids. */

@@ -46,7 +46,11 @@ function linkFault(link: unknown): PipelineFault | null {
     return { kind: 'cancelled', what: 'the run was cancelled', remedy: 'The same command starts it again.' };
   }
   if (link instanceof TerminatedFailure) {
-    return { kind: 'cancelled', what: 'the workflow was terminated', remedy: 'The same command starts it again.' };
+    return {
+      kind: 'cancelled',
+      what: 'the workflow was terminated',
+      remedy: 'The same command starts it again.',
+    };
   }
   if (link instanceof TimeoutFailure) {
     const what = `no worker finished a task in time (${link.timeoutType ?? 'timeout'})`;
@@ -74,7 +78,8 @@ function isFault(value: unknown): value is PipelineFault {
 function connectionFault(link: unknown): PipelineFault | null {
   if (link instanceof ActivityFailure || link instanceof ChildWorkflowFailure) return null;
   const { code, message } = link as { readonly code?: unknown; readonly message?: string };
-  const transport = (link as { readonly constructor?: { readonly name?: string } }).constructor?.name === 'TransportError';
+  const transport =
+    (link as { readonly constructor?: { readonly name?: string } }).constructor?.name === 'TransportError';
   const unreachable = code === 14 || code === 4 || code === 'ECONNREFUSED' || transport;
   if (!unreachable) return null;
   return {

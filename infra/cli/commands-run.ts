@@ -70,7 +70,11 @@ function addLogs(program: Command, context: CommandContext, done: Done): void {
   addCommand(program, {
     usage: 'logs <run>',
     about: 'what the workers wrote about a run',
-    examples: ['tessera logs mnist-mlp', 'tessera logs mnist-mlp --lines 20', 'tessera logs mnist-mlp --json'],
+    examples: [
+      'tessera logs mnist-mlp',
+      'tessera logs mnist-mlp --lines 20',
+      'tessera logs mnist-mlp --json',
+    ],
   })
     .option('--out <dir>', OUT_HELP, 'runs')
     .option('--lines <n>', 'show only the last lines', parseCount)
@@ -88,9 +92,17 @@ const STEERING = {
 
 function addSteering(
   program: Command,
-  { verb, context, done }: { readonly verb: keyof typeof STEERING; readonly context: CommandContext; readonly done: Done },
+  {
+    verb,
+    context,
+    done,
+  }: { readonly verb: keyof typeof STEERING; readonly context: CommandContext; readonly done: Done },
 ): void {
-  addCommand(program, { usage: `${verb} <run>`, about: STEERING[verb], examples: [`tessera ${verb} mnist-mlp`] })
+  addCommand(program, {
+    usage: `${verb} <run>`,
+    about: STEERING[verb],
+    examples: [`tessera ${verb} mnist-mlp`],
+  })
     .option('--out <dir>', OUT_HELP, 'runs')
     .action(async (run: string, options: Place) => {
       const { steerCommand } = await import('./steer-command.ts');
@@ -108,8 +120,13 @@ function addSchedule(program: Command, context: CommandContext, done: Done): voi
     .option('--remove', 'end the schedule of this config')
     .option('--out <dir>', 'folder that receives the run folders')
     .option('--set <key=value>', 'change one key of the config; may be repeated', collect, [])
-    .action(async (file: string, options: Parameters<typeof import('./schedule-command.ts').scheduleCommand>[1]) => {
-      const { scheduleCommand } = await import('./schedule-command.ts');
-      done(await scheduleCommand(file, options, context));
-    });
+    .action(
+      async (
+        file: string,
+        options: Parameters<typeof import('./schedule-command.ts').scheduleCommand>[1],
+      ) => {
+        const { scheduleCommand } = await import('./schedule-command.ts');
+        done(await scheduleCommand(file, options, context));
+      },
+    );
 }

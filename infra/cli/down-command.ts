@@ -6,7 +6,10 @@ import { stopBackgroundWorkers } from './background-workers.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 
 /** Stops workers first, so that they can hand back their tasks, then the services. */
-export async function downCommand(options: GlobalOptions, { terminal, env: readEnv }: CommandContext): Promise<ExitCode> {
+export async function downCommand(
+  options: GlobalOptions,
+  { terminal, env: readEnv }: CommandContext,
+): Promise<ExitCode> {
   const { home } = readEnv();
   const workers = await stopBackgroundWorkers(home, TIMEOUTS.shutdownGraceMs + 5000);
   const services = await stopServices(home);

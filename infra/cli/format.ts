@@ -35,8 +35,13 @@ export interface Column {
 }
 
 /** A table as lines with aligned columns, two spaces between them. */
-export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): readonly string[] {
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
+  );
   const line = (cells: readonly string[]) =>
     columns
       .map(({ align }, i) => {

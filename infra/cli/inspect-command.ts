@@ -19,7 +19,11 @@ export interface InspectOptions extends GlobalOptions {
  * Opens a model and shows its taps.
  * @throws PipelineError `model-missing`, `model-invalid` or `model-no-taps`.
  */
-export async function inspectCommand(file: string, options: InspectOptions, { terminal }: CommandContext): Promise<ExitCode> {
+export async function inspectCommand(
+  file: string,
+  options: InspectOptions,
+  { terminal }: CommandContext,
+): Promise<ExitCode> {
   const granularity = parseGranularity(options.granularity);
   if (!existsSync(file)) {
     const remedy = 'Give the path of an .onnx file or of the model.json of a TensorFlow.js model.';
@@ -28,13 +32,19 @@ export async function inspectCommand(file: string, options: InspectOptions, { te
   const loader = await modelLoader(resolve(file));
   const info = await loader.inspect({ file: resolve(file), taps: 'auto' }, { granularity });
   if (options.json === true) {
-    terminal.answer(JSON.stringify({ file: resolve(file), granularity, ...info, taps: info.taps.map(withBytes) }));
+    terminal.answer(
+      JSON.stringify({ file: resolve(file), granularity, ...info, taps: info.taps.map(withBytes) }),
+    );
   } else for (const line of inspectLines(file, info, granularity)) terminal.answer(line);
   return 0;
 }
 
 /** The taps as a table, then what is exact and what is not. */
-export function inspectLines(file: string, info: ModelInfo, granularity: 'image' | 'position'): readonly string[] {
+export function inspectLines(
+  file: string,
+  info: ModelInfo,
+  granularity: 'image' | 'position',
+): readonly string[] {
   const { runtime, sha256, input, output, taps } = info;
   const bits = taps.reduce((sum, { codeBits }) => sum + codeBits, 0);
   const bytes = taps.reduce((sum, tap) => sum + rowBytes(tap), 0);
@@ -57,13 +67,16 @@ export function inspectLines(file: string, info: ModelInfo, granularity: 'image'
     '',
     exactnessLine(info),
     `operators: ${info.operators.map(({ op, count }) => `${op} ${count}`).join(', ')}`,
-    ...(bits === 0 ? ['Sizes of 0 are known only once data gives the input its shape.'] : [`${formatBytes(bytes)} of code per row`]),
+    ...(bits === 0
+      ? ['Sizes of 0 are known only once data gives the input its shape.']
+      : [`${formatBytes(bytes)} of code per row`]),
   ];
 }
 
 function exactnessLine({ taps, inexact }: ModelInfo): string {
   const soft = taps.filter(({ exact }) => !exact).length;
-  if (soft === 0 && inexact.length === 0) return 'exact: the network is piecewise linear, so equal codes mean one linear map';
+  if (soft === 0 && inexact.length === 0)
+    return 'exact: the network is piecewise linear, so equal codes mean one linear map';
   const operators = inexact.map(({ op, count }) => `${op} ${count}`).join(', ');
   const because = operators === '' ? '' : ` (not piecewise linear: ${operators})`;
   return `not exact${because}: ${soft} of ${taps.length} taps have codes that name level sets, not polytopes`;
@@ -72,7 +85,15 @@ function exactnessLine({ taps, inexact }: ModelInfo): string {
 function tapCells(tap: TapInfo): readonly string[] {
   const { name, kind, activation, channels, height, width, codeBits, exact } = tap;
   const size = height * width === 1 ? String(channels) : `${channels}x${height}x${width}`;
-  return [name, kind, activation, size, sizeText(codeBits), sizeText(rowBytes(tap)), exact ? 'exact' : 'soft'];
+  return [
+    name,
+    kind,
+    activation,
+    size,
+    sizeText(codeBits),
+    sizeText(rowBytes(tap)),
+    exact ? 'exact' : 'soft',
+  ];
 }
 
 function withBytes(tap: TapInfo): TapInfo & { readonly rowBytes: number } {
@@ -96,5 +117,11 @@ function parseGranularity(text: string): 'image' | 'position' {
   if (text === 'image' || text === 'position') return text;
   const allowed = ['image', 'position'];
   const remedy = `Allowed: image, position${didYouMean(text, allowed) || '.'}`;
-  throw new PipelineError({ kind: 'command-invalid', what: 'the value is not allowed', where: '--granularity', value: text, remedy });
+  throw new PipelineError({
+    kind: 'command-invalid',
+    what: 'the value is not allowed',
+    where: '--granularity',
+    value: text,
+    remedy,
+  });
 }

@@ -26,8 +26,13 @@ export async function temporalAddress(env: Env): Promise<string | null> {
 export async function attach(env: Env): Promise<Attached> {
   const address = await temporalAddress(env);
   if (address === null) {
-    const remedy = 'tessera run FILE goes on with an interrupted run; tessera up starts services and workers.';
-    throw new PipelineError({ kind: 'service-unavailable', what: 'no local Temporal server is running', remedy });
+    const remedy =
+      'tessera run FILE goes on with an interrupted run; tessera up starts services and workers.';
+    throw new PipelineError({
+      kind: 'service-unavailable',
+      what: 'no local Temporal server is running',
+      remedy,
+    });
   }
   const { namespace } = env.temporal;
   const connection = await connect(env, { temporal: { address, namespace } });

@@ -6,9 +6,24 @@ import { join } from 'node:path';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { findRun } from './run-folder.ts';
 
-const LEVELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
+const LEVELS: Readonly<Record<number, string>> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+  60: 'fatal',
+};
 /** Fields that pino adds to every line, or that the line shows elsewhere. */
-const KNOWN_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'runId', 'name']);
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+  'level',
+  'time',
+  'pid',
+  'hostname',
+  'msg',
+  'runId',
+  'name',
+]);
 
 export interface LogsOptions extends GlobalOptions {
   readonly out: string;
@@ -19,14 +34,21 @@ export interface LogsOptions extends GlobalOptions {
 export type LogLine = Readonly<Record<string, unknown>> & { readonly time: number };
 
 /** Prints the run's log lines. */
-export function logsCommand(name: string, options: LogsOptions, { terminal, env: readEnv }: CommandContext): ExitCode {
+export function logsCommand(
+  name: string,
+  options: LogsOptions,
+  { terminal, env: readEnv }: CommandContext,
+): ExitCode {
   const env = readEnv();
   const { runId, runDir } = findRun(name, { home: env.home, out: options.out });
   const texts = [...logTexts(join(env.home, 'logs')), ...logTexts(join(runDir, 'logs'))];
   const found = logLines(texts, runId);
-  const shown = options.lines === undefined ? found : found.slice(found.length - Math.min(options.lines, found.length));
-  for (const line of shown) terminal.answer(options.json === true ? JSON.stringify(line) : formatLogLine(line));
-  if (found.length === 0) terminal.note(`no worker has written about run ${runId} in ${join(env.home, 'logs')}`);
+  const shown =
+    options.lines === undefined ? found : found.slice(found.length - Math.min(options.lines, found.length));
+  for (const line of shown)
+    terminal.answer(options.json === true ? JSON.stringify(line) : formatLogLine(line));
+  if (found.length === 0)
+    terminal.note(`no worker has written about run ${runId} in ${join(env.home, 'logs')}`);
   return 0;
 }
 
@@ -43,8 +65,12 @@ export function formatLogLine(line: LogLine): string {
   const time = new Date(line.time).toISOString().slice(11, 23);
   const level = (LEVELS[Number(line['level'])] ?? String(line['level'] ?? '')).padEnd(5);
   const extra = Object.entries(line).filter(([key]) => !KNOWN_FIELDS.has(key));
-  const fields = extra.map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  return [time, level, String(line['pid'] ?? ''), String(line['msg'] ?? ''), ...fields].filter((part) => part !== '').join(' ');
+  const fields = extra.map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [time, level, String(line['pid'] ?? ''), String(line['msg'] ?? ''), ...fields]
+    .filter((part) => part !== '')
+    .join(' ');
 }
 
 function parseLogLine(text: string): LogLine | null {

@@ -21,7 +21,9 @@ Exit codes: 0 done, 1 internal fault, 2 bad command or config, 3 bad input data,
 /** Builds the program; each action reports its exit code through `done`. */
 export function buildProgram(context: CommandContext, done: (code: ExitCode) => void): Command {
   const program = new Command('tessera')
-    .description('Sweeps corpora through neural networks and records which polytope of activation space every input is in.')
+    .description(
+      'Sweeps corpora through neural networks and records which polytope of activation space every input is in.',
+    )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.terminal.answer(text.trimEnd()),
@@ -49,7 +51,11 @@ function addLater(program: Command): void {
       .allowUnknownOption()
       .action(() => {
         const remedy = 'This version sweeps; its tables can be read with any Parquet reader.';
-        throw new PipelineError({ kind: 'not-there-yet', what: `tessera ${name} comes in a later version`, remedy });
+        throw new PipelineError({
+          kind: 'not-there-yet',
+          what: `tessera ${name} comes in a later version`,
+          remedy,
+        });
       });
   }
 }

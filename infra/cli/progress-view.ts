@@ -1,7 +1,14 @@
 // Progress on screen: a redrawn block on a terminal, a line every few seconds elsewhere.
 
 import { formatCount, formatSeconds, plural } from './format.ts';
-import { EMPTY_METER, observe, type ProgressMeter, type RunSnapshot, rowsPerSecond, secondsLeft } from './progress.ts';
+import {
+  EMPTY_METER,
+  observe,
+  type ProgressMeter,
+  type RunSnapshot,
+  rowsPerSecond,
+  secondsLeft,
+} from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Shows the runs of one command. */
@@ -93,7 +100,9 @@ function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly 
     ...(form === 'line' ? [percent(latest)] : []),
     ...(encoding && rate !== null ? [`${formatCount(rate)} rows/s`] : []),
     ...(encoding && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
-    ...(partitions > 0 && !encoding ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`] : []),
+    ...(partitions > 0 && !encoding
+      ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`]
+      : []),
     plural(latest.restarts, 'restart'),
   ];
 }

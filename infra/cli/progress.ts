@@ -55,7 +55,10 @@ export function snapshotOf(
     rows: progress.points,
     doneRows: Math.round(samples * rowsPerSample),
     restarts: progress.restarts + sum(pending.map(({ attempt }) => Math.max(0, attempt - 1))),
-    aggregating: { partitions: aggregators.length, messages: sum(aggregators.map(({ messages }) => messages)) },
+    aggregating: {
+      partitions: aggregators.length,
+      messages: sum(aggregators.map(({ messages }) => messages)),
+    },
     notices: progress.notices,
     atMs,
   };

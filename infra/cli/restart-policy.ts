@@ -19,7 +19,10 @@ export type RestartDecision =
   | { readonly kind: 'give-up'; readonly failures: number };
 
 /** Exponential backoff over deaths in a row; gives up after six. */
-export function decideRestart(state: RestartState, { uptimeMs }: { readonly uptimeMs: number }): RestartDecision {
+export function decideRestart(
+  state: RestartState,
+  { uptimeMs }: { readonly uptimeMs: number },
+): RestartDecision {
   const failures = uptimeMs >= STABLE_MS ? 1 : state.failures + 1;
   if (failures > MOST_FAILURES) return { kind: 'give-up', failures };
   const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));

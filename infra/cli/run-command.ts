@@ -22,7 +22,11 @@ export interface RunOptions extends GlobalOptions {
 }
 
 /** Runs a config to its end, attaches to the same run, or says that it is done already. */
-export async function runCommand(file: string, options: RunOptions, context: CommandContext): Promise<ExitCode> {
+export async function runCommand(
+  file: string,
+  options: RunOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
   const startedMs = Date.now();
   const loaded = loadConfig(file, { sets: options.set ?? [], out: options.out });
   const seconds = () => (Date.now() - startedMs) / 1000;
@@ -62,11 +66,16 @@ async function sweep(loaded: LoadedSweep, { options, context }: Command): Promis
     rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
     await startAndTell(session, { loaded, note: view.note });
     if (options.detach === true) return 'running';
-    await watchWithSession(session, loaded.runId, { onSnapshot: view.show, onNote: view.note, signal: interrupts.signal });
+    await watchWithSession(session, loaded.runId, {
+      onSnapshot: view.show,
+      onNote: view.note,
+      signal: interrupts.signal,
+    });
     return 'done';
   } finally {
     view.close();
-    if (interrupts.signal.aborted) terminal.note('stopping workers and services; press Ctrl-C again to end at once');
+    if (interrupts.signal.aborted)
+      terminal.note('stopping workers and services; press Ctrl-C again to end at once');
     await session.stop();
   }
 }

@@ -27,7 +27,8 @@ export function readManifest(runDir: string): RunManifest | null {
   if (text === null) return null;
   try {
     const manifest = JSON.parse(text) as Partial<RunManifest>;
-    if (typeof manifest.runId === 'string' && typeof manifest.status === 'string') return manifest as RunManifest;
+    if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
+      return manifest as RunManifest;
   } catch {
     // Told below, in the same words as for JSON of another shape.
   }
@@ -36,7 +37,10 @@ export function readManifest(runDir: string): RunManifest | null {
 }
 
 /** Remembers where a run lies, so that `status RUN` finds it from any folder. */
-export function rememberRun(home: string, run: { readonly runId: string; readonly runDir: string; readonly configFile: string }): void {
+export function rememberRun(
+  home: string,
+  run: { readonly runId: string; readonly runDir: string; readonly configFile: string },
+): void {
   const folder = join(home, 'runs');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${createHash('sha256').update(run.runDir).digest('hex').slice(0, 16)}.json`);
@@ -55,7 +59,8 @@ export function knownRuns(home: string, out: string): readonly KnownRun[] {
   for (const place of places) {
     for (const name of entries(place)) {
       const runDir = join(place, name);
-      if (readOrNull(join(runDir, 'run.json')) !== null) folders.set(runDir, { runId: name, configFile: null });
+      if (readOrNull(join(runDir, 'run.json')) !== null)
+        folders.set(runDir, { runId: name, configFile: null });
     }
   }
   for (const { runId, runDir, configFile } of remembered) folders.set(runDir, { runId, configFile });
@@ -71,9 +76,13 @@ export function knownRuns(home: string, out: string): readonly KnownRun[] {
  * The run that a user names by id or by folder; the newest where several folders hold the id.
  * @throws PipelineError `run-unknown`, listing the known ones.
  */
-export function findRun(name: string, { home, out }: { readonly home: string; readonly out: string }): KnownRun {
+export function findRun(
+  name: string,
+  { home, out }: { readonly home: string; readonly out: string },
+): KnownRun {
   const asFolder = manifestOrNull(resolve(name));
-  if (asFolder !== null) return { runId: asFolder.runId, runDir: resolve(name), configFile: null, manifest: asFolder };
+  if (asFolder !== null)
+    return { runId: asFolder.runId, runDir: resolve(name), configFile: null, manifest: asFolder };
   const runs = knownRuns(home, out);
   const found = runs.filter(({ runId }) => runId === name).at(-1);
   if (found !== undefined) return found;

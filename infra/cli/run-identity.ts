@@ -19,7 +19,10 @@ export async function checkRunFolder(loaded: LoadedSweep): Promise<'done' | 'ope
   const manifest = readManifest(runDir);
   if (manifest === null) return 'open';
   if (manifest.configSha256 !== configSha256) {
-    throw mismatch(runId, { where: runDir, changes: diffConfigs(manifest.config, config).map(describeChange) });
+    throw mismatch(runId, {
+      where: runDir,
+      changes: diffConfigs(manifest.config, config).map(describeChange),
+    });
   }
   if (manifest.status !== 'done') return 'open';
   const changes = await contentChanges(loaded, manifest);
@@ -37,7 +40,8 @@ export function mismatch(
     what: `run ${runId} exists with another config`,
     where,
     value: changes.join('; '),
-    remedy: 'Undo the change, or give this one another id with run: or --set run=NAME, or another folder with --out.',
+    remedy:
+      'Undo the change, or give this one another id with run: or --set run=NAME, or another folder with --out.',
   });
 }
 
@@ -50,7 +54,9 @@ async function contentChanges({ config }: LoadedSweep, manifest: RunManifest): P
   });
   const { file } = config.model;
   if (!existsSync(file)) return data;
-  const { sha256 } = await (await modelLoader(file)).inspect(config.model, { granularity: config.codes.granularity });
+  const { sha256 } = await (await modelLoader(file)).inspect(config.model, {
+    granularity: config.codes.granularity,
+  });
   const was = manifest.model.sha256;
   return sha256 === was ? data : [`${file}: sha256 ${was.slice(0, 16)}… → ${sha256.slice(0, 16)}…`, ...data];
 }

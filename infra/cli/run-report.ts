@@ -40,7 +40,10 @@ interface Outcome {
 }
 
 /** The report of a run, with what its manifest knows. */
-export function reportRun<T extends Outcome>({ runId, runDir }: LoadedSweep, outcome: T): RunReport & Pick<T, 'fault'> {
+export function reportRun<T extends Outcome>(
+  { runId, runDir }: LoadedSweep,
+  outcome: T,
+): RunReport & Pick<T, 'fault'> {
   const { status, fault } = outcome;
   const manifest = manifestOf(runDir);
   const seconds = status === 'done' ? (manifest?.seconds ?? outcome.seconds) : outcome.seconds;
@@ -64,7 +67,9 @@ export function statusOf(fault: PipelineFault): RunReport['status'] {
 /** A short account of a run for people. */
 export function resultLines({ run, output, rows, seconds, restarts, status }: RunReport): readonly string[] {
   if (status === 'running') {
-    return [`run ${run} goes on in the background; tessera status ${run} shows it, tessera down stops everything`];
+    return [
+      `run ${run} goes on in the background; tessera status ${run} shows it, tessera down stops everything`,
+    ];
   }
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
   const skipped = manifestOf(output)?.skipped.length ?? 0;

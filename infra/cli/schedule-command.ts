@@ -1,6 +1,11 @@
 // `tessera schedule FILE --cron "…"`: a Temporal schedule that starts the sweep again and again.
 
-import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepInput } from '#schemas/messages.ts';
@@ -23,7 +28,11 @@ const WORKFLOW_SCHEDULED = 'scheduledSweep';
 const CATCH_UP = '6 hours';
 
 /** Creates, replaces or removes the schedule of a config; services and workers stay up for it. */
-export async function scheduleCommand(file: string, options: ScheduleOptions, context: CommandContext): Promise<ExitCode> {
+export async function scheduleCommand(
+  file: string,
+  options: ScheduleOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
   const loaded = loadConfig(file, { sets: options.set ?? [], out: options.out });
   const { terminal } = context;
   const cron = options.remove === true ? null : checkCron(options.cron);
@@ -43,7 +52,8 @@ export async function scheduleCommand(file: string, options: ScheduleOptions, co
       ? `the schedule of ${loaded.runId} is removed`
       : `${loaded.runId} runs at "${cron}" (UTC) while services and workers are up; each run gets its start time in its id`,
   );
-  if (options.json === true) terminal.answer(JSON.stringify({ run: loaded.runId, schedule: scheduleId, cron, exitCode: 0 }));
+  if (options.json === true)
+    terminal.answer(JSON.stringify({ run: loaded.runId, schedule: scheduleId, cron, exitCode: 0 }));
   return 0;
 }
 
@@ -54,7 +64,8 @@ export async function scheduleCommand(file: string, options: ScheduleOptions, co
 export function checkCron(cron: string | undefined): string {
   const fields = (cron ?? '').trim().split(/\s+/);
   const valid = fields.length === 5 && fields.every((field) => /^[0-9A-Za-z*/,?-]+$/.test(field));
-  if (cron !== undefined && (valid || /^@(hourly|daily|weekly|monthly|yearly|every \S+)$/.test(cron.trim()))) return cron.trim();
+  if (cron !== undefined && (valid || /^@(hourly|daily|weekly|monthly|yearly|every \S+)$/.test(cron.trim())))
+    return cron.trim();
   throw new PipelineError({
     kind: 'command-invalid',
     what: cron === undefined ? 'this option is missing' : 'this is no cron expression',
@@ -64,7 +75,11 @@ export function checkCron(cron: string | undefined): string {
   });
 }
 
-async function putSchedule(client: Client, scheduleId: string, { loaded, cron }: { readonly loaded: LoadedSweep; readonly cron: string }): Promise<void> {
+async function putSchedule(
+  client: Client,
+  scheduleId: string,
+  { loaded, cron }: { readonly loaded: LoadedSweep; readonly cron: string },
+): Promise<void> {
   const { runId, runDir, config, configSha256 } = loaded;
   const input: SweepInput = { runId, config, configSha256, runDir };
   const schedule = {
@@ -79,10 +94,12 @@ async function putSchedule(client: Client, scheduleId: string, { loaded, cron }:
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP } as const,
   };
   try {
-    await client.schedule.create({ scheduleId, ...schedule });
+    await client.schedule.create({ scheduleId, ...schedule }).catch(async (error: unknown) => {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await client.schedule.getHandle(scheduleId).update((previous) => ({ ...previous, ...schedule }));
+    });
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw refused(error, cron);
-    await client.schedule.getHandle(scheduleId).update((previous) => ({ ...previous, ...schedule }));
+    throw refused(error, cron);
   }
 }
 
@@ -90,17 +107,24 @@ async function removeSchedule(client: Client, scheduleId: string): Promise<void>
   try {
     await client.schedule.getHandle(scheduleId).delete();
   } catch (error) {
-    if (!(error instanceof ScheduleNotFoundError)) throw new PipelineError(faultOfFailure(error), { cause: error });
+    if (!(error instanceof ScheduleNotFoundError))
+      throw new PipelineError(faultOfFailure(error), { cause: error });
     const remedy = 'tessera schedule FILE --cron "…" makes one.';
-    throw new PipelineError({ kind: 'run-unknown', what: 'this config has no schedule', value: scheduleId, remedy }, { cause: error });
+    throw new PipelineError(
+      { kind: 'run-unknown', what: 'this config has no schedule', value: scheduleId, remedy },
+      { cause: error },
+    );
   }
 }
 
-/** gRPC code 3: the server did not like the cron expression. */
+/** The client makes a TypeError of what the server refuses as an invalid argument: here, the expression. */
 function refused(error: unknown, cron: string): PipelineError {
-  const root = (error as { readonly cause?: unknown }).cause ?? error;
-  const { code, details } = root as { readonly code?: unknown; readonly details?: string };
-  if (code !== 3) return new PipelineError(faultOfFailure(error), { cause: error });
-  const what = `the server refuses this cron expression: ${details ?? ''}`;
-  return new PipelineError({ kind: 'command-invalid', what, where: '--cron', value: cron }, { cause: error });
+  if (!(error instanceof TypeError)) return new PipelineError(faultOfFailure(error), { cause: error });
+  const what = `the server refuses this cron expression: ${error.message}`;
+  const remedy =
+    'Five fields, minute hour day month weekday, in UTC: --cron "0 2 * * *" is every night at two.';
+  return new PipelineError(
+    { kind: 'command-invalid', what, where: '--cron', value: cron, remedy },
+    { cause: error },
+  );
 }

@@ -9,7 +9,11 @@ import type { CommandContext, ExitCode, GlobalOptions } from './command-context.
 import { formatTable } from './format.ts';
 
 /** Prints all tables, one table's columns, or the JSON Schema of the config. */
-export function schemaCommand(name: string | null, options: GlobalOptions, { terminal }: CommandContext): ExitCode {
+export function schemaCommand(
+  name: string | null,
+  options: GlobalOptions,
+  { terminal }: CommandContext,
+): ExitCode {
   if (name === 'config') {
     const schema = sweepConfigSchema();
     terminal.answer(options.json === true ? JSON.stringify(schema) : JSON.stringify(schema, null, 2));
@@ -30,14 +34,33 @@ function findTable(name: string): TableDef {
 }
 
 function overviewLines(): readonly string[] {
-  const rows = TABLES.map(({ name, path, columns, description }) => [name, path, String(columns.length), description]);
-  const titles = [{ title: 'table' }, { title: 'path' }, { title: 'columns', align: 'right' }, { title: '' }] as const;
-  return [...formatTable(titles, rows), '', 'tessera schema TABLE shows columns; tessera schema config the JSON Schema of the config.'];
+  const rows = TABLES.map(({ name, path, columns, description }) => [
+    name,
+    path,
+    String(columns.length),
+    description,
+  ]);
+  const titles = [
+    { title: 'table' },
+    { title: 'path' },
+    { title: 'columns', align: 'right' },
+    { title: '' },
+  ] as const;
+  return [
+    ...formatTable(titles, rows),
+    '',
+    'tessera schema TABLE shows columns; tessera schema config the JSON Schema of the config.',
+  ];
 }
 
 function tableLines({ name, path, order, description, columns }: TableDef): readonly string[] {
   const titles = [{ title: 'column' }, { title: 'type' }, { title: 'unit' }, { title: 'meaning' }];
-  return [`${name} (${path}): ${description}`, `Row order: ${order}.`, '', ...formatTable(titles, columns.map(cellsOf))];
+  return [
+    `${name} (${path}): ${description}`,
+    `Row order: ${order}.`,
+    '',
+    ...formatTable(titles, columns.map(cellsOf)),
+  ];
 }
 
 function cellsOf({ name, type, unit, nullable, description }: ColumnDef): readonly string[] {

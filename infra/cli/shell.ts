@@ -32,7 +32,10 @@ export async function runShell(args: readonly string[], terminal: Terminal): Pro
   }
 }
 
-async function tell(error: unknown, { args, terminal }: { readonly args: readonly string[]; readonly terminal: Terminal }): Promise<number> {
+async function tell(
+  error: unknown,
+  { args, terminal }: { readonly args: readonly string[]; readonly terminal: Terminal },
+): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const { exitCodeOf, faultOfFailure } = await import('./cli-fault.ts');
   const { RunFailed } = await import('./run-report.ts');

@@ -38,10 +38,15 @@ export async function statusCommand(
   { terminal, env: readEnv }: CommandContext,
 ): Promise<ExitCode> {
   const env = readEnv();
-  const runs = name === null ? knownRuns(env.home, options.out).filter(isUnfinished) : [findRun(name, { home: env.home, out: options.out })];
+  const runs =
+    name === null
+      ? knownRuns(env.home, options.out).filter(isUnfinished)
+      : [findRun(name, { home: env.home, out: options.out })];
   const address = await temporalAddress(env);
   const attached = address === null ? null : await attach(env).catch(() => null);
-  const states = (await runStates(runs, attached)).filter(({ run, state }) => name !== null || run.manifest !== null || state.status !== 'interrupted');
+  const states = (await runStates(runs, attached)).filter(
+    ({ run, state }) => name !== null || run.manifest !== null || state.status !== 'interrupted',
+  );
   if (options.json === true) {
     const services = await servicesStatus(env.home);
     const report = { services, workers: backgroundWorkers(env.home), runs: states.map(({ state }) => state) };
@@ -50,8 +55,10 @@ export async function statusCommand(
   }
   if (name === null) {
     const external = env.temporal.address !== null;
-    for (const line of serviceLines(await servicesStatus(env.home), { external, address })) terminal.answer(line);
-    for (const { pid, processes } of backgroundWorkers(env.home)) terminal.answer(`workers   running  ${processes} (process ${pid})`);
+    for (const line of serviceLines(await servicesStatus(env.home), { external, address }))
+      terminal.answer(line);
+    for (const { pid, processes } of backgroundWorkers(env.home))
+      terminal.answer(`workers   running  ${processes} (process ${pid})`);
     terminal.answer(states.length === 0 ? 'no unfinished runs; tessera list shows finished ones' : '');
   }
   for (const state of states) for (const line of stateLines(state)) terminal.answer(line);
@@ -64,7 +71,10 @@ interface Observed {
   readonly meter: ProgressMeter;
 }
 
-async function runStates(runs: readonly KnownRun[], attached: (AsyncDisposable & { readonly client: Client }) | null): Promise<readonly Observed[]> {
+async function runStates(
+  runs: readonly KnownRun[],
+  attached: (AsyncDisposable & { readonly client: Client }) | null,
+): Promise<readonly Observed[]> {
   try {
     return await Promise.all(runs.map((run) => observeRun(run, attached?.client ?? null)));
   } finally {
@@ -75,14 +85,17 @@ async function runStates(runs: readonly KnownRun[], attached: (AsyncDisposable &
 async function observeRun(run: KnownRun, client: Client | null): Promise<Observed> {
   let meter = EMPTY_METER;
   const status = run.manifest?.status ?? 'running';
-  if (client === null || status === 'done') return { run, state: stateOf(run, { meter, open: false }), meter };
+  if (client === null || status === 'done')
+    return { run, state: stateOf(run, { meter, open: false }), meter };
   const first = await lookAt(client, run.runId, null).catch(() => null);
   const open = first?.state != null && isOpen(first.state.status);
-  if (!open || first?.state == null || first.progress === null) return { run, state: stateOf(run, { meter, open }), meter };
+  if (!open || first?.state == null || first.progress === null)
+    return { run, state: stateOf(run, { meter, open }), meter };
   meter = observe(meter, snapshotFrom(first.state, first.progress));
   await sleep(BETWEEN_LOOKS_MS);
   const second = await lookAt(client, run.runId, first.progress).catch(() => first);
-  if (second.state !== null && second.progress !== null) meter = observe(meter, snapshotFrom(second.state, second.progress));
+  if (second.state !== null && second.progress !== null)
+    meter = observe(meter, snapshotFrom(second.state, second.progress));
   return { run, state: stateOf(run, { meter, open }), meter };
 }
 
@@ -113,7 +126,9 @@ function stateLines({ run, state, meter }: Observed): readonly string[] {
   const { manifest, runDir, configFile } = run;
   if (meter.latest !== null) return [plainLine(meter), `  output  ${runDir}`];
   const took = manifest?.seconds === undefined ? '' : ` in ${formatSeconds(manifest.seconds)}`;
-  const tables = Object.entries(manifest?.rows ?? {}).map(([table, count]) => `${table} ${formatCount(count)}`);
+  const tables = Object.entries(manifest?.rows ?? {}).map(
+    ([table, count]) => `${table} ${formatCount(count)}`,
+  );
   const again = state.status === 'done' ? [] : [`  resume  tessera run ${configFile ?? 'FILE'}`];
   return [
     `${run.runId}: ${state.status}${took}`,

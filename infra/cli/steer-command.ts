@@ -19,7 +19,10 @@ const TOLD = { pause: 'pauses', resume: 'goes on', cancel: 'is being cancelled' 
 export async function steerCommand(
   verb: Steering,
   name: string,
-  { options, context }: { readonly options: GlobalOptions & { readonly out: string }; readonly context: CommandContext },
+  {
+    options,
+    context,
+  }: { readonly options: GlobalOptions & { readonly out: string }; readonly context: CommandContext },
 ): Promise<ExitCode> {
   const env = context.env();
   const { runId, runDir } = findRun(name, { home: env.home, out: options.out });
@@ -34,12 +37,21 @@ export async function steerCommand(
     throw new PipelineError(faultOfFailure(error), { cause: error });
   }
   context.terminal.note(`run ${runId} ${TOLD[verb]}`);
-  if (options.json === true) context.terminal.answer(JSON.stringify({ run: runId, sent: verb, output: runDir, exitCode: 0 }));
+  if (options.json === true)
+    context.terminal.answer(JSON.stringify({ run: runId, sent: verb, output: runDir, exitCode: 0 }));
   return 0;
 }
 
-function ended(verb: Steering, { runId, status }: { readonly runId: string; readonly status: string | null }): PipelineError {
+function ended(
+  verb: Steering,
+  { runId, status }: { readonly runId: string; readonly status: string | null },
+): PipelineError {
   const what = `run ${runId} is not going on, so there is nothing to ${verb}`;
   const value = status === null ? {} : { value: status.toLowerCase() };
-  return new PipelineError({ kind: 'command-invalid', what, ...value, remedy: 'tessera status shows what runs.' });
+  return new PipelineError({
+    kind: 'command-invalid',
+    what,
+    ...value,
+    remedy: 'tessera status shows what runs.',
+  });
 }

@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 
 import { describeFault, PipelineError } from '#schemas/errors.ts';
-import { type SweepInput, type SweepProgress, type SweepResult, sweepWorkflowId, WORKFLOW_SWEEP } from '#schemas/messages.ts';
+import {
+  type SweepInput,
+  type SweepProgress,
+  type SweepResult,
+  sweepWorkflowId,
+  WORKFLOW_SWEEP,
+} from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
 import type { LoadedSweep } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
@@ -68,7 +74,11 @@ export async function watchSweep(client: Client, runId: string, options: WatchOp
 }
 
 /** Watches until the run ends, the session's workers fail for good, or the user interrupts; whichever comes first. */
-export async function watchWithSession(session: Session, runId: string, options: WatchOptions): Promise<SweepResult> {
+export async function watchWithSession(
+  session: Session,
+  runId: string,
+  options: WatchOptions,
+): Promise<SweepResult> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const watch = watchSweep(session.client, runId, { ...options, signal });
@@ -83,14 +93,22 @@ export async function watchWithSession(session: Session, runId: string, options:
 /** Lets a server that is restarting be silent for a while; everything else is thrown on. */
 function tolerateSilence(
   error: unknown,
-  { silentSinceMs, onNote }: { readonly silentSinceMs: number | null; readonly onNote: (line: string) => void },
+  {
+    silentSinceMs,
+    onNote,
+  }: { readonly silentSinceMs: number | null; readonly onNote: (line: string) => void },
 ): number {
   const fault = faultOfFailure(error);
   const since = silentSinceMs ?? Date.now();
-  if (error instanceof PipelineError || fault.kind !== 'service-unavailable' || Date.now() - since > GIVE_UP_MS) {
+  if (
+    error instanceof PipelineError ||
+    fault.kind !== 'service-unavailable' ||
+    Date.now() - since > GIVE_UP_MS
+  ) {
     throw error instanceof PipelineError ? error : new PipelineError(fault, { cause: error });
   }
-  if (silentSinceMs === null) onNote(`${describeFault({ kind: fault.kind, what: fault.what })}; trying again`);
+  if (silentSinceMs === null)
+    onNote(`${describeFault({ kind: fault.kind, what: fault.what })}; trying again`);
   return since;
 }
 
@@ -102,7 +120,10 @@ async function resultOf(client: Client, runId: string): Promise<SweepResult> {
   }
 }
 
-async function openWorkflow(client: Client, { runId, runDir, config, configSha256 }: LoadedSweep): Promise<boolean> {
+async function openWorkflow(
+  client: Client,
+  { runId, runDir, config, configSha256 }: LoadedSweep,
+): Promise<boolean> {
   const state = await describeRun(client, runId);
   if (state === null || !isOpen(state.status)) return false;
   const { memo } = state;

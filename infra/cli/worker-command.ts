@@ -28,19 +28,26 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
   try {
     const services = await ensureServices({ env, keep: false, onNote: terminal.note, signal });
     cleanups.defer(() => services.stop());
-    const supervision = services.supervise(({ name, pid }) => terminal.note(`${name} died; it is back as process ${pid}`));
+    const supervision = services.supervise(({ name, pid }) =>
+      terminal.note(`${name} died; it is back as process ${pid}`),
+    );
     cleanups.defer(() => supervision[Symbol.dispose]());
     const note = noteWorkers(env.home, { processes, temporal: services.temporal.address });
     cleanups.defer(() => note[Symbol.dispose]());
     const serve = queues.length > 0 ? { TESSERA_QUEUES: queues.join(',') } : {};
-    const command = workerCommand({ ...serviceVariables(env, services), ...shareOfCores(processes), ...serve }, env.home);
+    const command = workerCommand(
+      { ...serviceVariables(env, services), ...shareOfCores(processes), ...serve },
+      env.home,
+    );
     const graceMs = TIMEOUTS.shutdownGraceMs + 3000;
     const group = startWorkers({ command, processes, onRestart: terminal.note, graceMs });
     cleanups.defer(() => group.stop());
     interrupts.onForce(() => group.kill());
     await Promise.race([group.ready, aborted(signal)]);
     note.ready();
-    terminal.note(`${processes} worker${processes === 1 ? '' : 's'} ready for ${services.temporal.address}; Ctrl-C stops`);
+    terminal.note(
+      `${processes} worker${processes === 1 ? '' : 's'} ready for ${services.temporal.address}; Ctrl-C stops`,
+    );
     await Promise.race([group.failed, aborted(signal)]);
     return 0;
   } catch (error) {
@@ -61,7 +68,8 @@ export function parseQueues(text: string | undefined): readonly string[] {
   for (const name of names) {
     if (known.includes(name)) continue;
     const remedy = `Allowed: ${known.join(', ')}${didYouMean(name, known) || '.'}`;
-    const what = name === 'gpu' ? 'no task uses the gpu queue yet; device: cuda runs on the cpu queue' : 'no such queue';
+    const what =
+      name === 'gpu' ? 'no task uses the gpu queue yet; device: cuda runs on the cpu queue' : 'no such queue';
     throw new PipelineError({ kind: 'command-invalid', what, where: '--queues', value: name, remedy });
   }
   return names;

@@ -2,7 +2,12 @@
 
 import { FAULTS, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { decideRestart, FRESH_PROCESS, type RestartState } from './restart-policy.ts';
-import { startWorkerProcess, type WorkerCommand, type WorkerExit, type WorkerProcess } from './worker-process.ts';
+import {
+  startWorkerProcess,
+  type WorkerCommand,
+  type WorkerExit,
+  type WorkerProcess,
+} from './worker-process.ts';
 
 export interface WorkerGroupOptions {
   readonly command: WorkerCommand;
@@ -74,7 +79,8 @@ function supervise(slot: number, options: Supervision): Promise<void> {
       options.running.set(slot, worker);
       void worker.ready.then(() => {
         onFirstReady();
-        if (died !== null) options.onRestart(restartLine(died, { pid: worker.pid, seconds: (Date.now() - startedMs) / 1000 }));
+        if (died !== null)
+          options.onRestart(restartLine(died, { pid: worker.pid, seconds: (Date.now() - startedMs) / 1000 }));
       });
       void worker.exited.then((exit) => {
         options.running.delete(slot);
@@ -89,7 +95,10 @@ function supervise(slot: number, options: Supervision): Promise<void> {
   });
 }
 
-function restartLine({ how }: WorkerExit, { pid, seconds }: { readonly pid: number; readonly seconds: number }): string {
+function restartLine(
+  { how }: WorkerExit,
+  { pid, seconds }: { readonly pid: number; readonly seconds: number },
+): string {
   return `a worker died (${how}); worker ${pid} took over after ${seconds.toFixed(1)} s`;
 }
 
@@ -100,6 +109,7 @@ function workerError({ how, fault, lastError }: WorkerExit): PipelineError {
     what: `the worker keeps dying (${how})`,
     where: 'worker',
     ...(lastError === null ? {} : { value: lastError.slice(0, 300) }),
-    remedy: 'logs/worker-errors.log in the home folder (.tessera) has what it wrote; the same command resumes.',
+    remedy:
+      'logs/worker-errors.log in the home folder (.tessera) has what it wrote; the same command resumes.',
   });
 }

@@ -46,7 +46,13 @@ export function workerCommand(env: NodeJS.ProcessEnv, home: string): WorkerComma
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   return {
     file: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), '--import', here('end-with-parent.mjs'), here('../worker.ts')],
+    args: [
+      '--import',
+      import.meta.resolve('tsx'),
+      '--import',
+      here('end-with-parent.mjs'),
+      here('../worker.ts'),
+    ],
     env: { ...process.env, ...env },
     stderrLog: join(home, 'logs', 'worker-errors.log'),
   };

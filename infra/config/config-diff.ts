@@ -19,7 +19,9 @@ export function diffConfigs(old: SweepConfig, next: SweepConfig): readonly Confi
   return [...keys].flatMap((key) => {
     const [a, b] = [before.get(key), after.get(key)];
     if (canonicalJson(a) === canonicalJson(b)) return [];
-    return [{ key, old: a === undefined ? null : quoteValue(a), new: b === undefined ? null : quoteValue(b) }];
+    return [
+      { key, old: a === undefined ? null : quoteValue(a), new: b === undefined ? null : quoteValue(b) },
+    ];
   });
 }
 

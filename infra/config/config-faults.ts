@@ -24,7 +24,11 @@ interface Finding {
  */
 export function configFault(
   file: string,
-  { issues, raw, schema }: { readonly issues: readonly Issue[]; readonly raw: unknown; readonly schema: JsonSchema },
+  {
+    issues,
+    raw,
+    schema,
+  }: { readonly issues: readonly Issue[]; readonly raw: unknown; readonly schema: JsonSchema },
 ): PipelineFault {
   const findings = issues.flatMap((issue) => findingsOf(issue, { raw, schema }));
   const [first, ...more] = findings;
@@ -46,7 +50,10 @@ export function quoteValue(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-function findingsOf(issue: Issue, context: { readonly raw: unknown; readonly schema: JsonSchema }): Finding[] {
+function findingsOf(
+  issue: Issue,
+  context: { readonly raw: unknown; readonly schema: JsonSchema },
+): Finding[] {
   const path = issue.path;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => unknownKey(key, path, context.schema));
@@ -56,7 +63,14 @@ function findingsOf(issue: Issue, context: { readonly raw: unknown; readonly sch
   const allowed = schema === null ? issue.message : allowedBy(schema);
   const about = schema?.description === undefined ? '' : ` ${schema.description}`;
   if (value === undefined) {
-    return [{ key: keyName(path), what: 'this key is missing', remedy: `Allowed: ${allowed}.${about}`.replace(/[.]$/, ''), hint: '' }];
+    return [
+      {
+        key: keyName(path),
+        what: 'this key is missing',
+        remedy: `Allowed: ${allowed}.${about}`.replace(/[.]$/, ''),
+        hint: '',
+      },
+    ];
   }
   const options = (schema?.enum ?? []).map(String);
   const hint = typeof value === 'string' ? didYouMean(value, options) : '';
@@ -87,7 +101,12 @@ function unknownKey(key: string, path: readonly PropertyKey[], schema: JsonSchem
   const elsewhere = near === null ? keyElsewhere(key, schema) : null;
   const meant = near ?? elsewhere;
   const hint = meant === null ? '' : `; did you mean ${meant}?`;
-  return { key: keyName([...path, key]), what: 'unknown key', remedy: `Allowed here: ${here.join(', ')}`, hint };
+  return {
+    key: keyName([...path, key]),
+    what: 'unknown key',
+    remedy: `Allowed here: ${here.join(', ')}`,
+    hint,
+  };
 }
 
 /** A key that exists in another section of the config, by its exact last name. */

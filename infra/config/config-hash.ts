@@ -9,7 +9,9 @@ import type { SweepConfig } from '#schemas/config.ts';
  * say only how the run is called and where it lies. Pass the config with portable paths, so a moved clone keeps its hash.
  */
 export function configSha256(config: SweepConfig): string {
-  return createHash('sha256').update(canonicalJson(withoutPlace(config))).digest('hex');
+  return createHash('sha256')
+    .update(canonicalJson(withoutPlace(config)))
+    .digest('hex');
 }
 
 /** A config without its name and its place. */

@@ -29,7 +29,9 @@ export function isGlob(path: string): boolean {
 }
 
 /** Data files and label files that the config names. */
-export function datasetFiles(dataset: DatasetConfig): readonly { readonly key: string; readonly path: string }[] {
+export function datasetFiles(
+  dataset: DatasetConfig,
+): readonly { readonly key: string; readonly path: string }[] {
   const named = (key: string, paths: string | readonly string[] | undefined) =>
     [paths ?? []].flat().map((path) => ({ key, path }));
   return [

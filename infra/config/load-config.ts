@@ -67,11 +67,23 @@ export function checkFilesExist({ config, file }: LoadedSweep): void {
   const remedy = `Paths in a config are relative to its folder, ${dirname(file)}.`;
   if (!existsSync(config.model.file)) {
     const value = config.model.file;
-    throw new PipelineError({ kind: 'model-missing', what: 'no such file', where: `${where}model.file`, value, remedy });
+    throw new PipelineError({
+      kind: 'model-missing',
+      what: 'no such file',
+      where: `${where}model.file`,
+      value,
+      remedy,
+    });
   }
   for (const { key, path } of datasetFiles(config.dataset)) {
     if (isGlob(path) || existsSync(path)) continue;
-    throw new PipelineError({ kind: 'data-missing', what: 'no such file', where: `${where}${key}`, value: path, remedy });
+    throw new PipelineError({
+      kind: 'data-missing',
+      what: 'no such file',
+      where: `${where}${key}`,
+      value: path,
+      remedy,
+    });
   }
 }
 
@@ -103,9 +115,16 @@ function readConfigText(file: string): string {
 
 function checkKind(file: string, raw: unknown): void {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    const remedy = 'A config holds keys such as kind, model and dataset; examples/mnist-mlp/sweep.yaml is one.';
+    const remedy =
+      'A config holds keys such as kind, model and dataset; examples/mnist-mlp/sweep.yaml is one.';
     const value = quoteValue(raw ?? null);
-    throw new PipelineError({ kind: 'config-invalid', what: 'the file holds no config', where: file, value, remedy });
+    throw new PipelineError({
+      kind: 'config-invalid',
+      what: 'the file holds no config',
+      where: file,
+      value,
+      remedy,
+    });
   }
   const kind = (raw as Record<string, unknown>)['kind'];
   if (kind === 'sweep') return;

@@ -4,14 +4,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
-/** The folder named by `TESSERA_CACHE`, else `tessera` in the user's cache folder. */
-export function cacheFolder(): string {
+/** `datasets` in the folder named by `TESSERA_CACHE`, else in `tessera` in the user's cache folder. */
+function cacheFolder(): string {
   const chosen = process.env.TESSERA_CACHE;
-  if (chosen !== undefined && chosen !== '') return chosen;
+  if (chosen !== undefined && chosen !== '') return resolve(chosen, 'datasets');
   const base = process.env.XDG_CACHE_HOME;
-  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'tessera');
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'tessera', 'datasets');
 }
 
 /** Path of a cache entry. @param name - relative, with `/` between its parts. */

@@ -22,6 +22,15 @@ export const dataFileSchema = z.object({
 
 export type DataFile = Readonly<z.infer<typeof dataFileSchema>>;
 
+/** How plans and manifests name a file. */
+export function fileSummary({ path, sha256, bytes }: DataFile): {
+  file: string;
+  sha256: string;
+  bytes: number;
+} {
+  return { file: path, sha256, bytes };
+}
+
 export interface ReadProgress {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((note: string) => void) | undefined;

@@ -32,7 +32,10 @@ export class LabelTally {
       if (this.#names.size > MAX_CLASSES)
         throw dataInvalid(where, `more than ${MAX_CLASSES} distinct labels`);
     } else {
-      this.#max = Math.max(this.#max, integerLabel(raw, where));
+      this.#max = Math.max(
+        this.#max,
+        integerLabel(raw, () => where),
+      );
       this.#integers = true;
     }
     if (this.#integers && this.#names.size > 0) {
@@ -61,20 +64,21 @@ export class LabelCodes {
   }
 
   /**
-   * @returns the class id, -1 for none. @throws PipelineError `data-invalid` for a label that planning did
-   * not see.
+   * @param where - file and row, only asked for in a failure: this runs once per token.
+   * @returns the class id, -1 for none.
+   * @throws PipelineError `data-invalid` for a label that planning did not see.
    */
-  idOf(raw: RawLabel, where: string): number {
+  idOf(raw: RawLabel, where: () => string): number {
     if (raw === null || raw === undefined) return -1;
     if (typeof raw !== 'string') return integerLabel(raw, where);
     const id = this.#ids?.get(raw);
-    if (id === undefined) throw dataInvalid(where, 'a label that planning did not see', { value: raw });
+    if (id === undefined) throw dataInvalid(where(), 'a label that planning did not see', { value: raw });
     return id;
   }
 }
 
-function integerLabel(raw: number | bigint | boolean, where: string): number {
+function integerLabel(raw: number | bigint | boolean, where: () => string): number {
   const value = Number(raw);
   if (Number.isInteger(value) && value >= -1 && value <= 0x7fffffff) return value;
-  throw dataInvalid(where, 'a label is not an integer from -1 to 2147483647', { value: String(raw) });
+  throw dataInvalid(where(), 'a label is not an integer from -1 to 2147483647', { value: String(raw) });
 }

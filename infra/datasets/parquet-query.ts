@@ -16,7 +16,7 @@ export interface ParquetQueries {
 /** One thread keeps the row order and the memory of a stream small; nothing is ever fetched or installed. */
 const SETTINGS = {
   threads: '1',
-  memory_limit: '1GB',
+  memory_limit: '512MB',
   enable_external_file_cache: 'false',
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',

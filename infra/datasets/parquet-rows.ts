@@ -86,7 +86,7 @@ export async function* imageRows(
       yield {
         sourceId: `${name}#${row + i}`,
         where,
-        label: codes.idOf(labels?.[i] as RawLabel, where),
+        label: codes.idOf(labels?.[i] as RawLabel, () => where),
         fetch,
       };
     }
@@ -164,24 +164,20 @@ function copyRows(
 ): void {
   const { codes, normaliser, plan } = options;
   const { rowLength } = normaliser;
+  const whereOf = (fileRow: number) => `${part.file.path} row ${fileRow}`;
   const lists = chunk.getColumnVector(0);
   if (!(lists instanceof DuckDBListVector)) throw new Error('a column of values is not a list');
   const labels = part.labelSql === null ? null : chunk.getColumnVector(1);
   const name = basename(part.file.path);
   const at = target.sourceIds.length;
   for (let i = 0; i < rows; i++) {
-    const fileRow = row + from + i;
-    copyList(lists, from + i, {
-      ...target,
-      at: i * rowLength,
-      rowLength,
-      fileRow,
-      part,
-      sampleShape: plan.sampleShape,
-    });
-    const label = (labels?.getItem(from + i) ?? null) as RawLabel;
-    target.labels[at + i] = codes.idOf(label, `${part.file.path} row ${fileRow}`);
-    target.sourceIds.push(`${name}#${fileRow}`);
+    const length = lists.getEntryLength(from + i);
+    if (length !== rowLength) throw shapeMismatch(whereOf(row + from + i), [length], plan.sampleShape);
+    copyList(lists, from + i, target.raw.subarray(i * rowLength, (i + 1) * rowLength));
+    target.sourceIds.push(`${name}#${row + from + i}`);
+    if (labels === null) continue;
+    const label = labels.getItem(from + i) as RawLabel;
+    target.labels[at + i] = codes.idOf(label, () => whereOf(row + from + i));
   }
   const bad = normaliser.apply(target.raw, target.out, { rows, at: at * rowLength });
   if (bad < 0) return;
@@ -189,32 +185,12 @@ function copyRows(
   throw nonFinite(part.file.path, row + from + bad, value);
 }
 
-function copyList(
-  lists: DuckDBListVector,
-  index: number,
-  {
-    raw,
-    at,
-    rowLength,
-    fileRow,
-    part,
-    sampleShape,
-  }: {
-    readonly raw: Float64Array;
-    readonly at: number;
-    readonly rowLength: number;
-    readonly fileRow: number;
-    readonly part: ParquetPart;
-    readonly sampleShape: readonly number[];
-  },
-): void {
-  const length = lists.getEntryLength(index);
-  if (length !== rowLength) throw shapeMismatch(`${part.file.path} row ${fileRow}`, [length], sampleShape);
+function copyList(lists: DuckDBListVector, index: number, raw: Float64Array): void {
   const offset = lists.getEntryOffset(index);
   const values = lists.childVector;
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < raw.length; i++) {
     const value = values.getItem(offset + i);
     // A null among the numbers becomes NaN, which the transform reports.
-    raw[at + i] = value === null ? NaN : Number(value);
+    raw[i] = value === null ? Number.NaN : Number(value);
   }
 }

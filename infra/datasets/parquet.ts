@@ -7,7 +7,7 @@ import type { DatasetConfig } from '#schemas/config.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader, InputBatch } from '../../activities/ports.ts';
 import { elementsOf } from './array-header.ts';
-import { identifyFile, openDataFile } from './data-file.ts';
+import { fileSummary, identifyFile, openDataFile } from './data-file.ts';
 import { configInvalid, dataInvalid, shapeMismatch } from './faults.ts';
 import { findFiles } from './globs.ts';
 import { makeImageDecoder, readImageSize, shapeOfSize } from './image-decoder.ts';
@@ -80,7 +80,7 @@ async function planParquet(
     samples: range.to - range.from,
     points: range.to - range.from,
     ...(config.labels === undefined ? NO_LABELS : tally.finish()),
-    files: parts.map(({ file }) => ({ file: file.path, sha256: file.sha256, bytes: file.bytes })),
+    files: parts.map(({ file }) => fileSummary(file)),
     skipped,
     sampleShape,
   };

@@ -5,6 +5,7 @@ import type { DatasetPlan, DatasetReader, InputBatch } from '../../activities/po
 import type { DatasetConfig } from '#schemas/config.ts';
 import { z } from 'zod';
 import { elementsOf } from './array-header.ts';
+import { fileSummary } from './data-file.ts';
 import { configInvalid, nonFinite, shapeMismatch } from './faults.ts';
 import type { LabelSummary } from './labels.ts';
 import type { Normaliser } from './normalise.ts';
@@ -47,18 +48,16 @@ async function planRecords(
   const wanted = config.transform.shape;
   const { kept, skipped } = await keepGood(dataFiles, config, async (file, index) => {
     const part = await planPart(file, options);
-    const shape = part.shape.length === 0 ? [1] : part.shape;
-    if (wanted !== undefined && elementsOf(shape) !== elementsOf(wanted))
-      throw shapeMismatch(file, shape, wanted);
+    if (wanted !== undefined) checkShape(part, wanted);
     const labels = labelFiles === null ? null : await pairLabels(part, labelFiles[index] as string, options);
     return { part, labels };
   });
-  const sampleShape = wanted ?? sharedShape(kept.map(({ part }) => part));
-  makeNormaliser({ transform: config.transform, sourceShape: sampleShape, sampleShape });
   const parts = kept.map(({ part }) => part);
   const labelParts = kept.flatMap(({ labels }) => (labels === null ? [] : [labels.part]));
-  const samples = parts.reduce((sum, part) => sum + part.rows, 0);
-  const range = rowRange(config, { total: samples, unit: 'samples' });
+  const sampleShape = wanted ?? sharedShape(parts);
+  makeNormaliser({ transform: config.transform, sourceShape: sampleShape, sampleShape });
+  const total = parts.reduce((sum, part) => sum + part.rows, 0);
+  const range = rowRange(config, { total, unit: 'samples' });
   const shards = cutShards(range, {
     shardRows: config.shardRows,
     batchRows: options.batchRows,
@@ -72,11 +71,7 @@ async function planRecords(
     samples: range.to - range.from,
     points: range.to - range.from,
     ...labelsOf(kept),
-    files: [...parts, ...labelParts].map(({ file }) => ({
-      file: file.path,
-      sha256: file.sha256,
-      bytes: file.bytes,
-    })),
+    files: [...parts, ...labelParts].map(({ file }) => fileSummary(file)),
     skipped,
     sampleShape,
   };
@@ -91,12 +86,7 @@ async function* readRecords(
   await using data = await openParts(locator.data, { signal });
   await using labels = locator.labels === null ? null : await openParts(locator.labels, { signal });
   const { sampleShape } = plan;
-  const normalisers = new Map(
-    locator.data.map((part) => [
-      part,
-      makeNormaliser({ transform: config.transform, sourceShape: part.shape, sampleShape }),
-    ]),
-  );
+  const normalisers = normalisersOf(locator.data, { transform: config.transform, sampleShape });
   const rowLength = elementsOf(sampleShape);
   const out = new Float32Array(Math.min(batchRows, shard.samples) * rowLength);
   const classIds = labels === null ? null : new Int32Array(Math.min(batchRows, shard.samples));
@@ -134,12 +124,23 @@ async function labelFilesOf({ labels }: DatasetConfig, dataFiles: number): Promi
   });
 }
 
+function normalisersOf(
+  parts: readonly RecordPart[],
+  { transform, sampleShape }: { transform: DatasetConfig['transform']; sampleShape: readonly number[] },
+): ReadonlyMap<RecordPart, Normaliser> {
+  return new Map(
+    parts.map((part) => [part, makeNormaliser({ transform, sourceShape: part.shape, sampleShape })]),
+  );
+}
+
+function checkShape({ file, shape }: RecordPart, wanted: readonly number[]): void {
+  if (elementsOf(shape) !== elementsOf(wanted)) throw shapeMismatch(file.path, shape, wanted);
+}
+
 function sharedShape(parts: readonly RecordPart[]): readonly number[] {
   const [first, ...rest] = parts;
   const shape = first === undefined || first.shape.length === 0 ? [1] : first.shape;
-  for (const part of rest) {
-    if (elementsOf(part.shape) !== elementsOf(shape)) throw shapeMismatch(part.file.path, part.shape, shape);
-  }
+  for (const part of rest) checkShape(part, shape);
   return shape;
 }
 

@@ -6,7 +6,7 @@ import type { DatasetConfig } from '#schemas/config.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader } from '../../activities/ports.ts';
 import type { DataFile, OpenDataFile } from './data-file.ts';
-import { dataFileSchema, identifyFile, openDataFile } from './data-file.ts';
+import { dataFileSchema, fileSummary, identifyFile, openDataFile } from './data-file.ts';
 import { findFiles } from './globs.ts';
 import { makeImageDecoder } from './image-decoder.ts';
 import type { LabelSummary } from './labels.ts';
@@ -81,7 +81,7 @@ async function planTar(config: DatasetConfig, options: PlanOptions): Promise<Dat
     samples: range.to - range.from,
     points: range.to - range.from,
     ...(config.labels === undefined ? NO_LABELS : tally.finish()),
-    files: kept.map(({ file }) => ({ file: file.path, sha256: file.sha256, bytes: file.bytes })),
+    files: kept.map(({ file }) => fileSummary(file)),
     skipped: [...skipped, ...kept.flatMap(({ incomplete }) => incomplete)],
     sampleShape,
   };
@@ -157,7 +157,7 @@ async function* shardSamples(
       if (row === part.samples) break;
       if (row++ < skip) continue;
       const fetch = () => readMember(file, image);
-      yield { sourceId: `${name}#${key}`, where, label: codes.idOf(await label(), where), fetch };
+      yield { sourceId: `${name}#${key}`, where, label: codes.idOf(await label(), () => where), fetch };
     }
     skip = Math.max(0, skip - part.samples);
   }

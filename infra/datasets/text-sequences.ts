@@ -49,7 +49,7 @@ export async function* sequencesFrom(
           pending = { ids: [], labels: [], firstTokenIndex: documentTokens + i };
         }
         pending.ids.push(tokens.ids[i] as number);
-        pending.labels.push(codes.idOf(labelOf(tokens, i), `${file.path} line ${piece.line}`));
+        pending.labels.push(codes.idOf(labelOf(tokens, i), () => `${file.path} line ${piece.line}`));
       }
       documentTokens = piece.endsDocument ? 0 : documentTokens + tokens.ids.length;
       skipTokens = 0;

@@ -3,7 +3,7 @@
 import type { DatasetConfig } from '#schemas/config.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader, InputBatch } from '../../activities/ports.ts';
-import { identifyFile } from './data-file.ts';
+import { fileSummary, identifyFile } from './data-file.ts';
 import { findFiles } from './globs.ts';
 import { LabelCodes, LabelTally, NO_LABELS } from './labels.ts';
 import type { PlanOptions, ReadOptions } from './reader-options.ts';
@@ -55,7 +55,7 @@ async function planText(config: DatasetConfig, options: PlanOptions & Tokenising
   return {
     ...(await cutSequences(kept, { config, batchSequences: batchSequences(config, options) })),
     ...(config.labels === undefined ? NO_LABELS : tally.finish()),
-    files: kept.map(({ file }) => ({ file: file.path, sha256: file.sha256, bytes: file.bytes })),
+    files: kept.map(({ file }) => fileSummary(file)),
     skipped,
     sampleShape: [config.contextTokens],
   };

@@ -81,11 +81,21 @@ function openNet(tf: Tf, artifacts: TfjsArtifacts, sampleShape: readonly number[
   return artifacts.kind === 'graph' ? openGraphNet(tf, artifacts) : openLayersNet(tf, artifacts, sampleShape);
 }
 
-function checkInput(net: TfjsNet, model: Pick<ModelConfig, 'file' | 'input'>, batchSamples: number | null): void {
+function checkInput(
+  net: TfjsNet,
+  model: Pick<ModelConfig, 'file' | 'input'>,
+  batchSamples: number | null,
+): void {
   const { name, dims } = net.input;
   if (model.input !== undefined && model.input !== name) {
     const what = `${model.file} has no such input`;
-    throw new PipelineError({ kind: 'config-invalid', what, where: 'model.input', value: model.input, remedy: `Allowed: ${name}` });
+    throw new PipelineError({
+      kind: 'config-invalid',
+      what,
+      where: 'model.input',
+      value: model.input,
+      remedy: `Allowed: ${name}`,
+    });
   }
   const batch = dims[0] ?? null;
   if (batch === null || batchSamples === null || batch === batchSamples) return;

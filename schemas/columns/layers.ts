@@ -25,7 +25,7 @@ export const LAYERS_TABLE: TableDef = {
     { name: 'h_code_bits', type: 'float64', unit: 'bits', nullable: true, description: 'Plug-in entropy of the code; null where the span is not recorded.' },
     { name: 'h_code_corrected_bits', type: 'float64', unit: 'bits', nullable: true, description: 'The same with the Miller-Madow correction; not to be trusted where occupancy > 0.5.' },
     { name: 'occupancy', type: 'float32', unit: 'fraction', nullable: true, description: 'Distinct codes over points.' },
-    { name: 'participation_ratio', type: 'float32', unit: 'dimensions', nullable: true, description: '(tr C)^2 / tr C^2 of the bit covariance C, on a seeded sample of at most 2,000 points; null for wide spans.' },
+    { name: 'participation_ratio', type: 'float32', unit: 'dimensions', nullable: true, description: '(tr C)^2 / tr C^2 of the bit covariance C, on a seeded sample of at most 1,000 points; null for wide spans.' },
     { name: 'two_nn_dim', type: 'float32', unit: 'dimensions', nullable: true, description: 'Two-nearest-neighbour intrinsic dimension in Hamming distance, on the same sample; ties are spread evenly.' },
     RUN_ID_COLUMN,
   ],

@@ -6,11 +6,22 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs';
 import { readTfjsArtifacts } from '../../infra/models/tfjs/artifacts.ts';
-import { loadTfjsRuntime, type TfjsBackend, type TfjsRuntime } from '../../infra/models/tfjs/runtime.ts';
+import {
+  loadTfjsRuntime,
+  scoped,
+  type TfjsBackend,
+  type TfjsRuntime,
+} from '../../infra/models/tfjs/runtime.ts';
 import type { TfjsSession } from '../../infra/models/tfjs/session.ts';
 import { PACKING_WAYS } from '../../infra/models/tfjs/tap-packer.ts';
 import { openOn } from '../../infra/models/tfjs.ts';
-import { sequential, sessionOptions, type TestWeight, waves, writeTfjsModel } from '../infra/models/tfjs-fixtures.ts';
+import {
+  sequential,
+  sessionOptions,
+  type TestWeight,
+  waves,
+  writeTfjsModel,
+} from '../infra/models/tfjs-fixtures.ts';
 
 interface Net {
   readonly name: string;
@@ -20,45 +31,76 @@ interface Net {
   readonly kind: 'layers' | 'graph';
 }
 
-const ROUNDS = 30;
+const ROUNDS = 60;
+const WARM_UP = 8;
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-bench-'));
 
 /** The conv net of the ONNX figures: 3x3 conv 32, 64/2, 128/2 on 32x32x3, 57,344 bits an image. */
 function convNet(): string {
-  const layers = [[3, 32, 1], [32, 64, 2], [64, 128, 2]] as const;
+  const layers = [
+    [3, 32, 1],
+    [32, 64, 2],
+    [64, 128, 2],
+  ] as const;
   const weights: TestWeight[] = layers.flatMap(([ins, outs], i) => [
-    { name: `c${i}/kernel`, shape: [3, 3, ins, outs], values: waves(9 * ins * outs, i, Math.sqrt(4 / (9 * ins))) },
+    {
+      name: `c${i}/kernel`,
+      shape: [3, 3, ins, outs],
+      values: waves(9 * ins * outs, i, Math.sqrt(4 / (9 * ins))),
+    },
     { name: `c${i}/bias`, shape: [outs], values: waves(outs, i + 9, 0.1) },
   ]);
   weights.push({ name: 'o/kernel', shape: [128, 10], values: waves(1280, 5, 0.1) });
-  const topology = sequential([
-    ...layers.map(([, filters, stride], i) => ['Conv2D', {
-      name: `c${i}`, filters, kernel_size: [3, 3], strides: [stride, stride], padding: 'same', activation: 'relu',
-    }] as const),
-    ['GlobalAveragePooling2D', { name: 'g' }], ['Dense', { name: 'o', units: 10, use_bias: false, activation: 'linear' }],
-  ], [32, 32, 3]);
+  const topology = sequential(
+    [
+      ...layers.map(
+        ([, filters, stride], i) =>
+          [
+            'Conv2D',
+            {
+              name: `c${i}`,
+              filters,
+              kernel_size: [3, 3],
+              strides: [stride, stride],
+              padding: 'same',
+              activation: 'relu',
+            },
+          ] as const,
+      ),
+      ['GlobalAveragePooling2D', { name: 'g' }],
+      ['Dense', { name: 'o', units: 10, use_bias: false, activation: 'linear' }],
+    ],
+    [32, 32, 3],
+  );
   return writeTfjsModel(join(folder, 'conv'), topology, weights);
 }
 
-/** Least milliseconds of each, in alternation: what else runs on the machine hits all of them alike. */
-async function fastest(runs: readonly (() => unknown)[]): Promise<number[]> {
-  const least = runs.map(() => Infinity);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, run] of runs.entries()) {
+/** Median milliseconds of each; the order rotates, so that no run always follows the same other one. */
+async function medians(runs: readonly (() => unknown)[]): Promise<number[]> {
+  const times = runs.map((): number[] => []);
+  for (let round = 0; round < ROUNDS + WARM_UP; round++) {
+    for (let turn = 0; turn < runs.length; turn++) {
+      const i = (turn + round) % runs.length;
       const start = performance.now();
-      await run();
-      if (round > 2) least[i] = Math.min(least[i]!, performance.now() - start);
+      await runs[i]!();
+      if (round >= WARM_UP) times[i]!.push(performance.now() - start);
     }
   }
-  return least;
+  return times.map((all) => all.sort((a, b) => a - b)[all.length >> 1]!);
 }
 
 /** The unmodified model, with its activations fused, and nothing read but its output. */
 async function openPlain({ tf }: TfjsRuntime, net: Net, data: Float32Array) {
   const { topology, weightSpecs, weightData } = await readTfjsArtifacts(net.file);
-  const handler = tf.io.fromMemory({ modelTopology: topology, weightSpecs: [...weightSpecs], weightData: weightData.buffer });
+  const handler = tf.io.fromMemory({
+    modelTopology: topology,
+    weightSpecs: [...weightSpecs],
+    weightData: weightData.buffer,
+  });
   const dims = [net.batchSamples, ...net.sampleShape];
-  const read = (forward: (x: Tensor) => Tensor) => () => tf.tidy(() => forward(tf.tensor(data, dims)).dataSync());
+  // Not tf.tidy: it looks for tensors in every element of the array that it returns, which would slow only this side.
+  const read = (forward: (x: Tensor) => Tensor) => () =>
+    scoped(tf, () => forward(tf.tensor(data, dims)).dataSync());
   if (net.kind === 'graph') {
     const model = await tf.loadGraphModel(handler);
     return { run: read((x) => model.execute(x) as Tensor), close: () => model.dispose() };
@@ -78,10 +120,13 @@ async function measure(backend: TfjsBackend, net: Net): Promise<void> {
     sessions.push(await openOn(runtime, sessionOptions(net.file, { ...net, packing })));
   }
   const encodes = sessions.map((session) => () => session.encode({ type: 'float32', data, dims }));
-  const [base = 0, auto = 0, ...ways] = await fastest([plain.run, ...encodes]);
+  // The baseline runs twice: how far the two differ is what the other ratios cannot be trusted below.
+  const [base = 0, again = 0, auto = 0, ...ways] = await medians([plain.run, plain.run, ...encodes]);
   const rate = (ms: number) => `${Math.round((net.batchSamples / ms) * 1000).toLocaleString('en')}/s`;
   const shown = PACKING_WAYS.map((way, i) => `${way} ${rate(ways[i]!)} (${(base / ways[i]!).toFixed(2)})`);
-  process.stdout.write(`${net.name} on tfjs/${backend}: forward only ${rate(base)}, ${shown.join(', ')}`);
+  process.stdout.write(
+    `${net.name} on tfjs/${backend}: forward only ${rate(base)} (again ${(base / again).toFixed(2)}), ${shown.join(', ')}`,
+  );
   process.stdout.write(`, auto chose ${sessions[0]!.packing} ${rate(auto)} (${(base / auto).toFixed(2)})\n`);
   for (const session of sessions) await session.close();
   plain.close();
@@ -89,7 +134,12 @@ async function measure(backend: TfjsBackend, net: Net): Promise<void> {
 
 const mlp = { sampleShape: [784], batchSamples: 1024 };
 const nets: Net[] = [
-  { name: '784-128-128-10 layers', file: 'examples/mnist-mlp/tfjs-layers/model.json', kind: 'layers', ...mlp },
+  {
+    name: '784-128-128-10 layers',
+    file: 'examples/mnist-mlp/tfjs-layers/model.json',
+    kind: 'layers',
+    ...mlp,
+  },
   { name: '784-128-128-10 graph', file: 'examples/mnist-mlp/tfjs-graph/model.json', kind: 'graph', ...mlp },
   { name: 'conv, 57,344 bits', file: convNet(), kind: 'layers', sampleShape: [32, 32, 3], batchSamples: 64 },
 ];

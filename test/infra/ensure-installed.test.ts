@@ -16,12 +16,24 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 function writeLock(version: string): void {
-  writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, 'node_modules/a': { version }, 'node_modules/b': { version: '2.0.0', optional: true } } }));
+  writeFileSync(
+    join(root, 'package-lock.json'),
+    JSON.stringify({
+      packages: {
+        '': {},
+        'node_modules/a': { version },
+        'node_modules/b': { version: '2.0.0', optional: true },
+      },
+    }),
+  );
 }
 
 function writeInstalled(version: string): void {
   mkdirSync(join(root, 'node_modules'), { recursive: true });
-  writeFileSync(join(root, 'node_modules/.package-lock.json'), JSON.stringify({ packages: { 'node_modules/a': { version } } }));
+  writeFileSync(
+    join(root, 'node_modules/.package-lock.json'),
+    JSON.stringify({ packages: { 'node_modules/a': { version } } }),
+  );
 }
 
 async function install(): Promise<number> {

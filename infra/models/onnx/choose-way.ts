@@ -13,9 +13,11 @@ import { elements } from './tensors.ts';
 
 /** Above this a second session costs more memory and time than the best way could win. */
 const MEASURED_MODEL_BYTES = 64 * 1024 * 1024;
-const TIMED_RUNS = 3;
+const TIMED_RUNS = 5;
+/** A later way must win by this much: on a busy machine smaller gains are noise. */
+const CLEAR_GAIN = 0.95;
 
-/** Opens a session with every way in turn and keeps the one whose best run is the shortest. */
+/** Opens a session with every way in turn and keeps the one whose best run is clearly the shortest. */
 export async function choosePackingWay(
   loaded: LoadedModel,
   {
@@ -38,7 +40,7 @@ export async function choosePackingWay(
     if (way === 'float-nhwc' && !turns) continue;
     const session = await openEncoder(loaded, { probed, input, options, way });
     const seconds = await shortestRun(session, batch);
-    if (best !== undefined && seconds >= best.seconds) {
+    if (best !== undefined && seconds >= best.seconds * CLEAR_GAIN) {
       await session.close();
       continue;
     }

@@ -14,7 +14,7 @@ import { elements } from './tensors.ts';
  * Float bytes of all taps that one run may produce. Convolutions work image by image, so a run may be small
  * enough for its taps to be packed from the cache; matrix products gain more from many rows.
  */
-const RUN_BYTES = { conv: 2 * 1024 * 1024, other: 8 * 1024 * 1024 };
+const RUN_BYTES = { conv: 1024 * 1024, other: 8 * 1024 * 1024 };
 const MEMORY_LIMIT_BYTES = 3.75 * 1024 ** 3;
 
 const ELEMENT_BYTES = { float32: 4, int64: 8, int32: 4, uint8: 1, bool: 1 } as const;

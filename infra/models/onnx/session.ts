@@ -28,7 +28,7 @@ export interface EncoderPlan {
 
 /**
  * Opens an ONNX encoder session with one way of packing.
- * @throws PipelineError as {@link openRuntime} does, and `config-invalid` where a batch does not fit the memory.
+ * @throws PipelineError as {@link openRuntime} does, and `config-invalid` for a batch beyond the memory.
  */
 export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promise<EncoderSession> {
   const { probed, input, options, way } = plan;

@@ -19,9 +19,7 @@ const weightSpec = z.looseObject({
   name: z.string(),
   shape: z.array(z.int().min(0)),
   dtype: z.enum(['float32', 'int32', 'bool', 'string', 'complex64', 'float16', 'uint8']),
-  quantization: z
-    .looseObject({ dtype: z.enum(['uint8', 'uint16', 'float16']).optional() })
-    .optional(),
+  quantization: z.looseObject({ dtype: z.enum(['uint8', 'uint16', 'float16']).optional() }).optional(),
 });
 
 const graphNode = z.looseObject({
@@ -34,7 +32,9 @@ const graphNode = z.looseObject({
 const modelJson = z.looseObject({
   format: z.string().nullish(),
   modelTopology: z.looseObject({ node: z.array(graphNode).optional() }),
-  weightsManifest: z.array(z.looseObject({ paths: z.array(z.string()), weights: z.array(weightSpec) })).default([]),
+  weightsManifest: z
+    .array(z.looseObject({ paths: z.array(z.string()), weights: z.array(weightSpec) }))
+    .default([]),
   signature: z.looseObject({}).nullish(),
 });
 
@@ -54,7 +54,16 @@ export interface TfjsArtifacts {
   readonly sha256: string;
 }
 
-const VALUE_BYTES = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2, complex64: 8, string: Number.NaN };
+const VALUE_BYTES = {
+  float32: 4,
+  int32: 4,
+  bool: 1,
+  uint8: 1,
+  uint16: 2,
+  float16: 2,
+  complex64: 8,
+  string: Number.NaN,
+};
 
 /**
  * Reads model.json and its shards.
@@ -135,11 +144,21 @@ function checkWeightBytes(file: string, specs: readonly WeightSpec[], found: num
   }
   // Strings have no fixed size, so a manifest with strings is left to the decoder.
   if (Number.isNaN(wanted) || wanted === found) return;
-  throw invalid(file, 'the weight shards are not as long as the manifest says', `${found} bytes, expected ${wanted}`);
+  throw invalid(
+    file,
+    'the weight shards are not as long as the manifest says',
+    `${found} bytes, expected ${wanted}`,
+  );
 }
 
 /** A `model-invalid` fault. */
 export function invalid(file: string, what: string, value?: string): PipelineError {
   const remedy = 'Convert or save the model again.';
-  return new PipelineError({ kind: 'model-invalid', what, where: file, ...(value === undefined ? {} : { value }), remedy });
+  return new PipelineError({
+    kind: 'model-invalid',
+    what,
+    where: file,
+    ...(value === undefined ? {} : { value }),
+    remedy,
+  });
 }

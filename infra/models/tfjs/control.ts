@@ -22,7 +22,11 @@ export function controlArtifacts(
   const specs = artifacts.weightSpecs.map(({ name, shape }) => {
     const tensor = tensors[name]!;
     if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32' && tensor.dtype !== 'bool') {
-      throw invalid(artifacts.file, `weights of type ${tensor.dtype} cannot be rewritten by model.control`, name);
+      throw invalid(
+        artifacts.file,
+        `weights of type ${tensor.dtype} cannot be rewritten by model.control`,
+        name,
+      );
     }
     const values = tensor.dataSync<'float32' | 'int32' | 'bool'>().slice();
     const role = roles.get(name);
@@ -31,7 +35,8 @@ export function controlArtifacts(
     return { name, shape, dtype: tensor.dtype };
   });
   tf.dispose(tensors);
-  if (weights.length === 0) throw invalid(artifacts.file, 'no weights that model.control could rewrite', control);
+  if (weights.length === 0)
+    throw invalid(artifacts.file, 'no weights that model.control could rewrite', control);
   if (control === 'random_init') randomInit(weights, seed);
   else permuteWeights(weights, seed);
   return { ...artifacts, weightSpecs: specs, weightData: concatenate(parts) };

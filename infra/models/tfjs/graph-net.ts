@@ -9,8 +9,28 @@ import { findGraphTaps, type GraphLookup } from './graph-taps.ts';
 import { countNames, type Forward, type ForwardOptions, type NetTap, type TfjsNet } from './net.ts';
 import type { Tf } from './runtime.ts';
 
-const INEXACT_HERE = new Set(['Rsqrt', 'Square', 'SquaredDifference', 'Expm1', 'Log1p', 'LogSoftmax', 'Atan', 'Sinh', 'Cosh']);
-const CONTROL_FLOW = new Set(['Switch', 'Merge', 'Enter', 'Exit', 'NextIteration', 'While', 'StatelessWhile', 'If', 'StatelessIf']);
+const INEXACT_HERE = new Set([
+  'Rsqrt',
+  'Square',
+  'SquaredDifference',
+  'Expm1',
+  'Log1p',
+  'LogSoftmax',
+  'Atan',
+  'Sinh',
+  'Cosh',
+]);
+const CONTROL_FLOW = new Set([
+  'Switch',
+  'Merge',
+  'Enter',
+  'Exit',
+  'NextIteration',
+  'While',
+  'StatelessWhile',
+  'If',
+  'StatelessIf',
+]);
 
 interface GraphParts {
   readonly model: GraphModel;
@@ -24,7 +44,12 @@ interface GraphParts {
 export async function openGraphNet(tf: Tf, artifacts: TfjsArtifacts): Promise<TfjsNet> {
   const original = artifacts.topology['node'] as GraphNode[];
   const looping = original.find(({ op }) => CONTROL_FLOW.has(op));
-  if (looping !== undefined) throw invalid(artifacts.file, 'graphs with control flow are not supported', `${looping.op} ${looping.name}`);
+  if (looping !== undefined)
+    throw invalid(
+      artifacts.file,
+      'graphs with control flow are not supported',
+      `${looping.op} ${looping.name}`,
+    );
   const nodes = inOrderOfExecution(splitFusedActivations(original));
   const model = await load(tf, artifacts, nodes);
   const [input, ...others] = model.inputs;
@@ -38,7 +63,13 @@ export async function openGraphNet(tf: Tf, artifacts: TfjsArtifacts): Promise<Tf
   const logits = beforeSoftmax(lookup, output.name);
   const taps = findGraphTaps(lookup);
   const closing = logits === output.name ? [] : ['Softmax'];
-  const parts = { model, taps, logits, scales: taps.map(({ name }) => planScale(lookup, name)), inputName: input.name };
+  const parts = {
+    model,
+    taps,
+    logits,
+    scales: taps.map(({ name }) => planScale(lookup, name)),
+    inputName: input.name,
+  };
   return {
     input: {
       name: input.name,
@@ -68,7 +99,11 @@ async function load(tf: Tf, artifacts: TfjsArtifacts, nodes: readonly GraphNode[
       }),
     );
   } catch (cause) {
-    throw invalid(artifacts.file, 'TensorFlow.js cannot load this graph model', (cause as Error).message.split('\n')[0]);
+    throw invalid(
+      artifacts.file,
+      'TensorFlow.js cannot load this graph model',
+      (cause as Error).message.split('\n')[0],
+    );
   }
 }
 
@@ -79,11 +114,11 @@ function run(tf: Tf, parts: GraphParts, input: Tensor, { taps, withScales }: For
   const wanted = [...new Set([...names, parts.logits, ...plans.flatMap(({ needs }) => needs)])];
   const outputs = model.execute({ [inputName]: input }, wanted) as Tensor | Tensor[];
   const fetched = new Map(wanted.map((name, i) => [name, Array.isArray(outputs) ? outputs[i]! : outputs]));
-  const valueOf = (name: string): Tensor => fetched.get(name) ?? model.weights[name]![0]!;
+  const tensorOf = (name: string): Tensor => fetched.get(name) ?? model.weights[name]![0]!;
   return {
-    taps: names.map(valueOf),
-    logits: valueOf(parts.logits),
-    scales: withScales ? plans.map((plan) => plan.evaluate(tf, valueOf)) : null,
+    taps: names.map(tensorOf),
+    logits: tensorOf(parts.logits),
+    scales: withScales ? plans.map((plan) => plan.evaluate(tf, tensorOf)) : null,
   };
 }
 
@@ -114,7 +149,10 @@ function freeDims(shape: readonly number[] | undefined): (number | null)[] {
 
 // TensorFlow.js gives shapes of inputs only.
 function signatureShape({ signature }: TfjsArtifacts, output: string): number[] {
-  const outputs = (signature?.['outputs'] ?? {}) as Record<string, { name?: string; tensorShape?: { dim?: { size?: string }[] } }>;
+  const outputs = (signature?.['outputs'] ?? {}) as Record<
+    string,
+    { name?: string; tensorShape?: { dim?: { size?: string }[] } }
+  >;
   const found = Object.values(outputs).find(({ name }) => name?.replace(/:0$/, '') === output);
   return (found?.tensorShape?.dim ?? []).map(({ size }) => Number(size ?? -1));
 }

@@ -4,7 +4,12 @@ import type { GraphNode } from './artifacts.ts';
 
 const FUSED = new Set(['_FusedMatMul', '_FusedConv2D', 'FusedDepthwiseConv2dNative']);
 /** Activations that a fused node may end in, with the node type that does the same on its own. */
-const SPLIT: Readonly<Record<string, string>> = { relu: 'Relu', relu6: 'Relu6', leakyrelu: 'LeakyRelu', prelu: 'Prelu' };
+const SPLIT: Readonly<Record<string, string>> = {
+  relu: 'Relu',
+  relu6: 'Relu6',
+  leakyrelu: 'LeakyRelu',
+  prelu: 'Prelu',
+};
 
 /** Name of the node that makes a tensor: `name`, `name:0`; control inputs (`^name`) make none. */
 export function nodeName(tensor: string): string {
@@ -82,7 +87,9 @@ export function inOrderOfExecution(nodes: readonly GraphNode[]): GraphNode[] {
       const node = stack.at(-1)!;
       const waiting = inputsOf(node)
         .map((name) => byName.get(name))
-        .filter((input) => input !== undefined && !done.has(input.name) && !stack.includes(input)) as GraphNode[];
+        .filter(
+          (input) => input !== undefined && !done.has(input.name) && !stack.includes(input),
+        ) as GraphNode[];
       if (waiting.length > 0) {
         stack.push(waiting[0]!);
         continue;

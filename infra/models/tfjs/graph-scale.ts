@@ -2,23 +2,39 @@
 
 import type { Tensor } from '@tensorflow/tfjs';
 import type { GraphNode } from './artifacts.ts';
-import { booleanAttribute, inputsOf, integersAttribute, numberAttribute, stringAttribute, stringsAttribute } from './graph-nodes.ts';
+import {
+  booleanAttribute,
+  inputsOf,
+  integersAttribute,
+  numberAttribute,
+  stringAttribute,
+  stringsAttribute,
+} from './graph-nodes.ts';
 import type { GraphLookup } from './graph-taps.ts';
-import { affineScale, batchNormScale, type ConvGeometry, convScale, denseScale, depthwiseScale } from './rounding-scale.ts';
+import {
+  affineScale,
+  batchNormScale,
+  type ConvGeometry,
+  convScale,
+  denseScale,
+  depthwiseScale,
+} from './rounding-scale.ts';
 import type { Tf } from './runtime.ts';
 
 /** How the scale of one tensor comes from other tensors of the same forward pass. */
 export interface ScalePlan {
   /** Tensors that must be fetched. */
   readonly needs: readonly string[];
-  /** @param valueOf - a fetched tensor or a constant. */
-  evaluate(tf: Tf, valueOf: (name: string) => Tensor): Tensor;
+  /** @param tensorOf - a fetched tensor or a constant. */
+  evaluate(tf: Tf, tensorOf: (name: string) => Tensor): Tensor;
 }
 
 /** The scale of a tensor; where its arithmetic is not known, its own magnitude, so that none of its bits is ambiguous. */
 export function planScale(graph: GraphLookup, name: string): ScalePlan {
   const node = graph.byName.get(name);
-  return (node && linearPlan(graph, node)) ?? { needs: [name], evaluate: (tf, valueOf) => tf.abs(valueOf(name)) };
+  return (
+    (node && linearPlan(graph, node)) ?? { needs: [name], evaluate: (tf, tensorOf) => tf.abs(tensorOf(name)) }
+  );
 }
 
 function linearPlan(graph: GraphLookup, node: GraphNode): ScalePlan | undefined {
@@ -52,17 +68,20 @@ function linearPlan(graph: GraphLookup, node: GraphNode): ScalePlan | undefined 
   }
 }
 
-function productPlan(node: GraphNode, [input = '', kernel = '', bias]: readonly string[]): ScalePlan | undefined {
+function productPlan(
+  node: GraphNode,
+  [input = '', kernel = '', bias]: readonly string[],
+): ScalePlan | undefined {
   const hasBias = stringsAttribute(node, 'fused_ops')[0] === 'biasadd' && bias !== undefined;
-  const biasOf = (valueOf: (name: string) => Tensor): Tensor | null => (hasBias ? valueOf(bias) : null);
+  const biasOf = (tensorOf: (name: string) => Tensor): Tensor | null => (hasBias ? tensorOf(bias) : null);
   if (node.op.includes('MatMul')) {
     if (booleanAttribute(node, 'transpose_a')) return undefined;
     const turned = booleanAttribute(node, 'transpose_b');
     return {
       needs: [input],
-      evaluate: (tf, valueOf) => {
-        const weights = turned ? tf.transpose(valueOf(kernel)) : valueOf(kernel);
-        return denseScale(tf, valueOf(input), weights, biasOf(valueOf));
+      evaluate: (tf, tensorOf) => {
+        const weights = turned ? tf.transpose(tensorOf(kernel)) : tensorOf(kernel);
+        return denseScale(tf, tensorOf(input), weights, biasOf(tensorOf));
       },
     };
   }
@@ -71,7 +90,7 @@ function productPlan(node: GraphNode, [input = '', kernel = '', bias]: readonly 
   const scale = node.op.includes('Depthwise') ? depthwiseScale : convScale;
   return {
     needs: [input],
-    evaluate: (tf, valueOf) => scale(tf, valueOf(input), valueOf(kernel), biasOf(valueOf), geometry),
+    evaluate: (tf, tensorOf) => scale(tf, tensorOf(input), tensorOf(kernel), biasOf(tensorOf), geometry),
   };
 }
 
@@ -79,21 +98,28 @@ function convGeometry(node: GraphNode): ConvGeometry | undefined {
   const [, strideY = 1, strideX = 1] = integersAttribute(node, 'strides');
   const [, dilationY = 1, dilationX = 1] = integersAttribute(node, 'dilations');
   const pad = stringAttribute(node, 'padding')?.toLowerCase();
-  if ((pad !== 'same' && pad !== 'valid') || stringAttribute(node, 'data_format') === 'NCHW') return undefined;
+  if ((pad !== 'same' && pad !== 'valid') || stringAttribute(node, 'data_format') === 'NCHW')
+    return undefined;
   return { strides: [strideY, strideX], pad, dilations: [dilationY, dilationX] };
 }
 
 function shifted(plan: ScalePlan, shift: string): ScalePlan {
-  return { ...plan, evaluate: (tf, valueOf) => affineScale(tf, plan.evaluate(tf, valueOf), tf.scalar(1), valueOf(shift)) };
+  return {
+    ...plan,
+    evaluate: (tf, tensorOf) => affineScale(tf, plan.evaluate(tf, tensorOf), tf.scalar(1), tensorOf(shift)),
+  };
 }
 
 function scaled(plan: ScalePlan, factor: string): ScalePlan {
-  return { ...plan, evaluate: (tf, valueOf) => affineScale(tf, plan.evaluate(tf, valueOf), valueOf(factor), null) };
+  return {
+    ...plan,
+    evaluate: (tf, tensorOf) => affineScale(tf, plan.evaluate(tf, tensorOf), tensorOf(factor), null),
+  };
 }
 
 function summed(a: ScalePlan, b: ScalePlan): ScalePlan {
   const needs = [...a.needs, ...b.needs];
-  return { needs, evaluate: (tf, valueOf) => tf.add(a.evaluate(tf, valueOf), b.evaluate(tf, valueOf)) };
+  return { needs, evaluate: (tf, tensorOf) => tf.add(a.evaluate(tf, tensorOf), b.evaluate(tf, tensorOf)) };
 }
 
 function normalised(plan: ScalePlan, node: GraphNode, inputs: readonly string[]): ScalePlan {
@@ -101,12 +127,12 @@ function normalised(plan: ScalePlan, node: GraphNode, inputs: readonly string[])
   const epsilon = numberAttribute(node, 'epsilon', 1e-3);
   return {
     ...plan,
-    evaluate: (tf, valueOf) =>
-      batchNormScale(tf, plan.evaluate(tf, valueOf), {
-        mean: valueOf(mean),
-        variance: valueOf(variance),
-        gamma: valueOf(gamma),
-        beta: valueOf(beta),
+    evaluate: (tf, tensorOf) =>
+      batchNormScale(tf, plan.evaluate(tf, tensorOf), {
+        mean: tensorOf(mean),
+        variance: tensorOf(variance),
+        gamma: tensorOf(gamma),
+        beta: tensorOf(beta),
         epsilon,
       }),
   };

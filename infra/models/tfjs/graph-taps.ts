@@ -16,7 +16,12 @@ export interface GraphLookup {
 }
 
 const CONV_OPS = new Set([
-  'Conv1D', 'Conv2D', '_FusedConv2D', 'Conv2DBackpropInput', 'DepthwiseConv2d', 'DepthwiseConv2dNative',
+  'Conv1D',
+  'Conv2D',
+  '_FusedConv2D',
+  'Conv2DBackpropInput',
+  'DepthwiseConv2d',
+  'DepthwiseConv2dNative',
   'FusedDepthwiseConv2dNative',
 ]);
 const ONNX_NAMES: Readonly<Record<string, string>> = { AddV2: 'Add', BiasAdd: 'Add', RealDiv: 'Div' };
@@ -32,7 +37,11 @@ export function findGraphTaps(graph: GraphLookup): NetTap[] {
   return [...found.values()];
 }
 
-function tapOf(graph: GraphLookup, node: GraphNode, gelu: (node: GraphNode) => string | undefined): NetTap | undefined {
+function tapOf(
+  graph: GraphLookup,
+  node: GraphNode,
+  gelu: (node: GraphNode) => string | undefined,
+): NetTap | undefined {
   const [name, low, high] = inputsOf(node);
   if (name === undefined) return undefined;
   const tap = (pre: string, activation: NetTap['activation']): NetTap =>
@@ -47,7 +56,9 @@ function tapOf(graph: GraphLookup, node: GraphNode, gelu: (node: GraphNode) => s
     case 'Prelu':
       return tap(name, 'PRelu');
     case 'ClipByValue':
-      return graph.scalarOf(low ?? '') === 0 && (graph.scalarOf(high ?? '') ?? 0) > 0 ? tap(name, 'Clip') : undefined;
+      return graph.scalarOf(low ?? '') === 0 && (graph.scalarOf(high ?? '') ?? 0) > 0
+        ? tap(name, 'Clip')
+        : undefined;
     case 'Maximum': {
       const zero = [name, low ?? ''].findIndex((input) => graph.scalarOf(input) === 0);
       return zero < 0 ? undefined : tap([name, low ?? ''][1 - zero]!, 'Relu');
@@ -76,7 +87,8 @@ function geluFinder(graph: GraphLookup): (node: GraphNode) => string | undefined
     graph: { node: [...views.values()], initializer: [], input: [], output: [], valueInfo: [] },
     producerOf: (name) => views.get(name),
     consumersOf: (name) => users.get(name) ?? [],
-    constantOf: (name) => (graph.byName.get(name)?.op === 'Const' ? {} : undefined) as ReturnType<GraphIndex['constantOf']>,
+    constantOf: (name) =>
+      (graph.byName.get(name)?.op === 'Const' ? {} : undefined) as ReturnType<GraphIndex['constantOf']>,
     scalarOf: graph.scalarOf,
   };
   return (node) => geluPreActivation(index, views.get(node.name)!);

@@ -2,7 +2,13 @@
 
 import type { Tensor } from '@tensorflow/tfjs';
 import type { LiveLayer } from './layer-watcher.ts';
-import { batchNormScale, type ConvGeometry, convScale, denseScale, depthwiseScale } from './rounding-scale.ts';
+import {
+  batchNormScale,
+  type ConvGeometry,
+  convScale,
+  denseScale,
+  depthwiseScale,
+} from './rounding-scale.ts';
 import type { Tf } from './runtime.ts';
 
 interface Variable {
@@ -42,7 +48,9 @@ export function layerScale(
     case 'Dense':
       return denseScale(tf, input, live.kernel.read(), bias);
     case 'Conv2D':
-      return live.dataFormat === 'channelsFirst' ? null : convScale(tf, input, live.kernel.read(), bias, geometry(live));
+      return live.dataFormat === 'channelsFirst'
+        ? null
+        : convScale(tf, input, live.kernel.read(), bias, geometry(live));
     case 'DepthwiseConv2D':
       if (live.dataFormat === 'channelsFirst') return null;
       return depthwiseScale(tf, input, live.depthwiseKernel.read(), bias, geometry(live));

@@ -33,7 +33,14 @@ const ACTIVATIONS: Readonly<Record<string, TapActivation>> = {
   geluNew: 'Gelu',
 };
 /** Layers that end in `activation.apply(linear part)`. */
-const SPLIT_LAYERS = new Set(['Dense', 'Conv1D', 'Conv2D', 'Conv2DTranspose', 'DepthwiseConv2D', 'SeparableConv2D']);
+const SPLIT_LAYERS = new Set([
+  'Dense',
+  'Conv1D',
+  'Conv2D',
+  'Conv2DTranspose',
+  'DepthwiseConv2D',
+  'SeparableConv2D',
+]);
 
 /** Replaces `call` of a model's layers, once; every forward pass then reports to it. */
 export class LayerWatcher {
@@ -51,7 +58,9 @@ export class LayerWatcher {
 
   constructor(tf: Tf, layers: readonly LiveLayer[], closing: LiveLayer) {
     this.tf = tf;
-    this.linear = (tf.layers.activation({ activation: 'linear' }) as unknown as { activation: Activation }).activation;
+    this.linear = (
+      tf.layers.activation({ activation: 'linear' }) as unknown as { activation: Activation }
+    ).activation;
     for (const layer of layers) this.watch(layer, layer === closing);
   }
 
@@ -124,7 +133,9 @@ export class LayerWatcher {
     const index = this.met.size;
     this.met.set(pre.id, index);
     if (this.mode === 'discover') {
-      const uses = this.taps.filter(({ name }) => name === tap.name || name.startsWith(`${tap.name}:`)).length;
+      const uses = this.taps.filter(
+        ({ name }) => name === tap.name || name.startsWith(`${tap.name}:`),
+      ).length;
       this.taps.push(uses === 0 ? tap : netTap(`${tap.name}:${uses}`, tap.activation, tap.fromConv));
       return;
     }
@@ -141,7 +152,9 @@ export class LayerWatcher {
 
   private noteScale(layer: LiveLayer, inputs: Tensor | Tensor[], output: Tensor): void {
     if (!this.withScales) return;
-    const scale = layerScale(this.tf, layer, Array.isArray(inputs) ? inputs : [inputs], (x) => this.scaleOf(x));
+    const scale = layerScale(this.tf, layer, Array.isArray(inputs) ? inputs : [inputs], (x) =>
+      this.scaleOf(x),
+    );
     if (scale !== null) this.scales.set(output.id, this.tf.keep(scale));
   }
 

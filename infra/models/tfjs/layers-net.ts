@@ -8,11 +8,45 @@ import { countNames, firstBatchDims, type NetInput, onZeros, type TfjsNet } from
 import type { Tf } from './runtime.ts';
 
 const PIECEWISE_LINEAR = new Set([
-  'Dense', 'Conv1D', 'Conv2D', 'Conv2DTranspose', 'DepthwiseConv2D', 'SeparableConv2D', 'InputLayer', 'Activation', 'ReLU', 'LeakyReLU', 'PReLU', 'BatchNormalization', 'Add', 'Average',
-  'Concatenate', 'Flatten', 'Reshape', 'Permute', 'RepeatVector', 'Dropout', 'SpatialDropout1D', 'GaussianNoise',
-  'GaussianDropout', 'AlphaDropout', 'ZeroPadding2D', 'Cropping2D', 'UpSampling2D', 'MaxPooling1D', 'MaxPooling2D',
-  'AveragePooling1D', 'AveragePooling2D', 'GlobalMaxPooling1D', 'GlobalMaxPooling2D', 'GlobalAveragePooling1D',
-  'GlobalAveragePooling2D', 'Embedding', 'Maximum', 'Minimum', 'Rescaling',
+  'Dense',
+  'Conv1D',
+  'Conv2D',
+  'Conv2DTranspose',
+  'DepthwiseConv2D',
+  'SeparableConv2D',
+  'InputLayer',
+  'Activation',
+  'ReLU',
+  'LeakyReLU',
+  'PReLU',
+  'BatchNormalization',
+  'Add',
+  'Average',
+  'Concatenate',
+  'Flatten',
+  'Reshape',
+  'Permute',
+  'RepeatVector',
+  'Dropout',
+  'SpatialDropout1D',
+  'GaussianNoise',
+  'GaussianDropout',
+  'AlphaDropout',
+  'ZeroPadding2D',
+  'Cropping2D',
+  'UpSampling2D',
+  'MaxPooling1D',
+  'MaxPooling2D',
+  'AveragePooling1D',
+  'AveragePooling2D',
+  'GlobalMaxPooling1D',
+  'GlobalMaxPooling2D',
+  'GlobalAveragePooling1D',
+  'GlobalAveragePooling2D',
+  'Embedding',
+  'Maximum',
+  'Minimum',
+  'Rescaling',
 ]);
 const KERAS_LEAKY_SLOPE = 0.2;
 const PIECEWISE_LINEAR_ACTIVATIONS = new Set(['linear', 'relu', 'relu6', 'leakyRelu']);
@@ -35,14 +69,21 @@ export async function openLayersNet(
   }
 }
 
-function watchedNet(tf: Tf, file: string, model: LayersModel, sampleShape: readonly number[] | null): TfjsNet {
+function watchedNet(
+  tf: Tf,
+  file: string,
+  model: LayersModel,
+  sampleShape: readonly number[] | null,
+): TfjsNet {
   const layers = flatten((model as unknown as { layers: LiveLayer[] }).layers);
   if (model.inputs.length !== 1) {
     throw invalid(file, 'the model has several inputs', model.inputs.map(({ name }) => name).join(', '));
   }
   const output = model.outputs[0]!;
   const closing = sourceLayer(output);
-  const mixing = layers.flatMap((layer) => operatorNames(layer).filter((op) => !isExact(op, layer === closing)));
+  const mixing = layers.flatMap((layer) =>
+    operatorNames(layer).filter((op) => !isExact(op, layer === closing)),
+  );
   const input = inputOf(model, layers);
   const watcher = new LayerWatcher(tf, layers, closing);
   const operators = countNames(layers.flatMap(operatorNames));
@@ -73,10 +114,18 @@ async function load(tf: Tf, artifacts: TfjsArtifacts): Promise<LayersModel> {
   const { topology, weightSpecs, weightData } = artifacts;
   try {
     return await tf.loadLayersModel(
-      tf.io.fromMemory({ modelTopology: topology, weightSpecs: [...weightSpecs], weightData: weightData.buffer }),
+      tf.io.fromMemory({
+        modelTopology: topology,
+        weightSpecs: [...weightSpecs],
+        weightData: weightData.buffer,
+      }),
     );
   } catch (cause) {
-    throw invalid(artifacts.file, 'TensorFlow.js cannot load this layers model', (cause as Error).message.split('\n')[0]);
+    throw invalid(
+      artifacts.file,
+      'TensorFlow.js cannot load this layers model',
+      (cause as Error).message.split('\n')[0],
+    );
   }
 }
 
@@ -114,7 +163,11 @@ function operatorNames(layer: LiveLayer): string[] {
 
 // A closing softmax comes after every tap.
 function isExact(op: string, isClosing: boolean): boolean {
-  return PIECEWISE_LINEAR.has(op) || PIECEWISE_LINEAR_ACTIVATIONS.has(op) || (isClosing && op.toLowerCase() === 'softmax');
+  return (
+    PIECEWISE_LINEAR.has(op) ||
+    PIECEWISE_LINEAR_ACTIVATIONS.has(op) ||
+    (isClosing && op.toLowerCase() === 'softmax')
+  );
 }
 
 function sourceLayer(output: unknown): LiveLayer {

@@ -13,7 +13,13 @@ export interface NetTap extends FoundTap {
 
 /** A tap by its activation. */
 export function netTap(name: string, activation: FoundTap['activation'], fromConv: boolean): NetTap {
-  return { name, observed: name, activation, exact: activation !== 'Clip' && activation !== 'Gelu', fromConv };
+  return {
+    name,
+    observed: name,
+    activation,
+    exact: activation !== 'Clip' && activation !== 'Gelu',
+    fromConv,
+  };
 }
 
 export interface NetInput {
@@ -69,19 +75,25 @@ const STAND_IN = 32;
  * Shape of a batch for a first run: the model's own, or the data set's where it is known.
  * @throws PipelineError `shape-mismatch` naming both shapes.
  */
-export function firstBatchDims(input: NetInput, sampleShape: readonly number[] | null, file: string): number[] {
+export function firstBatchDims(
+  input: NetInput,
+  sampleShape: readonly number[] | null,
+  file: string,
+): number[] {
   const [batch, ...wanted] = input.dims;
   if (sampleShape === null) return [batch ?? 1, ...wanted.map((size) => size ?? STAND_IN)];
   const fits =
     input.dims.length === 0 ||
-    (wanted.length === sampleShape.length && wanted.every((size, i) => size === null || size === sampleShape[i]));
+    (wanted.length === sampleShape.length &&
+      wanted.every((size, i) => size === null || size === sampleShape[i]));
   if (fits) return [batch ?? 1, ...sampleShape];
   const shown = wanted.map((size) => size ?? '?').join(', ');
   throw new PipelineError({
     kind: 'shape-mismatch',
     what: `the data set's samples have shape [${sampleShape.join(', ')}] but ${file} takes [${shown}]`,
     where: `input ${input.name}`,
-    remedy: 'Set dataset.transform.shape and layout (TensorFlow.js images are nhwc; text: dataset.contextTokens).',
+    remedy:
+      'Set dataset.transform.shape and layout (TensorFlow.js images are nhwc; text: dataset.contextTokens).',
   });
 }
 
@@ -89,7 +101,13 @@ export function firstBatchDims(input: NetInput, sampleShape: readonly number[] |
  * Runs something once on a batch of zeros.
  * @throws PipelineError `model-invalid` where the model does not run.
  */
-export function onZeros<T>(tf: Tf, file: string, dims: readonly number[], dtype: string, run: (input: Tensor) => T): T {
+export function onZeros<T>(
+  tf: Tf,
+  file: string,
+  dims: readonly number[],
+  dtype: string,
+  run: (input: Tensor) => T,
+): T {
   const input = tf.zeros([...dims], dtype === 'int32' ? 'int32' : 'float32');
   try {
     return run(input);
@@ -100,7 +118,8 @@ export function onZeros<T>(tf: Tf, file: string, dims: readonly number[], dtype:
         what: 'the model does not run on a sample of zeros',
         where: file,
         value: `[${dims.join(', ')}]: ${(cause as Error).message.split('\n')[0]}`,
-        remedy: 'Check that the sample shape is what the model takes, and that TensorFlow.js has its operators.',
+        remedy:
+          'Check that the sample shape is what the model takes, and that TensorFlow.js has its operators.',
       },
       { cause },
     );

@@ -20,20 +20,34 @@ export function denseScale(tf: Tf, input: Tensor, kernel: Tensor, bias: Tensor |
 }
 
 /** Scale of a convolution with `kernel [h, w, in, out]`; the input norm is that of each patch. */
-export function convScale(tf: Tf, input: Tensor, kernel: Tensor, bias: Tensor | null, geometry: ConvGeometry): Tensor {
+export function convScale(
+  tf: Tf,
+  input: Tensor,
+  kernel: Tensor,
+  bias: Tensor | null,
+  geometry: ConvGeometry,
+): Tensor {
   return tf.tidy(() => {
     const [height = 1, width = 1, channels = 1] = kernel.shape;
     const ones = tf.ones([height, width, channels, 1]) as Tensor4D;
     const { strides, pad, dilations } = geometry;
     // Fast convolution algorithms may leave a tiny negative sum where the patch is zero.
-    const patches = tf.sqrt(tf.relu(tf.conv2d(tf.square(input) as Tensor4D, ones, strides, pad, 'NHWC', dilations)));
+    const patches = tf.sqrt(
+      tf.relu(tf.conv2d(tf.square(input) as Tensor4D, ones, strides, pad, 'NHWC', dilations)),
+    );
     const scale = tf.mul(patches, tf.sqrt(tf.sum(tf.square(kernel), [0, 1, 2])));
     return bias === null ? scale : tf.add(scale, tf.abs(bias));
   });
 }
 
 /** Scale of a depthwise convolution with `kernel [h, w, in, multiplier]`. */
-export function depthwiseScale(tf: Tf, input: Tensor, kernel: Tensor, bias: Tensor | null, geometry: ConvGeometry): Tensor {
+export function depthwiseScale(
+  tf: Tf,
+  input: Tensor,
+  kernel: Tensor,
+  bias: Tensor | null,
+  geometry: ConvGeometry,
+): Tensor {
   return tf.tidy(() => {
     const { strides, pad, dilations } = geometry;
     const ones = tf.onesLike(kernel) as Tensor4D;
@@ -56,8 +70,18 @@ export function affineScale(tf: Tf, scale: Tensor, factor: Tensor, shift: Tensor
 export function batchNormScale(
   tf: Tf,
   scale: Tensor,
-  { mean, variance, gamma, beta, epsilon }: {
-    mean: Tensor; variance: Tensor; gamma: Tensor | null; beta: Tensor | null; epsilon: number;
+  {
+    mean,
+    variance,
+    gamma,
+    beta,
+    epsilon,
+  }: {
+    mean: Tensor;
+    variance: Tensor;
+    gamma: Tensor | null;
+    beta: Tensor | null;
+    epsilon: number;
   },
 ): Tensor {
   return tf.tidy(() => {

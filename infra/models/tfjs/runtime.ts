@@ -57,7 +57,8 @@ export async function loadTfjsRuntime(options: RuntimeOptions): Promise<TfjsRunt
   const reasons: string[] = [];
   for (const backend of candidates(options.device, asked, nativeFolder)) {
     const { runtime, why } = await attempt(backend, { ...options, nativeFolder });
-    if (runtime !== undefined) return { ...runtime, notices: [...fallback(backend, reasons), ...runtime.notices] };
+    if (runtime !== undefined)
+      return { ...runtime, notices: [...fallback(backend, reasons), ...runtime.notices] };
     reasons.push(`${PACKAGES[backend]}: ${why}`);
   }
   throw new PipelineError({
@@ -65,7 +66,8 @@ export async function loadTfjsRuntime(options: RuntimeOptions): Promise<TfjsRunt
     what: `TensorFlow.js has no backend for device ${options.device}`,
     where: nativeFolder === undefined ? 'model.device' : 'TESSERA_TFJS_NODE',
     value: reasons.join('; '),
-    remedy: 'Install @tensorflow/tfjs-node-gpu (cuda) or @tensorflow/tfjs-node, or build it: infra/models/build-tfjs-node.sh',
+    remedy:
+      'Install @tensorflow/tfjs-node-gpu (cuda) or @tensorflow/tfjs-node, or build it: infra/models/build-tfjs-node.sh',
   });
 }
 
@@ -80,7 +82,11 @@ export function scoped<T>(tf: Tf, use: () => T): T {
 }
 
 // A folder that the user names must work: falling back from it would hide a broken build.
-function candidates(device: 'cpu' | 'cuda', asked: TfjsBackend | 'best', folder: string | undefined): TfjsBackend[] {
+function candidates(
+  device: 'cpu' | 'cuda',
+  asked: TfjsBackend | 'best',
+  folder: string | undefined,
+): TfjsBackend[] {
   if (asked !== 'best') return [asked];
   if (device === 'cuda') return ['node-gpu'];
   return folder === undefined || folder === '' ? ['node', 'node-gpu', 'wasm'] : ['node', 'node-gpu'];
@@ -96,7 +102,9 @@ async function attempt(backend: TfjsBackend, options: RuntimeOptions): Promise<A
     return { runtime: backend === 'wasm' ? await loadWasm(options.threads) : await loadPlain() };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return { why: code === 'MODULE_NOT_FOUND' ? 'not installed' : (message.split('\n')[0] ?? 'does not load') };
+    return {
+      why: code === 'MODULE_NOT_FOUND' ? 'not installed' : (message.split('\n')[0] ?? 'does not load'),
+    };
   }
 }
 
@@ -112,7 +120,9 @@ async function loadNative(backend: 'node' | 'node-gpu', options: RuntimeOptions)
   const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
   if (options.device === 'cuda' && isUsingGpuDevice !== true) return { why: 'loaded, but it sees no GPU' };
   if (options.device === 'cpu' && isUsingGpuDevice === true) {
-    return { why: 'runs on the GPU; set model.device to cuda, or hide the GPU with an empty CUDA_VISIBLE_DEVICES' };
+    return {
+      why: 'runs on the GPU; set model.device to cuda, or hide the GPU with an empty CUDA_VISIBLE_DEVICES',
+    };
   }
   return { runtime };
 }

@@ -88,7 +88,8 @@ class TfjsEncoder {
     return this.withForward(values, (forward) => {
       const packed = forward.taps.map((pre, tap) => this.packer.pack(tap, pre, { samples, way }));
       const bad = packed.findIndex(({ badSample }) => badSample !== null);
-      if (bad >= 0) throw nonFinite('a pre-activation is not finite', packed[bad]!.badSample!, this.tapName(bad));
+      if (bad >= 0)
+        throw nonFinite('a pre-activation is not finite', packed[bad]!.badSample!, this.tapName(bad));
       return {
         codes: packed.map(({ codes }) => codes),
         logits: this.logits(forward.logits, samples),
@@ -96,7 +97,9 @@ class TfjsEncoder {
         inputNorms: this.parts.net.input.isText
           ? null
           : this.packer.rowNorms(values as Float32Array, { samples, values: this.sampleValues }),
-        ambiguous: forward.scales?.map((scale, tap) => this.ambiguous(tap, forward.taps[tap]!, scale, samples)) ?? null,
+        ambiguous:
+          forward.scales?.map((scale, tap) => this.ambiguous(tap, forward.taps[tap]!, scale, samples)) ??
+          null,
       };
     });
   }
@@ -133,7 +136,10 @@ class TfjsEncoder {
     return scoped(tf, () => {
       const dtype = net.input.dtype === 'int32' ? 'int32' : 'float32';
       const input = tf.tensor(values, [batchSamples, ...sampleShape], dtype);
-      const forward = net.forward(input, { taps: taps.map(({ index }) => index), withScales: countAmbiguous });
+      const forward = net.forward(input, {
+        taps: taps.map(({ index }) => index),
+        withScales: countAmbiguous,
+      });
       try {
         return use(forward);
       } finally {
@@ -187,7 +193,8 @@ class TfjsEncoder {
     return scoped(tf, () => {
       const flags = tf.cast(tf.less(tf.abs(pre), tf.mul(scale, AMBIGUOUS)), 'float32');
       // Only rows of positions need an order of axes; the count over a whole image does not.
-      const turned = rowsPerSample > 1 && turn.kind === 'floats' ? tf.transpose(flags, [...turn.axes]) : flags;
+      const turned =
+        rowsPerSample > 1 && turn.kind === 'floats' ? tf.transpose(flags, [...turn.axes]) : flags;
       const counts = view(tf.sum(turned.reshape([-1, info.codeBits]), 1)) as Float32Array;
       return Uint32Array.from(counts.subarray(0, samples * rowsPerSample));
     });

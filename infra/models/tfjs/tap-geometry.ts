@@ -16,7 +16,10 @@ export interface TapGeometry {
    * How the tensor becomes code rows. `rows`: they are contiguous. `bits`: positions by channels, turned after packing.
    * `floats`: an axis permutation before packing.
    */
-  readonly turn: { readonly kind: 'rows' } | { readonly kind: 'bits' } | { readonly kind: 'floats'; readonly axes: readonly number[] };
+  readonly turn:
+    | { readonly kind: 'rows' }
+    | { readonly kind: 'bits' }
+    | { readonly kind: 'floats'; readonly axes: readonly number[] };
 }
 
 export interface GeometryOptions {
@@ -49,23 +52,30 @@ export function tapGeometry(tap: NetTap, dims: readonly number[], options: Geome
     return plain(tap, shape, byPosition ? dims[1]! : 1);
   }
   const channelsFirst = dims.length === 4 && layout === 'nchw';
-  const [channels = 0, height = 1, width = 1] = channelsFirst ? dims.slice(1) : [last, dims.at(-3)!, dims.at(-2)!];
+  const [channels = 0, height = 1, width = 1] = channelsFirst
+    ? dims.slice(1)
+    : [last, dims.at(-3)!, dims.at(-2)!];
   const rows = dims.length === 3 ? 1 : height;
   const shape = { kind: 'conv', channels, height: rows, width } as const;
   const area = rows * width;
-  if (byPosition) return { ...plain(tap, shape, area), turn: channelsFirst ? floats([0, 2, 3, 1]) : { kind: 'rows' } };
+  if (byPosition)
+    return { ...plain(tap, shape, area), turn: channelsFirst ? floats([0, 2, 3, 1]) : { kind: 'rows' } };
   const geometry = plain(tap, shape, 1);
   if (channelsFirst || area === 1) return geometry;
   // Whole bytes per channel and whole words per sample: then bits can be turned, which moves 32 times less than floats.
   const turnsBits = area % 8 === 0 && (channels * area) % 32 === 0;
-  return { ...geometry, turn: turnsBits ? { kind: 'bits' } : floats(dims.length === 3 ? [0, 2, 1] : [0, 3, 1, 2]) };
+  return {
+    ...geometry,
+    turn: turnsBits ? { kind: 'bits' } : floats(dims.length === 3 ? [0, 2, 1] : [0, 3, 1, 2]),
+  };
 }
 
 type Shape = Pick<TapInfo, 'kind' | 'channels' | 'height' | 'width'>;
 
 function plain(tap: NetTap, shape: Shape, rowsPerSample: number): TapGeometry {
   const { name, activation, exact } = tap;
-  const isRowPerCell = rowsPerSample > 1 || shape.kind === 'dense' || (shape.kind === 'mlp_block' && shape.width === 1);
+  const isRowPerCell =
+    rowsPerSample > 1 || shape.kind === 'dense' || (shape.kind === 'mlp_block' && shape.width === 1);
   const codeBits = isRowPerCell ? shape.channels : shape.channels * shape.height * shape.width;
   return {
     info: { name, activation, exact, ...shape, codeBits },

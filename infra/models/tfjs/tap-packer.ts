@@ -35,14 +35,24 @@ export class TapPacker {
   private readonly normsAt: number;
   private readonly powers: Tensor2D;
 
-  constructor(runtime: TfjsRuntime, taps: readonly TapGeometry[], sizes: { batchSamples: number; valuesPerSample: number }) {
+  constructor(
+    runtime: TfjsRuntime,
+    taps: readonly TapGeometry[],
+    sizes: { batchSamples: number; valuesPerSample: number },
+  ) {
     this.runtime = runtime;
     this.taps = taps;
     const { kernel } = this;
     const pieceBytes = (values: number): number => pieceSamples(values) * values * 4;
-    this.codesAt = taps.map((tap) => kernel.reserve(sizes.batchSamples * tap.rowsPerSample * tap.strideBytes));
-    this.pieceAt = kernel.reserve(Math.max(sizes.valuesPerSample * 4, ...taps.map((tap) => pieceBytes(tap.valuesPerSample)), PIECE_BYTES));
-    this.turnAt = kernel.reserve(Math.max(...taps.map((tap) => pieceSamples(tap.valuesPerSample) * turnedBytes(tap))));
+    this.codesAt = taps.map((tap) =>
+      kernel.reserve(sizes.batchSamples * tap.rowsPerSample * tap.strideBytes),
+    );
+    this.pieceAt = kernel.reserve(
+      Math.max(sizes.valuesPerSample * 4, ...taps.map((tap) => pieceBytes(tap.valuesPerSample)), PIECE_BYTES),
+    );
+    this.turnAt = kernel.reserve(
+      Math.max(...taps.map((tap) => pieceSamples(tap.valuesPerSample) * turnedBytes(tap))),
+    );
     this.countsAt = kernel.reserve(4 * Math.max(1, ...taps.map((tap) => pieceSamples(tap.valuesPerSample))));
     this.normsAt = kernel.reserve(4 * sizes.batchSamples);
     this.powers = runtime.tf.tensor2d([1, 2, 4, 8, 16, 32, 64, 128], [8, 1]);
@@ -89,7 +99,8 @@ export class TapPacker {
     for (let from = 0; from < samples && badSample === null; from += step) {
       const count = Math.min(step, samples - from);
       memory.set(values.subarray(from * perSample, (from + count) * perSample), this.pieceAt / 4);
-      if (!this.packPiece(index, tap, from, count)) badSample = firstBadSample(values, perSample, from, samples);
+      if (!this.packPiece(index, tap, from, count))
+        badSample = firstBadSample(values, perSample, from, samples);
       if (isSoft) softCount += this.countSoft(count, perSample);
     }
     if (turned !== pre) turned.dispose();
@@ -102,14 +113,30 @@ export class TapPacker {
     const to = this.codesAt[index]! + from * tap.rowsPerSample * tap.strideBytes;
     if (tap.turn.kind !== 'bits') {
       return kernel.packFloats({
-        from: pieceAt, to, rows: count * tap.rowsPerSample, bits: codeBits, strideBytes: tap.strideBytes,
+        from: pieceAt,
+        to,
+        rows: count * tap.rowsPerSample,
+        bits: codeBits,
+        strideBytes: tap.strideBytes,
       });
     }
     const area = height * width;
     const strideBytes = codeRowBytes(channels);
-    const finite = kernel.packFloats({ from: pieceAt, to: turnAt, rows: count * area, bits: channels, strideBytes });
+    const finite = kernel.packFloats({
+      from: pieceAt,
+      to: turnAt,
+      rows: count * area,
+      bits: channels,
+      strideBytes,
+    });
     kernel.transposeBits({
-      from: turnAt, to, groups: count, rows: area, cols: channels, fromStrideBytes: strideBytes, toStrideBytes: area / 8,
+      from: turnAt,
+      to,
+      groups: count,
+      rows: area,
+      cols: channels,
+      fromStrideBytes: strideBytes,
+      toStrideBytes: area / 8,
     });
     return finite;
   }
@@ -126,11 +153,23 @@ export class TapPacker {
     return scoped(tf, () => {
       const axes = tap.turn.kind === 'floats' ? tap.turn.axes : imageAxes(pre.rank);
       const turned = tap.turn.kind === 'rows' ? pre : tf.transpose(pre, [...axes]);
-      const valid = tf.slice(turned.reshape([-1, tap.valuesPerSample]), [0, 0], [samples, tap.valuesPerSample]);
+      const valid = tf.slice(
+        turned.reshape([-1, tap.valuesPerSample]),
+        [0, 0],
+        [samples, tap.valuesPerSample],
+      );
       const finite = tf.all(tf.isFinite(valid)).dataSync()[0] === 1;
-      const badSample = finite ? null : firstBadSample(view(valid) as Float32Array, tap.valuesPerSample, 0, samples);
+      const badSample = finite
+        ? null
+        : firstBadSample(view(valid) as Float32Array, tap.valuesPerSample, 0, samples);
       const signs = tf.cast(tf.greater(valid.reshape([-1, codeBits]), 0), 'float32');
-      const padded = rowBytes * 8 === codeBits ? signs : tf.pad(signs, [[0, 0], [0, rowBytes * 8 - codeBits]]);
+      const padded =
+        rowBytes * 8 === codeBits
+          ? signs
+          : tf.pad(signs, [
+              [0, 0],
+              [0, rowBytes * 8 - codeBits],
+            ]);
       const bytes = view(tf.matMul(padded.reshape([-1, 8]) as Tensor2D, this.powers)) as Float32Array;
       const codes = this.codes(index, samples);
       for (let row = 0, at = 0; at < bytes.length; row++) {
@@ -143,7 +182,11 @@ export class TapPacker {
 
   private codes(index: number, samples: number): Uint8Array {
     const tap = this.taps[index]!;
-    return new Uint8Array(this.kernel.buffer, this.codesAt[index]!, samples * tap.rowsPerSample * tap.strideBytes);
+    return new Uint8Array(
+      this.kernel.buffer,
+      this.codesAt[index]!,
+      samples * tap.rowsPerSample * tap.strideBytes,
+    );
   }
 }
 

@@ -14,7 +14,9 @@ const FUSED_OPS = new Set(['_FusedMatMul', '_FusedConv2D', 'FusedDepthwiseConv2d
 
 /** Roles by weight name. */
 export function weightRoles({ kind, topology, weightSpecs }: TfjsArtifacts): Map<string, WeightRole> {
-  return kind === 'graph' ? graphRoles(topology['node'] as GraphNode[], weightSpecs) : layersRoles(weightSpecs);
+  return kind === 'graph'
+    ? graphRoles(topology['node'] as GraphNode[], weightSpecs)
+    : layersRoles(weightSpecs);
 }
 
 // Keras names weights <layer>/kernel, <layer>/bias; a layer's bias has its kernel's fan-in.
@@ -63,11 +65,13 @@ function graphRoles(nodes: readonly GraphNode[], specs: readonly Spec[]): Map<st
     const [a, b, c] = inputsOf(node).map(source);
     const inputs = linearFanIn(node);
     if (inputs !== undefined) roles.set(b!, { kind: 'linear', fanIn: inputs });
-    if (inputs !== undefined && FUSED_OPS.has(node.op) && shapes.has(c!)) roles.set(c!, { kind: 'linear', fanIn: inputs });
+    if (inputs !== undefined && FUSED_OPS.has(node.op) && shapes.has(c!))
+      roles.set(c!, { kind: 'linear', fanIn: inputs });
     if (node.op === 'GatherV2' && shapes.get(a!)?.length === 2) roles.set(a!, { kind: 'embedding' });
     if (node.op !== 'BiasAdd' && node.op !== 'AddV2' && node.op !== 'Add') continue;
     const before = linearFanIn(byName.get(a!));
-    if (before !== undefined && shapes.get(b!)?.length === 1) roles.set(b!, { kind: 'linear', fanIn: before });
+    if (before !== undefined && shapes.get(b!)?.length === 1)
+      roles.set(b!, { kind: 'linear', fanIn: before });
   }
   return roles;
 }

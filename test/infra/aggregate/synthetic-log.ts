@@ -60,6 +60,7 @@ export function syntheticPlan(options: SyntheticOptions): SweepPlan {
     points: rows,
     samples: rows,
     sampleShape: [1],
+    batchRows,
     labelNames: classes === 0 ? null : Array.from({ length: classes }, (_, i) => `class ${i}`),
     classes: classes === 0 ? null : classes,
     countClasses: true,

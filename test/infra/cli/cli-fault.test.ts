@@ -1,15 +1,34 @@
 import { ServiceError, WorkflowFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  RetryState,
+  TimeoutFailure,
+  TimeoutType,
+} from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 
 import { FAULTS, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { exitCodeOf, faultOfFailure } from '../../../infra/cli/cli-fault.ts';
 
-const FAULT: PipelineFault = { kind: 'data-invalid', what: 'wrong magic', where: 'train-images', value: '0x0804' };
+const FAULT: PipelineFault = {
+  kind: 'data-invalid',
+  what: 'wrong magic',
+  where: 'train-images',
+  value: '0x0804',
+};
 
 /** As the client throws it: workflow failure, around an activity failure, around what the activity threw. */
 function workflowFailure(cause: Error): Error {
-  const activity = new ActivityFailure('Activity task failed', 'planShards', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', cause);
+  const activity = new ActivityFailure(
+    'Activity task failed',
+    'planShards',
+    '1',
+    RetryState.NON_RETRYABLE_FAILURE,
+    'worker',
+    cause,
+  );
   return new WorkflowFailedError('Workflow execution failed', activity, RetryState.RETRY_POLICY_NOT_SET);
 }
 
@@ -19,13 +38,23 @@ describe('faultOfFailure', () => {
   });
 
   it('finds the fault that an activity threw below the workflow failure', () => {
-    const thrown = ApplicationFailure.create({ message: 'x', type: 'data-invalid', nonRetryable: true, details: [FAULT] });
+    const thrown = ApplicationFailure.create({
+      message: 'x',
+      type: 'data-invalid',
+      nonRetryable: true,
+      details: [FAULT],
+    });
     expect(faultOfFailure(workflowFailure(thrown))).toEqual(FAULT);
   });
 
   it('prefers the root cause over what was wrapped around it', () => {
     const inner = ApplicationFailure.create({ message: 'x', type: 'data-invalid', details: [FAULT] });
-    const outer = ApplicationFailure.create({ message: 'y', type: 'internal', details: [{ kind: 'internal', what: 'y' }], cause: inner });
+    const outer = ApplicationFailure.create({
+      message: 'y',
+      type: 'internal',
+      details: [{ kind: 'internal', what: 'y' }],
+      cause: inner,
+    });
     expect(faultOfFailure(workflowFailure(outer))).toEqual(FAULT);
   });
 
@@ -36,12 +65,19 @@ describe('faultOfFailure', () => {
 
   it('calls an error of unknown type internal', () => {
     const thrown = ApplicationFailure.create({ message: 'x is not a function', type: 'TypeError' });
-    expect(faultOfFailure(workflowFailure(thrown))).toEqual({ kind: 'internal', what: 'x is not a function' });
+    expect(faultOfFailure(workflowFailure(thrown))).toEqual({
+      kind: 'internal',
+      what: 'x is not a function',
+    });
     expect(faultOfFailure(new TypeError('boom'))).toMatchObject({ kind: 'internal', what: 'boom' });
   });
 
   it('reports a cancelled workflow as cancelled', () => {
-    const error = new WorkflowFailedError('Workflow execution cancelled', new CancelledFailure('x'), RetryState.RETRY_POLICY_NOT_SET);
+    const error = new WorkflowFailedError(
+      'Workflow execution cancelled',
+      new CancelledFailure('x'),
+      RetryState.RETRY_POLICY_NOT_SET,
+    );
     expect(faultOfFailure(error).kind).toBe('cancelled');
   });
 

@@ -21,8 +21,14 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'tessera-shell-'));
   writeFileSync(join(folder, 'data'), '');
-  writeFileSync(join(folder, 'good.yaml'), `kind: sweep\nrun: r1\nmodel: { file: ${MODEL} }\ndataset: { format: npy, data: data }\n`);
-  writeFileSync(join(folder, 'bad.yaml'), 'kind: sweep\nmodel: { file: m.onnx, contrl: none }\ndataset: { format: npy, data: d }\n');
+  writeFileSync(
+    join(folder, 'good.yaml'),
+    `kind: sweep\nrun: r1\nmodel: { file: ${MODEL} }\ndataset: { format: npy, data: data }\n`,
+  );
+  writeFileSync(
+    join(folder, 'bad.yaml'),
+    'kind: sweep\nmodel: { file: m.onnx, contrl: none }\ndataset: { format: npy, data: d }\n',
+  );
   writeFileSync(join(folder, 'lens.yaml'), 'kind: lens\n');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -44,7 +50,11 @@ async function tessera(...args: readonly string[]): Promise<Ended> {
   const terminal = recordingTerminal();
   const full = args.map((arg) => (/^[a-z]+\.(yaml|onnx)$|^runs/.test(arg) ? join(folder, arg) : arg));
   const code = await runShell(full, terminal);
-  return { code, out: terminal.answers.map((text) => `${text}\n`).join(''), err: terminal.notes.map((line) => `${line}\n`).join('') };
+  return {
+    code,
+    out: terminal.answers.map((text) => `${text}\n`).join(''),
+    err: terminal.notes.map((line) => `${line}\n`).join(''),
+  };
 }
 
 /** Runs the real program. */
@@ -123,7 +133,12 @@ describe('tessera', () => {
   it('ends with 3 before any service is started where the model or the data are missing', async () => {
     const model = await tessera('run', 'good.yaml', '--set', 'model.file=no.onnx', '--json');
     expect(model.code).toBe(3);
-    expect(JSON.parse(model.out)).toMatchObject({ run: 'r1', status: 'failed', exitCode: 3, fault: { kind: 'model-missing', value: join(folder, 'no.onnx') } });
+    expect(JSON.parse(model.out)).toMatchObject({
+      run: 'r1',
+      status: 'failed',
+      exitCode: 3,
+      fault: { kind: 'model-missing', value: join(folder, 'no.onnx') },
+    });
     const data = await tessera('run', 'good.yaml', '--set', 'dataset.data=no.npy');
     expect(data.code).toBe(3);
     expect(data.err).toContain(`good.yaml: dataset.data: no such file (${join(folder, 'no.npy')})`);
@@ -133,7 +148,11 @@ describe('tessera', () => {
   it('prints one JSON object on stdout with --json, also for a bad command', async () => {
     const { out, code } = await tessera('run', 'bad.yaml', '--json');
     expect(code).toBe(2);
-    expect(JSON.parse(out)).toMatchObject({ status: 'failed', exitCode: 2, fault: { kind: 'config-invalid' } });
+    expect(JSON.parse(out)).toMatchObject({
+      status: 'failed',
+      exitCode: 2,
+      fault: { kind: 'config-invalid' },
+    });
   });
 
   it('shows a stack trace only with --debug', async () => {
@@ -144,7 +163,10 @@ describe('tessera', () => {
   it('shows taps, sizes and exactness of a model', async () => {
     const { out, code } = await tessera('inspect', MODEL, '--json');
     expect(code).toBe(0);
-    const info = JSON.parse(out) as { readonly sha256: string; readonly taps: readonly { readonly codeBits: number; readonly rowBytes: number }[] };
+    const info = JSON.parse(out) as {
+      readonly sha256: string;
+      readonly taps: readonly { readonly codeBits: number; readonly rowBytes: number }[];
+    };
     expect(info.sha256).toBe(MODEL_SHA256);
     expect(info.taps.map(({ codeBits, rowBytes }) => [codeBits, rowBytes])).toEqual([
       [128, 16],
@@ -156,12 +178,21 @@ describe('tessera', () => {
   it('prints the columns of a table and a JSON Schema that names every section', async () => {
     expect((await tessera('schema', 'regions')).out).toMatch(/^digest +fixed\[16\] +128-bit hash/m);
     const schema = JSON.parse((await tessera('schema', 'config')).out) as { readonly properties: object };
-    expect(Object.keys(schema.properties)).toEqual(['kind', 'run', 'seed', 'model', 'dataset', 'codes', 'stream', 'output']);
+    expect(Object.keys(schema.properties)).toEqual([
+      'kind',
+      'run',
+      'seed',
+      'model',
+      'dataset',
+      'codes',
+      'stream',
+      'output',
+    ]);
   });
 });
 
 describe('the process', () => {
-  it('writes people\'s text to stderr, the answer to stdout, and ends with the fault\'s code', async () => {
+  it("writes people's text to stderr, the answer to stdout, and ends with the fault's code", async () => {
     const [bad, help, done] = await Promise.all([
       tesseraProcess('run', 'bad.yaml', '--json'),
       tesseraProcess(),
@@ -196,34 +227,52 @@ describe('a run that is there already', () => {
     expect(code).toBe(0);
   });
 
-  it.each(['done', 'running', 'failed'] as const)('refuses another config where it is %s, showing what changed', async (status) => {
-    writeRun(status);
-    const { code, err } = await tessera('run', 'good.yaml', '--set', 'seed=7', '--set', 'codes.keep=words');
-    expect(code).toBe(2);
-    expect(err).toContain('run r1 exists with another config (seed: 0 → 7; codes.keep: "digests" → "words")');
-  });
+  it.each(['done', 'running', 'failed'] as const)(
+    'refuses another config where it is %s, showing what changed',
+    async (status) => {
+      writeRun(status);
+      const { code, err } = await tessera('run', 'good.yaml', '--set', 'seed=7', '--set', 'codes.keep=words');
+      expect(code).toBe(2);
+      expect(err).toContain(
+        'run r1 exists with another config (seed: 0 → 7; codes.keep: "digests" → "words")',
+      );
+    },
+  );
 
   it('refuses to pass off the result of another model or of other data under the same name', async () => {
     writeRun('done', { model: { file: MODEL, sha256: 'f'.repeat(64), backend: 'b', packing: 'p' } });
     const model = await tessera('run', 'good.yaml');
-    expect([model.code, model.err]).toEqual([2, expect.stringContaining('model.onnx: sha256 ffffffffffffffff… → ac5dc205166c6b84…')]);
-    writeRun('done', { data: { sha256: '0', files: [{ file: join(folder, 'data'), sha256: '0', bytes: 10 }] } });
+    expect([model.code, model.err]).toEqual([
+      2,
+      expect.stringContaining('model.onnx: sha256 ffffffffffffffff… → ac5dc205166c6b84…'),
+    ]);
+    writeRun('done', {
+      data: { sha256: '0', files: [{ file: join(folder, 'data'), sha256: '0', bytes: 10 }] },
+    });
     const data = await tessera('run', 'good.yaml');
     expect([data.code, data.err]).toEqual([2, expect.stringContaining('data: 10 bytes → 0 bytes')]);
   });
 
   it('is listed and shown without services, by id and by folder', async () => {
     writeRun('done');
-    expect(JSON.parse((await tessera('list', '--json', '--out', 'runs')).out)).toMatchObject({ runs: [{ run: 'r1', status: 'done', rows: { points: 70000 } }] });
+    expect(JSON.parse((await tessera('list', '--json', '--out', 'runs')).out)).toMatchObject({
+      runs: [{ run: 'r1', status: 'done', rows: { points: 70000 } }],
+    });
     expect((await tessera('list', '--out', 'runs')).out).toMatch(/^r1 +done +70,000 +13 s/m);
     expect((await tessera('status', 'runs/r1')).out).toContain('r1: done in 13 s');
-    expect(JSON.parse((await tessera('status', 'r1', '--json', '--out', 'runs')).out)).toMatchObject({ run: 'r1', status: 'done', services: [] });
+    expect(JSON.parse((await tessera('status', 'r1', '--json', '--out', 'runs')).out)).toMatchObject({
+      run: 'r1',
+      status: 'done',
+      services: [],
+    });
     expect((await tessera('status', '--out', 'runs')).out).toContain('no unfinished runs');
   });
 
   it('is interrupted where it was running and no service is up, and says how to go on', async () => {
     writeRun('running');
-    expect((await tessera('status', '--out', 'runs')).out).toMatch(/r1: interrupted[\s\S]*resume +tessera run/);
+    expect((await tessera('status', '--out', 'runs')).out).toMatch(
+      /r1: interrupted[\s\S]*resume +tessera run/,
+    );
     const { code, err } = await tessera('pause', 'r1', '--out', 'runs');
     expect(code).toBe(4);
     expect(err).toContain('no local Temporal server is running');
@@ -232,7 +281,10 @@ describe('a run that is there already', () => {
   it('suggests a run for a typo in its id', async () => {
     writeRun('done');
     const { code, err } = await tessera('status', 'r2', '--out', 'runs');
-    expect([code, err]).toEqual([2, expect.stringContaining('no such run (r2). Known: r1; did you mean r1?')]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining('no such run (r2). Known: r1; did you mean r1?'),
+    ]);
   });
 
   it('refuses a run.json that is no manifest, exit 3', async () => {

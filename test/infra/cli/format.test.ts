@@ -29,10 +29,14 @@ describe('numbers for people', () => {
 
 describe('formatTable', () => {
   it('aligns columns to their widest cell', () => {
-    expect(formatTable([{ title: 'a' }, { title: 'rows', align: 'right' }], [['x', '1'], ['long', '12345']])).toEqual([
-      'a      rows',
-      'x         1',
-      'long  12345',
-    ]);
+    expect(
+      formatTable(
+        [{ title: 'a' }, { title: 'rows', align: 'right' }],
+        [
+          ['x', '1'],
+          ['long', '12345'],
+        ],
+      ),
+    ).toEqual(['a      rows', 'x         1', 'long  12345']);
   });
 });

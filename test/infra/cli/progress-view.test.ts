@@ -20,7 +20,8 @@ describe('plain progress', () => {
   it('writes a line every few seconds and at each change of phase, with rate and time left', () => {
     const terminal = recordingTerminal();
     const view = progressView({ terminal, plainEveryMs: 5000 });
-    for (let second = 0; second <= 7; second++) view.show({ ...SNAPSHOT, atMs: second * 1000, doneRows: second * 7000 });
+    for (let second = 0; second <= 7; second++)
+      view.show({ ...SNAPSHOT, atMs: second * 1000, doneRows: second * 7000 });
     view.show({ ...SNAPSHOT, phase: 'aggregating', atMs: 7500, doneRows: 70_000 });
     expect(terminal.notes).toEqual([
       'mnist: encoding  0/70,000 rows  0.0 %  0 restarts',
@@ -32,7 +33,8 @@ describe('plain progress', () => {
   it('does not repeat a line that says nothing new', () => {
     const terminal = recordingTerminal();
     const view = progressView({ terminal, plainEveryMs: 5000 });
-    for (let second = 0; second < 60; second++) view.show({ ...SNAPSHOT, rows: 0, phase: 'planning', atMs: second * 1000 });
+    for (let second = 0; second < 60; second++)
+      view.show({ ...SNAPSHOT, rows: 0, phase: 'planning', atMs: second * 1000 });
     expect(terminal.notes).toEqual(['mnist: planning']);
   });
 

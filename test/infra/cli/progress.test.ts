@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import type { SweepProgress } from '#schemas/messages.ts';
-import { EMPTY_METER, observe, type RunSnapshot, rowsPerSecond, secondsLeft, snapshotOf } from '../../../infra/cli/progress.ts';
+import {
+  EMPTY_METER,
+  observe,
+  type RunSnapshot,
+  rowsPerSecond,
+  secondsLeft,
+  snapshotOf,
+} from '../../../infra/cli/progress.ts';
 
 const PROGRESS: SweepProgress = {
   runId: 'r',
@@ -16,7 +23,10 @@ const PROGRESS: SweepProgress = {
 };
 
 function meterOver(looks: readonly (readonly [atMs: number, doneRows: number])[]) {
-  return looks.reduce((meter, [atMs, doneRows]) => observe(meter, { ...snapshotOf(PROGRESS, { pending: [], atMs }), doneRows }), EMPTY_METER);
+  return looks.reduce(
+    (meter, [atMs, doneRows]) => observe(meter, { ...snapshotOf(PROGRESS, { pending: [], atMs }), doneRows }),
+    EMPTY_METER,
+  );
 }
 
 describe('snapshotOf', () => {
@@ -25,7 +35,11 @@ describe('snapshotOf', () => {
       { type: 'encodeShards', attempt: 1, heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 } },
       { type: 'encodeShards', attempt: 3, heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 } },
       { type: 'encodeShards', attempt: 1, heartbeat: null },
-      { type: 'aggregateRegions', attempt: 1, heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 } },
+      {
+        type: 'aggregateRegions',
+        attempt: 1,
+        heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 },
+      },
     ];
     const snapshot = snapshotOf(PROGRESS, { pending, atMs: 5 });
     expect(snapshot).toMatchObject({ rows: 400, doneRows: 140, restarts: 3, atMs: 5 });
@@ -33,12 +47,16 @@ describe('snapshotOf', () => {
   });
 
   it('never counts more rows than there are', () => {
-    const pending = [{ type: 'encodeShards', attempt: 1, heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 } }];
+    const pending = [
+      { type: 'encodeShards', attempt: 1, heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 } },
+    ];
     expect(snapshotOf(PROGRESS, { pending, atMs: 0 }).doneRows).toBe(400);
   });
 
   it('shows no rows before the plan', () => {
-    expect(snapshotOf({ ...PROGRESS, samples: 0, points: 0, doneSamples: 0 }, { pending: [], atMs: 0 })).toMatchObject({ rows: 0, doneRows: 0 });
+    expect(
+      snapshotOf({ ...PROGRESS, samples: 0, points: 0, doneSamples: 0 }, { pending: [], atMs: 0 }),
+    ).toMatchObject({ rows: 0, doneRows: 0 });
   });
 });
 

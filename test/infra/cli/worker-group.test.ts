@@ -24,12 +24,25 @@ const READY = `process.stdout.write('{"event":"ready"}\\n');`;
 
 /** A worker made of a line of JavaScript. */
 function script(code: string): WorkerCommand {
-  return { file: process.execPath, args: ['-e', code], env: { ...process.env, FOLDER: folder }, stderrLog: join(folder, 'stderr') };
+  return {
+    file: process.execPath,
+    args: ['-e', code],
+    env: { ...process.env, FOLDER: folder },
+    stderrLog: join(folder, 'stderr'),
+  };
 }
 
-function start(code: string, { processes = 1, graceMs = 2000 } = {}): { readonly group: WorkerGroup; readonly notes: string[] } {
+function start(
+  code: string,
+  { processes = 1, graceMs = 2000 } = {},
+): { readonly group: WorkerGroup; readonly notes: string[] } {
   const notes: string[] = [];
-  group = startWorkers({ command: script(code), processes, graceMs, onRestart: (line) => void notes.push(line) });
+  group = startWorkers({
+    command: script(code),
+    processes,
+    graceMs,
+    onRestart: (line) => void notes.push(line),
+  });
   return { group, notes };
 }
 
@@ -44,7 +57,10 @@ function isAlive(pid: number): boolean {
 
 describe('startWorkers', () => {
   it('is ready when every worker has said so, and stops them in order', async () => {
-    const { group } = start(`${READY} setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0));`, { processes: 2 });
+    const { group } = start(
+      `${READY} setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0));`,
+      { processes: 2 },
+    );
     await group.ready;
     const { pids } = group;
     expect(pids).toHaveLength(2);
@@ -64,7 +80,9 @@ describe('startWorkers', () => {
   });
 
   it('kills a worker that does not end in time', async () => {
-    const { group } = start(`process.on('SIGTERM', () => {}); ${READY} setInterval(() => {}, 1000);`, { graceMs: 100 });
+    const { group } = start(`process.on('SIGTERM', () => {}); ${READY} setInterval(() => {}, 1000);`, {
+      graceMs: 100,
+    });
     await group.ready;
     const { pids } = group;
     await group.stop();
@@ -72,9 +90,14 @@ describe('startWorkers', () => {
   });
 
   it('fails at once with a fault that no restart can mend', async () => {
-    const fault = JSON.stringify({ event: 'fault', fault: { kind: 'config-invalid', what: 'bad variable', where: 'X' } });
+    const fault = JSON.stringify({
+      event: 'fault',
+      fault: { kind: 'config-invalid', what: 'bad variable', where: 'X' },
+    });
     const { group } = start(`process.stdout.write(${JSON.stringify(`${fault}\n`)}, () => process.exit(1));`);
-    await expect(group.failed).rejects.toMatchObject({ fault: { kind: 'config-invalid', what: 'bad variable' } });
+    await expect(group.failed).rejects.toMatchObject({
+      fault: { kind: 'config-invalid', what: 'bad variable' },
+    });
     await expect(group.ready).rejects.toBeInstanceOf(PipelineError);
   });
 
@@ -91,9 +114,15 @@ describe('startWorkers', () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
       expect(failure).toMatchObject({
-        fault: { kind: 'service-unavailable', what: 'the worker keeps dying (exit code 1)', value: 'RangeError: no such thing' },
+        fault: {
+          kind: 'service-unavailable',
+          what: 'the worker keeps dying (exit code 1)',
+          value: 'RangeError: no such thing',
+        },
       });
-      expect(readFileSync(join(folder, 'stderr'), 'utf8').match(/RangeError/g)?.length).toBeGreaterThanOrEqual(7);
+      expect(
+        readFileSync(join(folder, 'stderr'), 'utf8').match(/RangeError/g)?.length,
+      ).toBeGreaterThanOrEqual(7);
     } finally {
       vi.useRealTimers();
     }
@@ -109,11 +138,14 @@ describe('startWorkers', () => {
       ${READY} setInterval(() => {}, 1000);`;
     const { group } = start(parent);
     await group.ready;
-    const pid = await vi.waitFor(() => {
-      const value = Number(readFileSync(pidFile, 'utf8'));
-      expect(value).toBeGreaterThan(0);
-      return value;
-    }, { timeout: 5000 });
+    const pid = await vi.waitFor(
+      () => {
+        const value = Number(readFileSync(pidFile, 'utf8'));
+        expect(value).toBeGreaterThan(0);
+        return value;
+      },
+      { timeout: 5000 },
+    );
     group.kill();
     await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 5000 });
   });

@@ -19,11 +19,15 @@ describe('diffConfigs', () => {
   });
 
   it('shows keys that were or are not set', () => {
-    expect(differences({ dataset: { format: 'idx', data: 'd', rows: [0, 5] } })).toEqual(['dataset.rows: not set → [0,5]']);
+    expect(differences({ dataset: { format: 'idx', data: 'd', rows: [0, 5] } })).toEqual([
+      'dataset.rows: not set → [0,5]',
+    ]);
   });
 
   it('compares lists as one value', () => {
-    expect(differences({ codes: { spans: ['layer'] } })).toEqual(['codes.spans: ["layer","network"] → ["layer"]']);
+    expect(differences({ codes: { spans: ['layer'] } })).toEqual([
+      'codes.spans: ["layer","network"] → ["layer"]',
+    ]);
   });
 
   it('leaves name and place of the run out', () => {

@@ -52,7 +52,10 @@ describe('loadConfig', () => {
   });
 
   it('keeps labels and column as names where the format has fields', () => {
-    writeFileSync(file, 'kind: sweep\nmodel: {file: m.onnx}\ndataset: {format: jsonl, data: d.jsonl, column: words, labels: tags, tokenizer: t.json}');
+    writeFileSync(
+      file,
+      'kind: sweep\nmodel: {file: m.onnx}\ndataset: {format: jsonl, data: d.jsonl, column: words, labels: tags, tokenizer: t.json}',
+    );
     const { dataset } = loadConfig(file).config;
     expect([dataset.labels, dataset.column]).toEqual(['tags', 'words']);
     expect(dataset.tokenizer).toBe(join(folder, 't.json'));
@@ -91,12 +94,21 @@ describe('loadConfig', () => {
 
   it('reads JSON', () => {
     const json = join(folder, 'digits.json');
-    writeFileSync(json, JSON.stringify({ kind: 'sweep', model: { file: 'nets/model.onnx' }, dataset: { format: 'idx', data: ['data/images-*', 'data/more'], labels: 'data/labels' } }));
+    writeFileSync(
+      json,
+      JSON.stringify({
+        kind: 'sweep',
+        model: { file: 'nets/model.onnx' },
+        dataset: { format: 'idx', data: ['data/images-*', 'data/more'], labels: 'data/labels' },
+      }),
+    );
     expect(loadConfig(json).configSha256).toBe(loadConfig(file).configSha256);
   });
 
   it('puts runs below --out as the shell resolves it', () => {
-    expect(loadConfig(file, { out: 'results', sets: ['run=a'] }).runDir).toBe(join(process.cwd(), 'results', 'a'));
+    expect(loadConfig(file, { out: 'results', sets: ['run=a'] }).runDir).toBe(
+      join(process.cwd(), 'results', 'a'),
+    );
   });
 });
 
@@ -106,7 +118,9 @@ describe('a bad config', () => {
     expect(fault.kind).toBe('config-invalid');
     expect(fault.where).toBe(`${file}: model.contrl`);
     expect(fault.what).toBe('unknown key');
-    expect(fault.remedy).toBe('Allowed here: file, control, taps, input, device, threads; did you mean control?');
+    expect(fault.remedy).toBe(
+      'Allowed here: file, control, taps, input, device, threads; did you mean control?',
+    );
   });
 
   it('finds a key that belongs to another section', () => {
@@ -116,7 +130,9 @@ describe('a bad config', () => {
   it('names value and allowed values of a choice', () => {
     const fault = faultOfConfig(SWEEP.replace('format: idx', 'format: idxx'));
     expect(fault).toMatchObject({ where: `${file}: dataset.format`, value: '"idxx"' });
-    expect(fault.remedy).toBe('Allowed: one of idx, npy, parquet, images, jsonl, text, tar; did you mean idx?');
+    expect(fault.remedy).toBe(
+      'Allowed: one of idx, npy, parquet, images, jsonl, text, tar; did you mean idx?',
+    );
   });
 
   it.each([
@@ -129,7 +145,12 @@ describe('a bad config', () => {
     ['output: 3', 'output', '3', 'Allowed: a section with the keys dir, exemplars.'],
     ['run: a/b', 'run', '"a/b"', 'Allowed: text matching ^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$.'],
   ])('says of `%s` what %s may be', (line, key, value, remedy) => {
-    expect(faultOfConfig(`${SWEEP}${line}\n`)).toMatchObject({ kind: 'config-invalid', where: `${file}: ${key}`, value, remedy });
+    expect(faultOfConfig(`${SWEEP}${line}\n`)).toMatchObject({
+      kind: 'config-invalid',
+      where: `${file}: ${key}`,
+      value,
+      remedy,
+    });
   });
 
   it('tells a missing key with its meaning', () => {

@@ -18,7 +18,10 @@ describe('--set', () => {
 
   it('changes one key and leaves the rest and the original alone', () => {
     const raw = { model: { file: 'a', threads: 1 }, seed: 0 };
-    expect(applySets(raw, ['model.threads=2', 'seed=9'])).toEqual({ model: { file: 'a', threads: 2 }, seed: 9 });
+    expect(applySets(raw, ['model.threads=2', 'seed=9'])).toEqual({
+      model: { file: 'a', threads: 2 },
+      seed: 9,
+    });
     expect(raw.model.threads).toBe(1);
   });
 
@@ -29,12 +32,17 @@ describe('--set', () => {
     });
   });
 
-  it.each(['seed', '=3', 'a..b=1', '__proto__.x=1', 'dataset.rows=[0,'])('refuses %s as a bad command', (option) => {
-    expect(() => applySets({}, [option])).toThrow(PipelineError);
-    expect(() => applySets({}, [option])).toThrow(/^--set: /);
-  });
+  it.each(['seed', '=3', 'a..b=1', '__proto__.x=1', 'dataset.rows=[0,'])(
+    'refuses %s as a bad command',
+    (option) => {
+      expect(() => applySets({}, [option])).toThrow(PipelineError);
+      expect(() => applySets({}, [option])).toThrow(/^--set: /);
+    },
+  );
 
   it('refuses to look into a value that is no section', () => {
-    expect(() => applySets({ seed: 3 }, ['seed.low=1'])).toThrow(/the key low lies inside a value that is not a section/);
+    expect(() => applySets({ seed: 3 }, ['seed.low=1'])).toThrow(
+      /the key low lies inside a value that is not a section/,
+    );
   });
 });

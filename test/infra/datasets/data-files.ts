@@ -40,7 +40,10 @@ export interface WholeDataset {
   readonly tokenStarts: number[];
 }
 
-/** Plans, then reads every shard through JSON-round-tripped specs and a second reader, as another process would. */
+/**
+ * Plans, then reads every shard through JSON-round-tripped specs and a second reader, as another process
+ * would.
+ */
 export async function readAll(
   dataset: Record<string, unknown>,
   { batchRows = 16 } = {},

@@ -149,7 +149,7 @@ describe('idx', () => {
     const whole = await readAll({ format: 'idx', data: zipped, labels: zippedLabels, shardRows: 3 });
     expect([whole.values, whole.labels]).toEqual([plain.values, plain.labels]);
     expect(whole.sourceIds[4]).toBe('images.gz#4');
-    const cached = (await readdir(join(folder, 'cache', 'inflated'))).sort();
+    const cached = (await readdir(join(folder, 'cache', 'datasets', 'inflated'))).sort();
     expect(cached).toEqual(whole.plan.files.map(({ sha256 }) => sha256).sort());
   });
 

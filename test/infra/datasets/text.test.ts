@@ -171,7 +171,7 @@ describe('jsonl of text', () => {
 describe('text files', () => {
   it('makes one document of each file and cuts it the same for every shard size', async () => {
     const text = Array.from(
-      { length: 6000 },
+      { length: 3000 },
       (_, i) => `Line ${i} of a file that is longer than one chunk.\n`,
     ).join('');
     const data = [

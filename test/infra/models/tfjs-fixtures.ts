@@ -14,7 +14,10 @@ export interface TestWeight {
 
 /** Deterministic values around 0, not from the product's generator. */
 export function waves(count: number, seed: number, scale = 1): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => scale * Math.sin(12.9898 * (i + 1) + 78.233 * seed + 0.37 * i * i));
+  return Float32Array.from(
+    { length: count },
+    (_, i) => scale * Math.sin(12.9898 * (i + 1) + 78.233 * seed + 0.37 * i * i),
+  );
 }
 
 /** Writes model.json and two shards; returns model.json's path. */
@@ -25,10 +28,12 @@ export function writeTfjsModel(
   more: object = {},
 ): string {
   mkdirSync(folder, { recursive: true });
-  const bytes = Buffer.concat(weights.map(({ values, dtype }) => {
-    const typed = dtype === 'int32' ? Int32Array.from(values) : values;
-    return Buffer.from(typed.buffer, typed.byteOffset, typed.byteLength);
-  }));
+  const bytes = Buffer.concat(
+    weights.map(({ values, dtype }) => {
+      const typed = dtype === 'int32' ? Int32Array.from(values) : values;
+      return Buffer.from(typed.buffer, typed.byteOffset, typed.byteLength);
+    }),
+  );
   // The cut is not on a float's boundary: shards are one byte stream.
   const cut = Math.floor(bytes.length / 2) + 1;
   writeFileSync(join(folder, 'group1-shard1of2.bin'), bytes.subarray(0, cut));
@@ -41,7 +46,10 @@ export function writeTfjsModel(
 }
 
 /** A Keras Sequential of `[class_name, config]` layers. */
-export function sequential(layers: readonly (readonly [string, object])[], inputShape: readonly number[]): object {
+export function sequential(
+  layers: readonly (readonly [string, object])[],
+  inputShape: readonly number[],
+): object {
   const described = layers.map(([class_name, config], i) => ({
     class_name,
     config: i === 0 ? { ...config, batch_input_shape: [null, ...inputShape] } : config,
@@ -54,7 +62,12 @@ export function text(value: string): { s: string } {
   return { s: Buffer.from(value).toString('base64') };
 }
 
-export function graphNode(op: string, name: string, input: readonly string[] = [], attr: object = {}): object {
+export function graphNode(
+  op: string,
+  name: string,
+  input: readonly string[] = [],
+  attr: object = {},
+): object {
   return { name, op, input, attr: { T: { type: 'DT_FLOAT' }, ...attr } };
 }
 
@@ -66,12 +79,18 @@ export function placeholder(name: string, shape: readonly number[], type = 'DT_F
 /** Const nodes for the weights of a graph. */
 export function constants(weights: readonly TestWeight[]): object[] {
   return weights.map(({ name, dtype }) => ({
-    name, op: 'Const', attr: { dtype: { type: dtype === 'int32' ? 'DT_INT32' : 'DT_FLOAT' } },
+    name,
+    op: 'Const',
+    attr: { dtype: { type: dtype === 'int32' ? 'DT_INT32' : 'DT_FLOAT' } },
   }));
 }
 
 /** `[samples, in] x [in, out] + [out]` in double precision. */
-export function denseOracle(x: ArrayLike<number>, kernel: ArrayLike<number>, bias: ArrayLike<number>): Float64Array {
+export function denseOracle(
+  x: ArrayLike<number>,
+  kernel: ArrayLike<number>,
+  bias: ArrayLike<number>,
+): Float64Array {
   const width = bias.length;
   const inputs = kernel.length / width;
   return Float64Array.from({ length: (x.length / inputs) * width }, (_, at) => {
@@ -104,7 +123,9 @@ export function convOracle(
         const [y, xx] = [row + dy - 1, column + dx - 1];
         if (y < 0 || xx < 0 || y >= height || xx >= width) continue;
         for (let c = 0; c < ins; c++) {
-          sum += x[((sample * height + y) * width + xx) * ins + c]! * kernel[((dy * 3 + dx) * ins + c) * outs + out]!;
+          sum +=
+            x[((sample * height + y) * width + xx) * ins + c]! *
+            kernel[((dy * 3 + dx) * ins + c) * outs + out]!;
         }
       }
     }
@@ -132,7 +153,10 @@ export function bitsOf(codes: Uint8Array, rows: number, bits: number): number[] 
 }
 
 /** NHWC values in the order of image codes: channel, y, x. */
-export function channelMajor(z: Float64Array, { height, width, channels }: { height: number; width: number; channels: number }): number[] {
+export function channelMajor(
+  z: Float64Array,
+  { height, width, channels }: { height: number; width: number; channels: number },
+): number[] {
   const area = height * width;
   return Array.from(z, (_, at) => {
     const sample = Math.floor(at / (area * channels));
@@ -147,7 +171,10 @@ export function signs(z: ArrayLike<number>, tolerance = 1e-5): (0 | 1 | null)[] 
 }
 
 /** Bits that are known and differ; and how many are known. */
-export function compareBits(found: readonly number[], expected: readonly (0 | 1 | null)[]): { wrong: number; known: number } {
+export function compareBits(
+  found: readonly number[],
+  expected: readonly (0 | 1 | null)[],
+): { wrong: number; known: number } {
   if (found.length !== expected.length) throw new Error(`${found.length} bits, expected ${expected.length}`);
   const known = expected.filter((bit) => bit !== null).length;
   return { wrong: found.filter((bit, i) => expected[i] !== null && bit !== expected[i]).length, known };
@@ -159,7 +186,13 @@ export function sessionOptions(
   more: Partial<Omit<SessionOptions, 'model'>> & { model?: Partial<SessionOptions['model']> },
 ): SessionOptions {
   return {
-    seed: 0, granularity: 'image', sampleShape: [], batchSamples: 8, threads: 1, packing: 'auto', countAmbiguous: false,
+    seed: 0,
+    granularity: 'image',
+    sampleShape: [],
+    batchSamples: 8,
+    threads: 1,
+    packing: 'auto',
+    countAmbiguous: false,
     ...more,
     model: { file, control: 'none', taps: 'auto', device: 'cpu', threads: 0, ...more.model },
   };

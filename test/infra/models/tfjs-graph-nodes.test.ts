@@ -2,16 +2,26 @@
 
 import { expect, it } from 'vitest';
 import type { GraphNode } from '../../../infra/models/tfjs/artifacts.ts';
-import { inOrderOfExecution, splitFusedActivations, stringsAttribute } from '../../../infra/models/tfjs/graph-nodes.ts';
+import {
+  inOrderOfExecution,
+  splitFusedActivations,
+  stringsAttribute,
+} from '../../../infra/models/tfjs/graph-nodes.ts';
 import { graphNode, text } from './tfjs-fixtures.ts';
 
 function fused(op: string, activation: string, input: string[], more: object = {}): GraphNode {
   const ops = ['BiasAdd', activation].filter((name) => name !== '').map((name) => text(name).s);
-  return graphNode(op, 'f', input, { fused_ops: { list: { s: ops } }, num_args: { i: String(input.length - 2) }, ...more }) as GraphNode;
+  return graphNode(op, 'f', input, {
+    fused_ops: { list: { s: ops } },
+    num_args: { i: String(input.length - 2) },
+    ...more,
+  }) as GraphNode;
 }
 
 it.each([
-  ['_FusedMatMul', 'Relu', 'Relu'], ['_FusedConv2D', 'Relu6', 'Relu6'], ['FusedDepthwiseConv2dNative', 'Relu', 'Relu'],
+  ['_FusedMatMul', 'Relu', 'Relu'],
+  ['_FusedConv2D', 'Relu6', 'Relu6'],
+  ['FusedDepthwiseConv2dNative', 'Relu', 'Relu'],
 ])('splits %s with %s and leaves the bias fused', (op, activation, alone) => {
   const [linear, after] = splitFusedActivations([fused(op, activation, ['a', 'w', 'b'])]);
   expect(linear).toMatchObject({ name: 'f/preactivation', op, input: ['a', 'w', 'b'] });
@@ -23,7 +33,9 @@ it('moves the slopes of PReLU and the slope of LeakyReLU to the activation', () 
   const [linear, prelu] = splitFusedActivations([fused('_FusedConv2D', 'Prelu', ['a', 'w', 'b', 'slopes'])]);
   expect(linear).toMatchObject({ input: ['a', 'w', 'b'], attr: { num_args: { i: '1' } } });
   expect(prelu).toMatchObject({ op: 'Prelu', input: ['f/preactivation', 'slopes'] });
-  const [, leaky] = splitFusedActivations([fused('_FusedMatMul', 'LeakyRelu', ['a', 'w', 'b'], { leakyrelu_alpha: { f: 0.3 } })]);
+  const [, leaky] = splitFusedActivations([
+    fused('_FusedMatMul', 'LeakyRelu', ['a', 'w', 'b'], { leakyrelu_alpha: { f: 0.3 } }),
+  ]);
   expect(leaky).toMatchObject({ op: 'LeakyRelu', attr: { alpha: { f: 0.3 } } });
 });
 
@@ -33,6 +45,11 @@ it.each(['', 'Elu', 'Sigmoid'])('leaves a fused node with activation "%s" whole'
 });
 
 it('puts every node after its inputs and keeps the order of the others', () => {
-  const nodes = [graphNode('Relu', 'c', ['b:0', '^side']), graphNode('Add', 'b', ['a', 'a']), graphNode('Const', 'a'), graphNode('Const', 'z')];
+  const nodes = [
+    graphNode('Relu', 'c', ['b:0', '^side']),
+    graphNode('Add', 'b', ['a', 'a']),
+    graphNode('Const', 'a'),
+    graphNode('Const', 'z'),
+  ];
   expect(inOrderOfExecution(nodes as GraphNode[]).map(({ name }) => name)).toEqual(['a', 'b', 'c', 'z']);
 });

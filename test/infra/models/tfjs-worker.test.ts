@@ -22,9 +22,12 @@ function encodeInWorker(backend: string): Promise<Answer> {
 
 const BACKENDS = ['wasm', ...(process.env['TESSERA_TFJS_NODE'] === undefined ? [] : ['node'])];
 
-it.each(BACKENDS)('two worker threads on %s give the same codes and leave the process its handlers', async (backend) => {
-  const [first, second] = await Promise.all([encodeInWorker(backend), encodeInWorker(backend)]);
-  expect(first).toMatchObject({ backend: `tfjs/${backend}`, added: 0 });
-  expect(first.codes.map((hex) => hex.length)).toEqual([16 * 32, 16 * 32]);
-  expect(second).toEqual(first);
-});
+it.each(BACKENDS)(
+  'two worker threads on %s give the same codes and leave the process its handlers',
+  async (backend) => {
+    const [first, second] = await Promise.all([encodeInWorker(backend), encodeInWorker(backend)]);
+    expect(first).toMatchObject({ backend: `tfjs/${backend}`, added: 0 });
+    expect(first.codes.map((hex) => hex.length)).toEqual([16 * 32, 16 * 32]);
+    expect(second).toEqual(first);
+  },
+);

@@ -1,0 +1,59 @@
+// Which processes belong to a test: those that name its folder on their command line or in their environment.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface TableRow {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** Every process of the machine but zombies. */
+export function processTable(): TableRow[] {
+  const text = execFileSync('ps', ['-eww', '-o', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' });
+  return text.split('\n').flatMap((line) => {
+    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (pid === undefined || state!.startsWith('Z')) return [];
+    return [{ pid: Number(pid), parent: Number(parent), command: command! }];
+  });
+}
+
+/** Live processes that work in `folder`, without this one. */
+export function processesOf(folder: string): TableRow[] {
+  return processTable().filter(
+    ({ pid, command }) =>
+      pid !== process.pid && (command.includes(folder) || environmentOf(pid).includes(folder)),
+  );
+}
+
+/** Worker processes that a command started. */
+export function workersOf(command: number): number[] {
+  return processTable()
+    .filter((row) => row.parent === command && row.command.includes('worker.ts'))
+    .map(({ pid }) => pid);
+}
+
+/** True while a process lives. */
+export function lives(pid: number): boolean {
+  return processTable().some((row) => row.pid === pid);
+}
+
+/** Resolves when no process works in the folder any more, or gives what is left after `timeoutMs`. */
+export async function untilNoneOf(folder: string, timeoutMs: number): Promise<TableRow[]> {
+  for (const deadline = Date.now() + timeoutMs; ; ) {
+    const left = processesOf(folder);
+    if (left.length === 0 || Date.now() > deadline) return left;
+    await sleep(200);
+  }
+}
+
+/** Linux only; elsewhere command lines have to do. */
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return '';
+  }
+}
