@@ -1,4 +1,5 @@
-// `npm run demo`: 70,000 digits through a trained net and its random control, at once, and what the two have to say.
+// `npm run demo`: 70,000 digits through a trained net and its random control, at once, and what the two have
+// to say.
 
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,6 +87,7 @@ export function resultTable(summaries: readonly RunSummary[]): readonly string[]
     { title: 'points', align: 'right' },
     { title: 'regions', align: 'right' },
     { title: 'singletons', align: 'right' },
+    { title: 'in shared', align: 'right' },
     { title: 'entropy (bits)', align: 'right' },
     { title: 'occupancy', align: 'right' },
     { title: 'purity', align: 'right' },
@@ -101,6 +103,7 @@ function spanCells(span: SpanSummary): readonly string[] {
     formatCount(span.points),
     formatCount(span.regions),
     formatCount(span.singletons),
+    formatCount(span.points - span.singletons),
     fixed(span.entropyBits, 2),
     fixed(span.occupancy, 3),
     fixed(span.purity, 3),
@@ -115,7 +118,9 @@ function fixed(value: number | null, digits: number): string {
 function nextSteps(sweeps: readonly LoadedSweep[]): readonly string[] {
   const folder = here(sweeps[0]?.runDir ?? 'runs');
   return [
-    'Purity: share of the commonest digit in regions of two or more points. What to type next:',
+    'In shared: points whose region holds another point too. Purity: the share of the commonest digit there,',
+    'against what shuffled labels give. The random net is the control: what it shows too is not learned.',
+    'What to type next:',
     `  npx tessera list                              every run; these lie in ${here(`${folder}/..`)}`,
     '  npx tessera inspect examples/mnist-cnn/model.onnx',
     '  npx tessera run examples/mnist-cnn/sweep.yaml',

@@ -1,5 +1,5 @@
-// Installs the locked dependencies when they are missing or older than package-lock.json. First step of `npm run demo` and
-// `npm test`, so it is plain JavaScript that needs nothing but Node and npm.
+// Installs the locked dependencies when they are missing or older than package-lock.json. First step of `npm
+// run demo` and `npm test`, so it is plain JavaScript that needs nothing but Node and npm.
 
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
@@ -22,7 +22,8 @@ const STALE_MS = 15 * 60_000;
 
 /**
  * Makes `node_modules` match `package-lock.json`.
- * @param {{ root?: string, install?: (root: string) => Promise<number>, note?: (line: string) => void }} [options]
+ * @param {{ root?: string, install?: (root: string) => Promise<number>, note?: (line: string) => void }}
+ *   [options]
  * @returns {Promise<'present' | 'installed'>}
  */
 export async function ensureInstalled({ root = ROOT, install = npmCi, note = tell } = {}) {
@@ -43,7 +44,10 @@ export async function ensureInstalled({ root = ROOT, install = npmCi, note = tel
   }
 }
 
-/** Whether what is installed is what the lock file names; an `npm ci` by hand counts too, and is stamped then. */
+/**
+ * Whether what is installed is what the lock file names; an `npm ci` by hand counts too, and is stamped
+ * then.
+ */
 function isInstalled(root) {
   const stamp = stampFile(root);
   const hash = lockHash(root);
@@ -107,7 +111,10 @@ function isAbandoned(file) {
   }
 }
 
-/** ONNX Runtime's CPU library ships in its package; without SKIP its script would also try to download CUDA's. */
+/**
+ * ONNX Runtime's CPU library ships in its package; without SKIP its script would also try to download
+ * CUDA's.
+ */
 function npmCi(root) {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
   const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {

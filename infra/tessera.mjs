@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The `tessera` command: checks Node, teaches it TypeScript, hands over to cli.ts. Plain JavaScript that old Nodes parse.
+// The `tessera` command: checks Node, teaches it TypeScript, hands over to cli.ts. Plain JavaScript that old
+// Nodes parse.
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {

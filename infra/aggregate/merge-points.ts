@@ -7,11 +7,20 @@ import { openParquet } from '../parquet/parquet-file.ts';
 import type { ParquetReader } from '../parquet/parquet-file.ts';
 import type { ColumnDef } from '#schemas/columns/column.ts';
 
+/** A segment's points file, in point order. */
+export interface PointsFile {
+  readonly path: string;
+  /** First point of every row group. */
+  readonly groups: readonly number[];
+}
+
 export interface MergePointsOptions {
-  /** Paths of the segments' points files, each in point order. */
-  readonly files: readonly string[];
+  readonly files: readonly PointsFile[];
   readonly columns: readonly ColumnDef[];
-  /** Ids of one window. */
+  /** Points `[from, to)`. */
+  readonly from: number;
+  readonly to: number;
+  /** Ids of one block. */
   readonly windowRows: number;
 }
 
@@ -19,17 +28,13 @@ export interface MergePointsOptions {
  * Yields blocks in point order, one per window of ids that has points.
  * @throws PipelineError `internal` where a point occurs twice.
  */
-export async function* mergePoints({ files, columns, windowRows }: MergePointsOptions): AsyncGenerator<ColumnBlock> {
-  const cursors = await Promise.all(files.map((file) => PointCursor.open(file, columns)));
+export async function* mergePoints({ files, columns, from, to, windowRows }: MergePointsOptions): AsyncGenerator<ColumnBlock> {
+  const cursors = await Promise.all(files.map((file) => PointCursor.open(file, columns, from)));
   try {
-    for (;;) {
-      const heads = await Promise.all(cursors.map((cursor) => cursor.head()));
-      const first = Math.min(...heads);
-      if (!Number.isFinite(first)) return;
-      const end = (Math.floor(first / windowRows) + 1) * windowRows;
+    for (let start = from; start < to; start += windowRows) {
       const slices: BlockSlice[] = [];
-      for (const cursor of cursors) await cursor.takeBelow(end, slices);
-      yield joinSlices(inPointOrder(slices));
+      for (const cursor of cursors) await cursor.takeBelow(Math.min(start + windowRows, to), slices);
+      if (slices.length > 0) yield joinSlices(inPointOrder(slices));
     }
   } finally {
     await Promise.all(cursors.map((cursor) => cursor.close()));
@@ -47,12 +52,17 @@ class PointCursor {
     this.#reader = reader;
   }
 
-  static async open(file: string, columns: readonly ColumnDef[]): Promise<PointCursor> {
-    return new PointCursor(await openParquet(file, columns));
+  /** Opens a file at its first point from `from` on. */
+  static async open({ path, groups }: PointsFile, columns: readonly ColumnDef[], from: number): Promise<PointCursor> {
+    const cursor = new PointCursor(await openParquet(path, columns));
+    const behind = groups.findIndex((first) => first > from);
+    cursor.#group = Math.max(0, (behind < 0 ? groups.length : behind) - 1);
+    while ((await cursor.head()) < from) cursor.#row++;
+    return cursor;
   }
 
   /** Id of the current point; infinite behind the last. */
-  async head(): Promise<number> {
+  private async head(): Promise<number> {
     while (this.#row >= this.#ids.length) {
       if (this.#group >= this.#reader.rowGroups) return Number.POSITIVE_INFINITY;
       this.#block = await this.#reader.readGroup(this.#group++);

@@ -1,6 +1,7 @@
 // Merges the regions of all segments into file order with bounded memory. Segments are sorted by (span, digest), so a stretch of
 // digests at a time fits a region table; its regions come out by count, and stretches with equal counts lie in digest order.
 
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
 import { byteSwapped } from '../../activities/polytope/region-rows.ts';
@@ -9,16 +10,21 @@ import { RegionTable } from '../../activities/polytope/region-table.ts';
 import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
-import { openParquet, readBlocks, writeParquet } from '../parquet/parquet-file.ts';
+import { openParquet, readBlocks, SEGMENT_GROUP_ROWS, writeParquet } from '../parquet/parquet-file.ts';
 import type { ParquetReader } from '../parquet/parquet-file.ts';
 import { regionBlock, regionRows } from './region-blocks.ts';
 
+/** A segment's regions file. */
+export interface RegionsFile {
+  readonly path: string;
+  /** Regions by span; they lie one span after the other. */
+  readonly regionsPerSpan: readonly number[];
+}
+
 export interface MergeOptions {
   readonly table: RegionTableOptions;
-  /** Paths of the segments' regions files. */
-  readonly files: readonly string[];
-  /** Partial regions of all segments by span. */
-  readonly partialRegions: readonly number[];
+  readonly files: readonly RegionsFile[];
+  readonly span: number;
   /** Folder for what does not fit into memory. */
   readonly spillDir: string;
   /** Partial regions merged at a time. @default 262,144 */
@@ -27,26 +33,25 @@ export interface MergeOptions {
   readonly memoryBytes?: number;
 }
 
-/** Yields slices of blocks (columns of a segment) in the order (span, count descending, digest). */
+/** Yields slices of blocks (columns of a segment) of one span, by count descending, then digest. */
 export async function* mergeRegions(options: MergeOptions): AsyncGenerator<BlockSlice> {
-  const { files, table, partialRegions, stretchRows = 262_144 } = options;
-  const cursors = await Promise.all(files.map((file) => RegionCursor.open(file)));
+  const { files, table, span, stretchRows = 262_144 } = options;
+  const rows = files.reduce((sum, { regionsPerSpan }) => sum + regionsPerSpan[span]!, 0);
+  const stretches = Math.max(1, Math.ceil(rows / stretchRows));
+  const cursors = await Promise.all(files.map((file) => RegionCursor.open(file, span)));
+  const runs = new Runs(options);
   try {
     const regions = new RegionTable(table);
-    for (const [span, rows] of partialRegions.entries()) {
-      const stretches = Math.max(1, Math.ceil(rows / stretchRows));
-      const runs = new Runs(options, span);
-      for (let stretch = 0; stretch < stretches; stretch++) {
-        const end = Math.ceil(((stretch + 1) * 2 ** 32) / stretches);
-        regions.clear();
-        for (const cursor of cursors) await cursor.moveInto(regions, span, end);
-        await runs.add(regionBlock(regions.columns('count')));
-      }
-      yield* runs.merged();
+    for (let stretch = 0; stretch < stretches; stretch++) {
+      const end = Math.ceil(((stretch + 1) * 2 ** 32) / stretches);
+      regions.clear();
+      for (const cursor of cursors) await cursor.moveInto(regions, span, end);
+      await runs.add(regionBlock(regions.columns('count')));
     }
   } finally {
     await Promise.all(cursors.map((cursor) => cursor.close()));
   }
+  yield* runs.merged();
 }
 
 /** Walks through one segment. */
@@ -60,14 +65,20 @@ class RegionCursor {
     this.#reader = reader;
   }
 
-  static async open(file: string): Promise<RegionCursor> {
-    return new RegionCursor(await openParquet(file, SEGMENT_REGION_COLUMNS));
+  /** Opens a file at the first region of a span. */
+  static async open({ path, regionsPerSpan }: RegionsFile, span: number): Promise<RegionCursor> {
+    const cursor = new RegionCursor(await openParquet(path, SEGMENT_REGION_COLUMNS));
+    const first = regionsPerSpan.slice(0, span).reduce((sum, rows) => sum + rows, 0);
+    cursor.#group = Math.floor(first / SEGMENT_GROUP_ROWS);
+    await cursor.current();
+    cursor.#row = first % SEGMENT_GROUP_ROWS;
+    return cursor;
   }
 
   /** Adds the rows of the span whose first digest word (bytewise) lies below `end`, and moves behind them. */
   async moveInto(table: RegionTable, span: number, end: number): Promise<void> {
     for (;;) {
-      const rows = await this.#current();
+      const rows = await this.current();
       if (rows === null) return;
       const to = firstBehind(rows, this.#row, { span, end });
       table.addRegions(rows, { from: this.#row, to });
@@ -80,7 +91,7 @@ class RegionCursor {
     await this.#reader[Symbol.asyncDispose]();
   }
 
-  async #current(): Promise<RegionRows | null> {
+  private async current(): Promise<RegionRows | null> {
     while (this.#rows === null || this.#row >= this.#rows.rows) {
       if (this.#group >= this.#reader.rowGroups) return null;
       this.#rows = regionRows(await this.#reader.readGroup(this.#group++));
@@ -106,24 +117,23 @@ function firstBehind({ rows, span: spans, digest }: RegionRows, from: number, { 
 /** Sorted runs of one span, in digest order of their stretches; in memory while they fit. */
 class Runs {
   readonly #options: MergeOptions;
-  readonly #span: number;
   readonly #runs: (() => AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>)[] = [];
   #bytes = 0;
 
-  constructor(options: MergeOptions, span: number) {
+  constructor(options: MergeOptions) {
     this.#options = options;
-    this.#span = span;
   }
 
   async add(block: ColumnBlock): Promise<void> {
     if (block.rows === 0) return;
-    const { memoryBytes = 64 * 2 ** 20, spillDir } = this.#options;
+    const { memoryBytes = 64 * 2 ** 20, spillDir, span } = this.#options;
     this.#bytes += blockBytes(block);
     if (this.#bytes <= memoryBytes) {
       this.#runs.push(() => [block]);
       return;
     }
-    const path = join(spillDir, `spill-${this.#span}-${this.#runs.length}.parquet`);
+    await mkdir(spillDir, { recursive: true });
+    const path = join(spillDir, `spill-${span}-${this.#runs.length}.parquet`);
     await writeParquet(path, { columns: SEGMENT_REGION_COLUMNS, blocks: [block], metadata: {}, use: 'segment' });
     this.#runs.push(() => readBlocks(path, SEGMENT_REGION_COLUMNS));
   }

@@ -1,20 +1,18 @@
 // One partition's aggregator: code log messages in, segments of partial statistics out. Runs inside a worker thread.
 
-import { POINT_COLUMNS } from '#schemas/columns/code-message.ts';
-import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
 import { SEGMENT_REGION_COLUMNS, SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { CodeSample } from '../../activities/polytope/code-sample.ts';
-import type { SampleOptions } from '../../activities/polytope/code-sample.ts';
-import { orderSeed } from '../../activities/polytope/point-hash.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
-import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
-import { columnOf, int32Of, joinSlices } from '../arrow/column-block.ts';
-import type { ColumnBlock } from '../arrow/column-block.ts';
+import { int32Of } from '../arrow/column-block.ts';
+import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
+import { inRowGroups } from '../arrow/row-groups.ts';
+import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
+import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
 import { expectedBatches, expectedCount, SeenBatches } from './seen-batches.ts';
@@ -41,9 +39,6 @@ export interface AddOutcome {
   /** Segments written because memory ran out. */
   readonly segments: number;
 }
-
-/** Rows of one points block in a segment. */
-const POINT_GROUP_ROWS = 16_384;
 
 export class PartitionAggregator {
   readonly #dir: string;
@@ -141,7 +136,8 @@ export class PartitionAggregator {
     const regions = this.#regions.columns('digest');
     const regionsPerSpan = this.#plan.spans.map(() => 0);
     for (const span of regions.span) regionsPerSpan[span]!++;
-    const parts = this.#parts(regionBlock(regions));
+    const points = inPointOrder(this.#points);
+    const parts = this.#parts(regionBlock(regions), points);
     const note = {
       runId: this.#plan.runId,
       configSha256: this.#plan.configSha256,
@@ -150,6 +146,7 @@ export class PartitionAggregator {
       to: Number(this.#next),
       seen: this.#fresh.ranges(),
       regionsPerSpan,
+      pointGroups: groupStarts(points),
       parts: [...parts.keys()],
     };
     await writeSegment(this.#dir, note, parts);
@@ -185,9 +182,11 @@ export class PartitionAggregator {
     return points.rows;
   }
 
-  #parts(regions: ColumnBlock): Map<SegmentPart, PartContent> {
+  #parts(regions: ColumnBlock, points: readonly BlockSlice[]): Map<SegmentPart, PartContent> {
     const parts = new Map<SegmentPart, PartContent>();
-    if (this.#points.length > 0) parts.set('points', { columns: pointColumns(this.#kept), blocks: sortedPoints(this.#points) });
+    if (points.length > 0) {
+      parts.set('points', { columns: pointColumns(this.#kept), blocks: inRowGroups(points, SEGMENT_GROUP_ROWS) });
+    }
     const units = unitBlock(this.#units.entries());
     if (units.rows > 0) parts.set('units', { columns: SEGMENT_UNIT_COLUMNS, blocks: [units] });
     const sample = sampleBlock(this.#sample, this.#plan);
@@ -206,46 +205,19 @@ export class PartitionAggregator {
   }
 }
 
-/** Geometry and seed that the statistics of a plan share. */
-export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOptions {
-  const cells = plan.grids.map(({ height, width }) => height * width);
-  const allCells = cells.reduce((sum, count) => sum + count, 0);
-  const shareOf = (tap: number) => cells[plan.grids.findIndex(({ taps }) => taps.includes(tap))]! / allCells;
-  return {
-    spanWords: plan.spans.map(({ digestOnly, codeBytes }) => (digestOnly ? 0 : codeBytes >> 2)),
-    spanPoints: plan.spans.map(({ taps }) => plan.points * shareOf(taps[0]!)),
-    exemplars: plan.config.output.exemplars,
-    seed: orderSeed(plan.config.seed),
-  };
-}
-
-/** The code columns that `codes.keep` asks for, in span order. */
-export function keptColumns({ config, spans }: SweepPlan): KeptColumn[] {
-  const { keep } = config.codes;
-  if (keep === 'none') return [];
-  return spans.map(({ name, digestOnly }) =>
-    keep === 'words' && !digestOnly ? { name: `words_${name}`, type: 'binary' } : { name: `digest_${name}`, type: 'fixed[16]' },
-  );
-}
-
-/** Columns of a segment's points: those of the messages. */
-export function pointColumns(kept: readonly KeptColumn[]): ColumnDef[] {
-  const fixed = POINT_COLUMNS.map((column) => ({ ...column, type: column.type as ColumnType, description: '' }));
-  return [...fixed, ...kept.map((column) => ({ ...column, unit: '', nullable: true, description: '' }))];
-}
-
 /** Blocks in point order; a message's points are consecutive, so sorting messages sorts points. */
-function* sortedPoints(blocks: readonly ColumnBlock[]): Generator<ColumnBlock> {
+function inPointOrder(blocks: readonly ColumnBlock[]): BlockSlice[] {
   const sorted = blocks.toSorted((a, b) => int32Of(a, 'point_id')[0]! - int32Of(b, 'point_id')[0]!);
-  let group: ColumnBlock[] = [];
-  let rows = 0;
-  for (const block of sorted) {
-    group.push(block);
-    rows += columnOf(block, 'point_id').values.length;
-    if (rows < POINT_GROUP_ROWS) continue;
-    yield joinSlices(group.map((part) => ({ block: part, from: 0, to: part.rows })));
-    group = [];
-    rows = 0;
+  return sorted.map((block) => ({ block, from: 0, to: block.rows }));
+}
+
+/** First point of every row group that the slices will be cut into. */
+function groupStarts(slices: readonly BlockSlice[]): number[] {
+  const starts: number[] = [];
+  let before = 0;
+  for (const { block, to } of slices) {
+    while (starts.length * SEGMENT_GROUP_ROWS < before + to) starts.push(int32Of(block, 'point_id')[starts.length * SEGMENT_GROUP_ROWS - before]!);
+    before += to;
   }
-  if (rows > 0) yield joinSlices(group.map((part) => ({ block: part, from: 0, to: part.rows })));
+  return starts;
 }

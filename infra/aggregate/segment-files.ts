@@ -28,8 +28,10 @@ export interface SegmentNote {
   readonly to: number;
   /** Messages that the segment counts. */
   readonly seen: SeenRanges;
-  /** Partial regions by span. */
+  /** Partial regions by span; they lie one span after the other. */
   readonly regionsPerSpan: readonly number[];
+  /** First point of every row group of the points part. */
+  readonly pointGroups: readonly number[];
   /** Parts that have rows. */
   readonly parts: readonly SegmentPart[];
 }
@@ -41,7 +43,7 @@ export interface Segment {
 
 export interface PartContent {
   readonly columns: readonly ColumnDef[];
-  readonly blocks: Iterable<ColumnBlock>;
+  readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
 }
 
 /** Path of one part of a segment. */
@@ -76,6 +78,12 @@ export async function listSegments(dir: string, partition: number, plan: Pick<Sw
     chain.push({ dir, note: await readNote(join(dir, name), plan) });
   }
   return chain;
+}
+
+/** Finished segments of every partition. */
+export async function allSegments(dir: string, plan: SweepPlan): Promise<Segment[]> {
+  const partitions = Array.from({ length: plan.config.stream.partitions }, (_, partition) => listSegments(dir, partition, plan));
+  return (await Promise.all(partitions)).flat();
 }
 
 /** Removes what a crashed aggregator of this partition left half-written. */

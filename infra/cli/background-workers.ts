@@ -1,4 +1,5 @@
-// Workers that outlive the command that started them (`tessera up`, `--detach`): one supervisor process, noted in the home folder.
+// Workers that outlive the command that started them (`tessera up`, `--detach`): one supervisor process,
+// noted in the home folder.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

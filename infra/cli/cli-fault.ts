@@ -12,8 +12,8 @@ import {
 import { FAULTS, type FaultKind, faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 
 /**
- * The root cause of a failure as a fault. A Temporal failure carries it as `type` = kind and `details[0]` = the fault,
- * anywhere along its chain of causes; the innermost one wins.
+ * The root cause of a failure as a fault. A Temporal failure carries it as `type` = kind and `details[0]` =
+ * the fault, anywhere along its chain of causes; the innermost one wins.
  */
 export function faultOfFailure(error: unknown): PipelineFault {
   const chain = causes(error);

@@ -42,7 +42,7 @@ function summaryOf({ runId, runDir, manifest }: KnownRun): object {
 }
 
 function cellsOf({ runId, runDir, manifest }: KnownRun): readonly string[] {
-  const points = manifest?.rows?.['points'];
+  const points = manifest?.rows?.points;
   return [
     runId,
     manifest?.status === 'running' || manifest === null ? 'unfinished' : manifest.status,

@@ -56,19 +56,19 @@ export function logsCommand(
 export function logLines(texts: readonly string[], runId: string): readonly LogLine[] {
   return texts
     .flatMap((text) => text.split('\n').map(parseLogLine))
-    .filter((line): line is LogLine => line !== null && line['runId'] === runId)
+    .filter((line): line is LogLine => line !== null && line.runId === runId)
     .sort((a, b) => a.time - b.time);
 }
 
 /** `02:14:05.123 info  w1234 message key=value`. */
 export function formatLogLine(line: LogLine): string {
   const time = new Date(line.time).toISOString().slice(11, 23);
-  const level = (LEVELS[Number(line['level'])] ?? String(line['level'] ?? '')).padEnd(5);
+  const level = (LEVELS[Number(line.level)] ?? String(line.level ?? '')).padEnd(5);
   const extra = Object.entries(line).filter(([key]) => !KNOWN_FIELDS.has(key));
   const fields = extra.map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return [time, level, String(line['pid'] ?? ''), String(line['msg'] ?? ''), ...fields]
+  return [time, level, String(line.pid ?? ''), String(line.msg ?? ''), ...fields]
     .filter((part) => part !== '')
     .join(' ');
 }
@@ -77,7 +77,7 @@ function parseLogLine(text: string): LogLine | null {
   if (!text.startsWith('{')) return null;
   try {
     const line = JSON.parse(text) as Record<string, unknown>;
-    const time = typeof line['time'] === 'string' ? Date.parse(line['time']) : line['time'];
+    const time = typeof line.time === 'string' ? Date.parse(line.time) : line.time;
     return typeof time === 'number' && Number.isFinite(time) ? { ...line, time } : null;
   } catch {
     return null;

@@ -1,4 +1,5 @@
-// The commands as data for commander: names, options, help. What a command does lies in its own file, loaded when called.
+// The commands as data for commander: names, options, help. What a command does lies in its own file, loaded
+// when called.
 
 import { Command } from 'commander';
 

@@ -2,7 +2,6 @@
 
 import { resolve } from 'node:path';
 
-import type { PipelineFault } from '#schemas/errors.ts';
 import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';

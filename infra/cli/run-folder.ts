@@ -49,8 +49,8 @@ export function rememberRun(
 }
 
 /**
- * Every run below `out`, every remembered run, and their neighbours (scheduled runs), newest last. Runs without a manifest
- * are in planning, or failed there.
+ * Every run below `out`, every remembered run, and their neighbours (scheduled runs), newest last. Runs
+ * without a manifest are in planning, or failed there.
  */
 export function knownRuns(home: string, out: string): readonly KnownRun[] {
   const remembered = rememberedRuns(home);

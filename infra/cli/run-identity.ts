@@ -12,7 +12,8 @@ import { readManifest } from './run-folder.ts';
 /**
  * Compares a sweep with what its folder already holds.
  * @returns `done` where the same run has finished there.
- * @throws PipelineError `run-config-mismatch` with every changed key, old → new, or with the file whose content changed.
+ * @throws PipelineError `run-config-mismatch` with every changed key, old → new, or with the file whose
+ *   content changed.
  */
 export async function checkRunFolder(loaded: LoadedSweep): Promise<'done' | 'open'> {
   const { runId, runDir, config, configSha256 } = loaded;
@@ -45,7 +46,10 @@ export function mismatch(
   });
 }
 
-/** A retrained model under the old name must not pass for the old run. Data is compared by size: hashing it can take hours. */
+/**
+ * A retrained model under the old name must not pass for the old run. Data is compared by size: hashing it
+ * can take hours.
+ */
 async function contentChanges({ config }: LoadedSweep, manifest: RunManifest): Promise<readonly string[]> {
   const data = manifest.data.files.flatMap(({ file, bytes }) => {
     const now = existsSync(file) ? statSync(file) : null;

@@ -58,7 +58,8 @@ export async function scheduleCommand(
 }
 
 /**
- * Checks the five fields of a cron expression as far as characters and number go; the server checks their ranges.
+ * Checks the five fields of a cron expression as far as characters and number go; the server checks their
+ * ranges.
  * @throws PipelineError `command-invalid`.
  */
 export function checkCron(cron: string | undefined): string {

@@ -1,4 +1,5 @@
-// What a command needs to run sweeps: services, a Temporal client and workers, all supervised, and stopped at the end.
+// What a command needs to run sweeps: services, a Temporal client and workers, all supervised, and stopped at
+// the end.
 
 import { Client, Connection } from '@temporalio/client';
 

@@ -14,7 +14,8 @@ const TOLD = { pause: 'pauses', resume: 'goes on', cancel: 'is being cancelled' 
 
 /**
  * Sends the message.
- * @throws PipelineError `run-unknown`; `service-unavailable` where no server runs; `command-invalid` where the run has ended.
+ * @throws PipelineError `run-unknown`; `service-unavailable` where no server runs; `command-invalid` where
+ *   the run has ended.
  */
 export async function steerCommand(
   verb: Steering,

@@ -51,7 +51,8 @@ export interface WatchOptions {
 
 /**
  * Watches a started sweep until it ends.
- * @throws PipelineError the run's own fault, `service-unavailable` after a long silence of the server, or the signal's reason.
+ * @throws PipelineError the run's own fault, `service-unavailable` after a long silence of the server, or
+ *   the signal's reason.
  */
 export async function watchSweep(client: Client, runId: string, options: WatchOptions): Promise<SweepResult> {
   let progress: SweepProgress | null = null;
@@ -73,7 +74,10 @@ export async function watchSweep(client: Client, runId: string, options: WatchOp
   }
 }
 
-/** Watches until the run ends, the session's workers fail for good, or the user interrupts; whichever comes first. */
+/**
+ * Watches until the run ends, the session's workers fail for good, or the user interrupts; whichever comes
+ * first.
+ */
 export async function watchWithSession(
   session: Session,
   runId: string,
@@ -127,11 +131,11 @@ async function openWorkflow(
   const state = await describeRun(client, runId);
   if (state === null || !isOpen(state.status)) return false;
   const { memo } = state;
-  if (memo['configSha256'] === configSha256 && memo['runDir'] === runDir) return true;
+  if (memo.configSha256 === configSha256 && memo.runDir === runDir) return true;
   const changes =
-    memo['runDir'] === runDir
-      ? [`config: ${String(memo['configSha256']).slice(0, 8)} → ${configSha256.slice(0, 8)}`]
-      : [`output folder: ${String(memo['runDir'])} → ${config.output.dir}/${runId}`];
+    memo.runDir === runDir
+      ? [`config: ${String(memo.configSha256).slice(0, 8)} → ${configSha256.slice(0, 8)}`]
+      : [`output folder: ${String(memo.runDir)} → ${config.output.dir}/${runId}`];
   throw mismatch(runId, { where: 'a run that is going on', changes });
 }
 

@@ -18,7 +18,7 @@ export interface Terminal {
 /** The real terminal of this process. */
 export function processTerminal(): Terminal {
   const err = process.stderr;
-  const live = err.isTTY === true && process.env['TERM'] !== 'dumb';
+  const live = err.isTTY === true && process.env.TERM !== 'dumb';
   let drawn: readonly string[] = [];
   const erase = () => {
     if (drawn.length === 0) return;

@@ -1,6 +1,6 @@
 // The workers of one command: started together, restarted when they die, stopped together.
 
-import { FAULTS, PipelineError, type PipelineFault } from '#schemas/errors.ts';
+import { FAULTS, PipelineError } from '#schemas/errors.ts';
 import { decideRestart, FRESH_PROCESS, type RestartState } from './restart-policy.ts';
 import {
   startWorkerProcess,

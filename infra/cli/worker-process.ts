@@ -60,7 +60,7 @@ export function workerCommand(env: NodeJS.ProcessEnv, home: string): WorkerComma
 
 /** Slots for encoders: the machine's cores, shared between the worker processes of one command. */
 export function shareOfCores(processes: number): NodeJS.ProcessEnv {
-  if (process.env['TESSERA_ENCODERS'] !== undefined) return {};
+  if (process.env.TESSERA_ENCODERS !== undefined) return {};
   return { TESSERA_ENCODERS: String(Math.max(1, Math.floor(availableParallelism() / processes))) };
 }
 

@@ -5,8 +5,9 @@ import { createHash } from 'node:crypto';
 import type { SweepConfig } from '#schemas/config.ts';
 
 /**
- * SHA-256, hex, of the canonical JSON (sorted keys, defaults filled in) of a config without `run` and `output.dir`, which
- * say only how the run is called and where it lies. Pass the config with portable paths, so a moved clone keeps its hash.
+ * SHA-256, hex, of the canonical JSON (sorted keys, defaults filled in) of a config without `run` and
+ * `output.dir`, which say only how the run is called and where it lies. Pass the config with portable paths,
+ * so a moved clone keeps its hash.
  */
 export function configSha256(config: SweepConfig): string {
   return createHash('sha256')

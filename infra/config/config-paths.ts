@@ -13,8 +13,8 @@ export function absolutePaths(config: SweepConfig, folder: string): SweepConfig 
 }
 
 /**
- * The config with every path written from the config file's folder, with forward slashes: a clone that was moved, or lies
- * on another machine, keeps its hash. A path on another drive stays absolute.
+ * The config with every path written from the config file's folder, with forward slashes: a clone that was
+ * moved, or lies on another machine, keeps its hash. A path on another drive stays absolute.
  */
 export function portablePaths(config: SweepConfig, folder: string): SweepConfig {
   return mapPaths(config, (path) => {

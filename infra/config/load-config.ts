@@ -34,7 +34,8 @@ const LATER_KINDS = ['lens', 'metflow'];
 
 /**
  * Loads a sweep config.
- * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `lens` and `metflow`.
+ * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `lens`
+ *   and `metflow`.
  */
 export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): LoadedSweep {
   const raw = applySets(parseConfigFile(file), sets);
@@ -59,7 +60,8 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
 }
 
 /**
- * Fails early, before any service is started, where the model or a data file that is no pattern does not exist.
+ * Fails early, before any service is started, where the model or a data file that is no pattern does not
+ * exist.
  * @throws PipelineError `model-missing` or `data-missing`.
  */
 export function checkFilesExist({ config, file }: LoadedSweep): void {
@@ -126,7 +128,7 @@ function checkKind(file: string, raw: unknown): void {
       remedy,
     });
   }
-  const kind = (raw as Record<string, unknown>)['kind'];
+  const kind = (raw as Record<string, unknown>).kind;
   if (kind === 'sweep') return;
   if (typeof kind === 'string' && LATER_KINDS.includes(kind)) {
     const remedy = 'This version runs kind: sweep.';

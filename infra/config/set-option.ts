@@ -5,8 +5,10 @@ import { parse } from 'yaml';
 import { PipelineError } from '#schemas/errors.ts';
 
 /**
- * Applies `a.b=c` options, in order, to a copy of the raw config. Values are YAML, so `true`, `3` and `[0, 100]` have types.
- * @throws PipelineError `command-invalid` without `=` or with an empty key; `config-invalid` where a key leads through a value.
+ * Applies `a.b=c` options, in order, to a copy of the raw config. Values are YAML, so `true`, `3` and `[0,
+ * 100]` have types.
+ * @throws PipelineError `command-invalid` without `=` or with an empty key; `config-invalid` where a key
+ *   leads through a value.
  */
 export function applySets(raw: unknown, sets: readonly string[]): unknown {
   return sets.reduce((config, option) => {

@@ -147,15 +147,24 @@ function writerProperties({ columns, use }: ParquetContent): parquet.WriterPrope
   for (const { name, type } of columns) {
     // Hashes do not repeat within a row group: trying a dictionary first costs half as much again.
     if (type === 'fixed[16]' || type === 'binary') builder = builder.setColumnDictionaryEnabled(name, false);
+    const delta = use === 'final' ? DELTA_ENCODED[name] : undefined;
+    if (delta === undefined) continue;
+    builder = builder.setColumnDictionaryEnabled(name, false).setColumnEncoding(name, delta);
   }
   return builder.build();
 }
+
+/** Columns whose values grow from row to row: a fifth of the bytes, and faster to write. */
+const DELTA_ENCODED: Readonly<Record<string, parquet.Encoding>> = {
+  point_id: parquet.Encoding.DELTA_BINARY_PACKED,
+  source_id: parquet.Encoding.DELTA_BYTE_ARRAY,
+};
 
 /** Largest row group of any file. */
 export const ROW_GROUP_ROWS = 131_072;
 
 /** Small, because the commit holds one row group of every segment at once. */
-const SEGMENT_GROUP_ROWS = 16_384;
+export const SEGMENT_GROUP_ROWS = 16_384;
 
 /** No rows of these columns. */
 export function emptyBlock(columns: readonly ColumnDef[]): ColumnBlock {

@@ -6,11 +6,11 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { syncFolder, writeParquet } from './parquet-file.ts';
 import type { ParquetContent } from './parquet-file.ts';
 
-/** Row groups of one part: about a million rows. */
-const PART_GROUPS = 8;
+/** Row groups of one part: 262,144 rows, so that a run of less than a million rows is written by several threads. */
+export const PART_GROUPS = 2;
 
-/** Writes `part-00000.parquet` and so on; an empty table is one empty part. Returns the number of rows. */
-export async function writeParts(folder: string, content: ParquetContent): Promise<number> {
+/** Writes `<prefix>-00000.parquet` and so on; no rows are one empty part. Returns the number of rows. */
+export async function writeParts(folder: string, prefix: string, content: ParquetContent): Promise<number> {
   await mkdir(folder, { recursive: true });
   const source = iteratorOf(content.blocks);
   let rows = 0;
@@ -23,7 +23,7 @@ export async function writeParts(folder: string, content: ParquetContent): Promi
         next = await source.next();
       }
     }
-    const name = `part-${String(part).padStart(5, '0')}.parquet`;
+    const name = `${prefix}-${String(part).padStart(5, '0')}.parquet`;
     await writeParquet(join(folder, name), { ...content, blocks: blocks() });
   }
   await syncFolder(folder);

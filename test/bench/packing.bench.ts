@@ -91,7 +91,8 @@ async function alternate(forward: Timed, encode: Timed): Promise<string> {
   }
   const ratio = (of: keyof Rate) => median(coded.map((c, i) => c[of] / (plain[i]?.[of] ?? 1))).toFixed(3);
   const speed = (rates: readonly Rate[]) => median(rates.map((r) => r.wall)).toFixed(0);
-  return `forward ${speed(plain)}/s, encode ${speed(coded)}/s, ratio ${ratio('wall')}, by cpu time ${ratio('cpu')}`;
+  const ratios = `ratio ${ratio('wall')}, by cpu time ${ratio('cpu')}`;
+  return `forward ${speed(plain)}/s, encode ${speed(coded)}/s, ${ratios}`;
 }
 
 /** The batch size that forward only likes best: the baseline gets every advantage. */

@@ -1,4 +1,5 @@
-// The command line without services: most cases inside this process, those about streams and exit in a real one.
+// The command line without services: most cases inside this process, those about streams and exit in a real
+// one.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

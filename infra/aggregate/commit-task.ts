@@ -1,0 +1,132 @@
+// The independent parts of a commit: one stretch of points, or one span's regions. They may run in any order and any thread.
+
+import { join } from 'node:path';
+import type { TableDef } from '#schemas/columns/column.ts';
+import { pointsTable } from '#schemas/columns/points.ts';
+import { REGIONS_TABLE } from '#schemas/columns/regions.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import { int32Of } from '../arrow/column-block.ts';
+import type { ColumnBlock } from '../arrow/column-block.ts';
+import { inRowGroups } from '../arrow/row-groups.ts';
+import { ROW_GROUP_ROWS } from '../parquet/parquet-file.ts';
+import type { ParquetContent } from '../parquet/parquet-file.ts';
+import { PART_GROUPS, writeParts } from '../parquet/part-files.ts';
+import { RegionSizes } from '../../activities/polytope/region-stats.ts';
+import { finalPoints, finalRegions } from './final-blocks.ts';
+import { mergePoints } from './merge-points.ts';
+import { mergeRegions } from './merge-regions.ts';
+import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { allSegments, segmentPath } from './segment-files.ts';
+import type { Segment, SegmentPart } from './segment-files.ts';
+
+/** Plain data: it may cross to another thread. */
+export type CommitTask =
+  | { readonly kind: 'points'; readonly part: number; readonly from: number; readonly to: number }
+  | { readonly kind: 'regions'; readonly span: number };
+
+/** What a task found out; plain data too. */
+export interface CommitTaskResult {
+  readonly rows: number;
+  /** Regions tasks: how many regions have each number of points. */
+  readonly sizes: readonly (readonly [count: number, regions: number])[];
+}
+
+export interface CommitTaskOptions {
+  readonly plan: SweepPlan;
+  /** Folder of segments. */
+  readonly segmentsDir: string;
+  /** Temporary folder of the commit, where the tables are put together. */
+  readonly folder: string;
+  readonly task: CommitTask;
+  /** Partial regions merged at a time, and memory before spilling: smaller is slower, the files are the same. */
+  readonly merge?: { readonly stretchRows?: number; readonly memoryBytes?: number };
+  readonly signal?: AbortSignal;
+}
+
+/** Points of one part file. */
+const PART_POINTS = PART_GROUPS * ROW_GROUP_ROWS;
+
+/** Everything that must be written, the longest first. */
+export function commitTasks(plan: SweepPlan): CommitTask[] {
+  const parts = Math.max(1, Math.ceil(plan.points / PART_POINTS));
+  const regions = plan.spans.map((_, span): CommitTask => ({ kind: 'regions', span })).reverse();
+  const points = Array.from({ length: parts }, (_, part): CommitTask => {
+    return { kind: 'points', part, from: part * PART_POINTS, to: (part + 1) * PART_POINTS };
+  });
+  return [...regions, ...points];
+}
+
+/** Writes the part files of one task. */
+export async function runCommitTask(options: CommitTaskOptions): Promise<CommitTaskResult> {
+  const { plan, segmentsDir, task } = options;
+  const segments = await allSegments(segmentsDir, plan);
+  switch (task.kind) {
+    case 'points':
+      return writePoints(options, task, segments);
+    case 'regions':
+      return writeRegions(options, task, segments);
+  }
+}
+
+async function writePoints(
+  { plan, folder, signal }: CommitTaskOptions,
+  { part, from, to }: CommitTask & { kind: 'points' },
+  segments: readonly Segment[],
+): Promise<CommitTaskResult> {
+  const kept = keptColumns(plan);
+  const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
+  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: ROW_GROUP_ROWS });
+  const blocks = mapped(merged, (block) => {
+    signal?.throwIfAborted();
+    return finalPoints(block, plan);
+  });
+  const table = pointsTable(kept);
+  const rows = await writeParts(join(folder, table.path), partPrefix(part), finalContent(table, blocks));
+  return { rows, sizes: [] };
+}
+
+async function writeRegions(
+  { plan, folder, merge, signal }: CommitTaskOptions,
+  { span }: CommitTask & { kind: 'regions' },
+  segments: readonly Segment[],
+): Promise<CommitTaskResult> {
+  const sizes = new RegionSizes();
+  const files = withPart(segments, 'regions').map(({ path, note }) => ({ path, regionsPerSpan: note.regionsPerSpan }));
+  const spillDir = join(folder, 'spill');
+  const merged = mergeRegions({ table: tableOptions(plan), files, span, spillDir, ...merge });
+  const blocks = mapped(inRowGroups(merged, ROW_GROUP_ROWS), (block) => {
+    signal?.throwIfAborted();
+    countSizes(int32Of(block, 'count'), sizes);
+    return finalRegions(block, plan);
+  });
+  const content = finalContent(REGIONS_TABLE, blocks);
+  const rows = await writeParts(join(folder, REGIONS_TABLE.path), partPrefix(span), content);
+  return { rows, sizes: sizes.entries() };
+}
+
+/** Segments that have a part, with its path. */
+export function withPart(segments: readonly Segment[], part: SegmentPart): { path: string; note: Segment['note'] }[] {
+  const having = segments.filter(({ note }) => note.parts.includes(part));
+  return having.map(({ dir, note }) => ({ path: segmentPath(dir, part, note), note }));
+}
+
+/** A final table's columns and metadata with its blocks. */
+export function finalContent({ name, order, columns }: TableDef, blocks: ParquetContent['blocks']): ParquetContent {
+  return { columns, blocks, metadata: { table: name, order }, use: 'final' };
+}
+
+function partPrefix(number: number): string {
+  return `part-${String(number).padStart(5, '0')}`;
+}
+
+async function* mapped(blocks: AsyncIterable<ColumnBlock>, map: (block: ColumnBlock) => ColumnBlock): AsyncGenerator<ColumnBlock> {
+  for await (const block of blocks) yield map(block);
+}
+
+/** Counts are sorted, so equal ones are counted together. */
+function countSizes(counts: Int32Array, sizes: RegionSizes): void {
+  for (let from = 0, to = 0; from < counts.length; from = to) {
+    while (counts[to] === counts[from]) to++;
+    sizes.add(counts[from]!, to - from);
+  }
+}
