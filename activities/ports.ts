@@ -92,8 +92,10 @@ export interface SessionOptions {
 export interface EncodedBatch {
   /** Per tap `[rows, 4 * ceil(codeBits / 32)]`, rows = samples x tap.height x tap.width for positions, sequences x tokens for text, else samples. Padding samples are cut off. */
   readonly codes: readonly Uint8Array[];
-  /** `[samples(, tokens), classes]` logits, or null where the model has no 2-D (3-D for text) float output. */
+  /** `[samples(, tokens), classes]` logits; null where the model has no such float output, or `predicted` stands instead. */
   readonly logits: { readonly data: Float32Array; readonly classes: number } | null;
+  /** Per logit row the argmax class and its softmax probability: computed inside the graph where classes are very many. */
+  readonly predicted?: { readonly classes: BigInt64Array; readonly probabilities: Float32Array };
   /** Per tap: share of pre-activations with |z| < 2 in this batch as a sum (divide by rows x bits), NaN where the activation is piecewise linear. */
   readonly softCounts: Float64Array;
   /** Per tap and row: number of pre-activations with |z| < 2, null where the activation is piecewise linear. Lets padding rows be left out. */

@@ -1,18 +1,24 @@
 // The model's own answer per point: argmax class and its softmax probability.
 
+import type { EncodedBatch } from '../ports.ts';
 import type { BatchPoints } from './batch-rows.ts';
 
+export interface Predictions {
+  readonly classes: Int32Array;
+  readonly probabilities: Float32Array;
+}
+
 /**
- * @param logits - `[samples(, tokens), classes]`, or null where the model has no such output.
+ * @param encoded - logits `[samples(, tokens), classes]`, or the answer per logit row, or neither.
  * @param cellsPerSample - tokens per padded sequence; 1 for images, whose points share their image's answer.
- * @returns per point the argmax class (first on ties) and its softmax probability.
+ * @returns per point the argmax class (first on ties) and its softmax probability; null without logits.
  */
 export function predictions(
-  logits: { readonly data: Float32Array; readonly classes: number } | null,
+  { logits, predicted }: Pick<EncodedBatch, 'logits' | 'predicted'>,
   points: BatchPoints,
   cellsPerSample: number,
-): { classes: Int32Array; probabilities: Float32Array } | null {
-  if (logits === null) return null;
+): Predictions | null {
+  if (logits === null && predicted === undefined) return null;
   const classes = new Int32Array(points.points);
   const probabilities = new Float32Array(points.points);
   let lastRow = -1;
@@ -22,17 +28,35 @@ export function predictions(
     if (row === lastRow) {
       classes[point] = classes[point - 1]!;
       probabilities[point] = probabilities[point - 1]!;
-      continue;
+    } else if (predicted !== undefined) {
+      classes[point] = Number(predicted.classes[row]!);
+      probabilities[point] = predicted.probabilities[row]!;
+    } else {
+      classes[point] = argmax(logits!, row);
+      probabilities[point] = softmaxAt(logits!, row, classes[point]!);
     }
     lastRow = row;
-    const start = row * logits.classes;
-    let best = 0;
-    for (let k = 1; k < logits.classes; k++) if (logits.data[start + k]! > logits.data[start + best]!) best = k;
-    let sum = 0;
-    const peak = logits.data[start + best]!;
-    for (let k = 0; k < logits.classes; k++) sum += Math.exp(logits.data[start + k]! - peak);
-    classes[point] = best;
-    probabilities[point] = 1 / sum;
   }
   return { classes, probabilities };
+}
+
+interface Logits {
+  readonly data: Float32Array;
+  readonly classes: number;
+}
+
+function argmax({ data, classes }: Logits, row: number): number {
+  const start = row * classes;
+  let best = 0;
+  for (let k = 1; k < classes; k++) if (data[start + k]! > data[start + best]!) best = k;
+  return best;
+}
+
+/** Softmax probability of the row's largest logit. */
+function softmaxAt({ data, classes }: Logits, row: number, best: number): number {
+  const start = row * classes;
+  const peak = data[start + best]!;
+  let sum = 0;
+  for (let k = 0; k < classes; k++) sum += Math.exp(data[start + k]! - peak);
+  return 1 / sum;
 }

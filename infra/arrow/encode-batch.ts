@@ -188,7 +188,7 @@ function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
   const contextTokens = tokens === null ? 1 : input.input.dims[1]!;
   const { sample, cell, grid, firstPoint } = points;
   const width = plan.grids.map((g) => g.width);
-  const predicted = predictions(encoded.logits, points, contextTokens);
+  const predicted = predictions(encoded, points, contextTokens);
   const norms = encoded.inputNorms;
   const int = (at: (i: number) => number) => {
     const values = new Int32Array(count);

@@ -115,7 +115,7 @@ function planOf(
     model: { file: config.model.file, sha256: info.sha256, runtime: info.runtime, backend: session.backend, packing: session.packing },
     data: { files: data.files, sha256: datasetHash(data) },
     skipped: data.skipped,
-    notices: noticesOf({ config, grids, data, countClasses, counters }),
+    notices: [...(session.notices ?? []), ...noticesOf({ config, grids, data, countClasses, counters })],
     topic: `tessera.${runId}.${configSha256.slice(0, 12)}`,
   };
 }

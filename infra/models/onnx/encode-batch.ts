@@ -5,6 +5,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EncodedBatch, InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import type { TapGeometry } from './geometry.ts';
+import { LOGITS_LIMIT } from './answer.ts';
 import { checkInput, copySamples, firstNonFinite, nonFinite } from './input-checks.ts';
 import { countsInKernel, type PackingWay, SOFT_LIMIT, type TapOutput } from './packing-ways.ts';
 import type { ModelInput, ProbedModel } from './probe.ts';
@@ -59,6 +60,7 @@ export async function encodeBatch(running: RunningEncoder, input: InputTensor): 
         new Uint8Array(kernel.buffer, memory.codes[i], samples * tap.rowsPerSample * tap.strideBytes),
     ),
     logits: logitsOf(running, samples),
+    ...predictedOf(running, samples),
     softCounts: Float64Array.from(soft, (rows) =>
       rows === null ? Number.NaN : rows.reduce((sum, count) => sum + count, 0),
     ),
@@ -187,7 +189,20 @@ function logitsOf(
   { kernel, memory, probed, logitRows }: RunningEncoder,
   samples: number,
 ): EncodedBatch['logits'] {
-  if (probed.logits === null) return null;
+  if (probed.logits === null || probed.logits.classes > LOGITS_LIMIT) return null;
   const { classes } = probed.logits;
   return { data: new Float32Array(kernel.buffer, memory.logits, samples * logitRows * classes), classes };
+}
+
+/** Argmax and probability from the graph; a probability outside (0, 1] means that a logit was not finite. */
+function predictedOf(
+  { kernel, memory, probed, logitRows }: RunningEncoder,
+  samples: number,
+): Pick<EncodedBatch, 'predicted'> {
+  if (probed.logits === null || probed.logits.classes <= LOGITS_LIMIT) return {};
+  const rows = samples * logitRows;
+  const probabilities = new Float32Array(kernel.buffer, memory.probability, rows);
+  const bad = probabilities.findIndex((probability) => !(probability > 0 && probability <= 1.0001));
+  if (bad >= 0) throw nonFinite('a logit is not finite', Math.floor(bad / logitRows), probed.logits.name);
+  return { predicted: { classes: new BigInt64Array(kernel.buffer, memory.argmax, rows), probabilities } };
 }

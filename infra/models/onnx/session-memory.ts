@@ -5,6 +5,7 @@ import { Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
 import type { InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
+import { LOGITS_LIMIT } from './answer.ts';
 import type { TapGeometry } from './geometry.ts';
 import type { TapOutput } from './packing-ways.ts';
 import type { ModelInput, ProbedModel } from './probe.ts';
@@ -28,6 +29,9 @@ export interface SessionMemory {
   readonly input: number;
   readonly norms: number;
   readonly logits: number;
+  /** Instead of logits where classes are very many. */
+  readonly argmax: number;
+  readonly probability: number;
   /** Per tap: the codes of the whole batch. */
   readonly codes: readonly number[];
   /** Per tap: soft counts of the whole batch. */
@@ -72,6 +76,7 @@ export function reserveMemory(
 ): SessionMemory {
   const runs = Math.ceil(options.batchSamples / runSamples);
   const samples = runs * runSamples;
+  const wide = (logits?.classes ?? 0) > LOGITS_LIMIT;
   let total = 0;
   const reserve = (bytes: number) => {
     total += bytes;
@@ -83,7 +88,9 @@ export function reserveMemory(
     runs,
     input: reserve(runSamples * elements(options.sampleShape) * ELEMENT_BYTES[input.type]),
     norms: reserve(samples * 4),
-    logits: reserve(samples * logitRows * (logits?.classes ?? 0) * 4),
+    logits: reserve(samples * logitRows * (wide ? 0 : (logits?.classes ?? 0)) * 4),
+    argmax: reserve(wide ? samples * logitRows * 8 : 0),
+    probability: reserve(wide ? samples * logitRows * 4 : 0),
     codes: taps.map((tap) => reserve(samples * tap.rowsPerSample * tap.strideBytes)),
     soft: taps.map((tap) => reserve(tap.found.activation === 'Gelu' ? samples * tap.rowsPerSample * 4 : 0)),
     planes: reserve(Math.max(0, ...taps.map((tap) => runSamples * planeBytes(tap)))),

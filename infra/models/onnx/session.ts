@@ -5,6 +5,7 @@ import type { Tensor } from 'onnxruntime-node';
 import type { EncoderSession, SessionOptions } from '../../../activities/ports.ts';
 import { createPackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import { addAmbiguity } from './ambiguity.ts';
+import { addAnswer, type Answer, answerFetches, answerOutputs } from './answer.ts';
 import { indexGraph } from './graph.ts';
 import { createPatch } from './graph-patch.ts';
 import { encodeBatch, type RunningEncoder } from './encode-batch.ts';
@@ -34,12 +35,12 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
   const { probed, input, options, way } = plan;
   const { device, file } = options.model;
   const runSamples = runSamplesOf(probed.taps, input, options.batchSamples);
-  const { graph, outputs, logits } = instrument(loaded, plan, runSamples);
+  const logitRows = isText(input) ? elements(options.sampleShape) : 1;
+  const { graph, outputs, answer } = instrument(loaded, plan, { samples: runSamples, logitRows });
   const wanted: GraphOutput[] = outputs.map(({ name, type }) => ({ name, elemType: ELEMENT_OF[type] }));
-  if (logits !== null) wanted.push({ name: logits, elemType: ELEMENT.float });
+  wanted.push(...answerOutputs(answer));
   const session = await openRuntime(loaded.model, graph, wanted, { file, device, threads: options.threads });
   const kernel = createPackingKernel();
-  const logitRows = isText(input) ? elements(options.sampleShape) : 1;
   const memory = reserveMemory(kernel, probed, outputs, { input, options, runSamples, logitRows });
   const dims = [runSamples, ...options.sampleShape];
   const feeds = {
@@ -48,7 +49,7 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
   };
   const base = { session, kernel, memory, probed, outputs, input, options, way, logitRows, feeds };
   const runs = Array.from({ length: memory.runs }, (_, run) => run);
-  const running: RunningEncoder = { ...base, fetches: runs.map((run) => fetchesOf(base, run, logits)) };
+  const running: RunningEncoder = { ...base, fetches: runs.map((run) => fetchesOf(base, run, answer)) };
   return {
     taps: probed.taps.map((tap) => tap.info),
     backend: `onnxruntime-node/${device}`,
@@ -58,25 +59,27 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
   };
 }
 
-/** The graph with every tap's outputs added, and the name under which logits are read. */
-function instrument({ graph }: LoadedModel, { probed, options, way }: EncoderPlan, samples: number) {
+/** The graph with the outputs of every tap and of the model's answer added. */
+function instrument(
+  { graph }: LoadedModel,
+  { probed, options, way }: EncoderPlan,
+  { samples, logitRows }: { samples: number; logitRows: number },
+) {
   const patch = createPatch();
   const index = indexGraph(graph);
   const outputs = probed.taps.flatMap((geometry, tap) => [
     ...addTapOutputs(patch, geometry, { tap, way, samples }),
     ...(options.countAmbiguous ? [addAmbiguity(patch, index, geometry, { tap, samples })] : []),
   ]);
-  const own = probed.logits?.name ?? null;
-  // A tensor can be tap and logits at once; fetches are keyed by name, so the logits then need their own.
-  const clash = own !== null && outputs.some(({ name }) => name === own);
-  const logits = clash ? patch.add('Identity', [own]) : own;
-  return { graph: patch.applyTo(graph), outputs, logits };
+  const taken = new Set(outputs.map(({ name }) => name));
+  const answer = addAnswer(patch, probed.logits, { rows: samples * logitRows, taken });
+  return { graph: patch.applyTo(graph), outputs, answer };
 }
 
 function fetchesOf(
   { kernel, memory, probed, outputs, logitRows, options, input }: Omit<RunningEncoder, 'fetches'>,
   run: number,
-  logits: string | null,
+  answer: Answer | null,
 ): Record<string, Tensor> {
   const fetches: Record<string, Tensor> = {};
   for (const output of outputs) {
@@ -85,11 +88,10 @@ function fetchesOf(
     const offset = memory.outputs.get(output) ?? (memory.codes[output.tap] ?? 0) + run * runBytes;
     fetches[output.name] = tensorAt(kernel, output.type, offset, output.dims);
   }
-  if (logits !== null && probed.logits !== null) {
-    const { classes } = probed.logits;
+  if (answer !== null) {
+    const rows = memory.runSamples * logitRows;
     const lead = isText(input) ? [memory.runSamples, elements(options.sampleShape)] : [memory.runSamples];
-    const offset = memory.logits + 4 * run * memory.runSamples * logitRows * classes;
-    fetches[logits] = tensorAt(kernel, 'float32', offset, [...lead, classes]);
+    Object.assign(fetches, answerFetches(answer, { kernel, memory, rows, run, lead }));
   }
   return fetches;
 }
