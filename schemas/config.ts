@@ -107,4 +107,3 @@ export type SweepConfig = z.infer<typeof sweepConfig>;
 export type ModelConfig = SweepConfig['model'];
 export type DatasetConfig = SweepConfig['dataset'];
 export type TransformConfig = DatasetConfig['transform'];
-export type CodesConfig = SweepConfig['codes'];

@@ -1,6 +1,6 @@
 // Inputs, results, signals and queries of the workflows: what the CLI and the workflows agree on.
 
-import type { FaultKind, PipelineFault } from './errors.ts';
+import type { PipelineFault } from './errors.ts';
 import type { SweepConfig } from './config.ts';
 
 /** Workflow ids are `tessera/sweep/<run>`; task queues are in temporal.config.ts. */
@@ -110,6 +110,3 @@ export const SIGNAL_PAUSE = 'pause';
 export const SIGNAL_RESUME = 'resume';
 export const QUERY_PROGRESS = 'progress';
 export const WORKFLOW_SWEEP = 'corpusSweep';
-
-/** How a PipelineFault travels in a Temporal failure: `type` = kind, `details[0]` = the fault. */
-export type FailureType = FaultKind;

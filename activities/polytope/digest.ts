@@ -1,8 +1,6 @@
 // 128-bit digests of spline codes: MurmurHash3_x86_128, so notebooks can recompute them with any standard implementation.
 // 32-bit arithmetic only, which is what JavaScript does exactly; collisions are detected later, where full words are kept.
 
-export const DIGEST_BYTES = 16;
-
 const C1 = 0x239b961b;
 const C2 = 0xab0e9789;
 const C3 = 0x38b34ae5;

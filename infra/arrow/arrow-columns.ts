@@ -63,7 +63,9 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
     return arrow.makeData({ ...base, valueOffsets: column.offsets, child } as never);
   }
   if (arrow.DataType.isDictionary(type)) {
-    const dictionary = arrow.vectorFromArray([...column.dictionary!], new arrow.Utf8());
+    // An empty dictionary would be written as no buffer at all, which readers take for a damaged stream.
+    const names = column.dictionary!.length === 0 ? [''] : [...column.dictionary!];
+    const dictionary = arrow.vectorFromArray(names, new arrow.Utf8());
     return arrow.makeData({ ...base, data: column.values, dictionary } as never);
   }
   if (column.offsets !== null) return arrow.makeData({ ...base, valueOffsets: column.offsets, data: column.values } as never);

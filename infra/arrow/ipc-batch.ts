@@ -36,8 +36,9 @@ export class BatchDecoder {
       this.#checkSchema(bytes, batchAt, where);
       return readBatch(view, batchAt, this.#columns);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new PipelineError({ kind: 'internal', what: 'a message of the code log is damaged', where, value: error.message });
+      if (error instanceof PipelineError) throw error;
+      const value = error instanceof Error ? error.message : String(error);
+      throw new PipelineError({ kind: 'internal', what: 'a message of the code log is damaged', where, value });
     }
   }
 

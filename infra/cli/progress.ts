@@ -69,8 +69,14 @@ export function observe(meter: ProgressMeter, snapshot: RunSnapshot): ProgressMe
   const doneRows = Math.max(snapshot.doneRows, meter.latest?.doneRows ?? 0);
   const restarts = Math.max(snapshot.restarts, meter.latest?.restarts ?? 0);
   const latest = { ...snapshot, doneRows, restarts };
-  const recent = meter.recent.filter(({ atMs }) => atMs >= snapshot.atMs - WINDOW_MS);
+  const recent = sinceStill(meter).filter(({ atMs }) => atMs >= snapshot.atMs - WINDOW_MS);
   return { recent: [...recent, latest], latest };
+}
+
+/** While nothing has moved yet, only the last look counts: waiting for the model to load is no encoding speed. */
+function sinceStill({ recent, latest }: ProgressMeter): readonly RunSnapshot[] {
+  const still = latest !== null && recent[0]?.doneRows === latest.doneRows;
+  return still ? recent.slice(-1) : recent;
 }
 
 /** Rows per second over the last seconds, or null before two looks. */

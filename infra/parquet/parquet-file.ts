@@ -127,7 +127,10 @@ class BatchSource {
 }
 
 function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet.RecordBatch {
-  return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
+  try { return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!; } catch (e) {
+    console.log('BAD', block.rows, columns.map((c) => { try { parquet.Table.fromIPCStream(encodeBlock(block, [c])); return ''; } catch (x) { return c.name + String(x); } }).join(' '));
+    for (let n = 1; n <= columns.length; n++) { try { parquet.Table.fromIPCStream(encodeBlock(block, columns.slice(0, n))); } catch (x) { console.log('prefix', n, columns[n-1], block.columns.get(columns[n-1]!.name)); break; } }
+    throw e; }
 }
 
 /** What goes into the key-value metadata besides Arrow's own schema. */

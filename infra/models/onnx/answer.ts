@@ -4,13 +4,10 @@
 import type { Tensor } from 'onnxruntime-node';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import type { GraphPatch } from './graph-patch.ts';
-import type { ProbedModel } from './probe.ts';
+import { LOGITS_LIMIT, type ProbedModel } from './probe.ts';
 import type { GraphOutput } from './runtime.ts';
 import { type SessionMemory, tensorAt } from './session-memory.ts';
 import { ELEMENT } from './tensors.ts';
-
-/** Most classes whose logits leave the graph. */
-export const LOGITS_LIMIT = 256;
 
 /** Names under which the answer is read. */
 export type Answer =

@@ -5,10 +5,9 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EncodedBatch, InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import type { TapGeometry } from './geometry.ts';
-import { LOGITS_LIMIT } from './answer.ts';
 import { checkInput, copySamples, firstNonFinite, nonFinite } from './input-checks.ts';
 import { countsInKernel, type PackingWay, SOFT_LIMIT, type TapOutput } from './packing-ways.ts';
-import type { ModelInput, ProbedModel } from './probe.ts';
+import { LOGITS_LIMIT, type ModelInput, type ProbedModel } from './probe.ts';
 import type { SessionMemory } from './session-memory.ts';
 import { elements } from './tensors.ts';
 

@@ -15,6 +15,9 @@ import { ELEMENT, elements } from './tensors.ts';
 
 export type ModelInput = ModelInfo['input'];
 
+/** Most classes whose logits leave the graph; beyond it the answer is made inside. */
+export const LOGITS_LIMIT = 256;
+
 /** What one run on zeros tells about a model. */
 export interface ProbedModel {
   readonly taps: readonly TapGeometry[];

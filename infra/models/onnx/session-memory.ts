@@ -5,10 +5,9 @@ import { Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
 import type { InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
-import { LOGITS_LIMIT } from './answer.ts';
 import type { TapGeometry } from './geometry.ts';
 import type { TapOutput } from './packing-ways.ts';
-import type { ModelInput, ProbedModel } from './probe.ts';
+import { LOGITS_LIMIT, type ModelInput, type ProbedModel } from './probe.ts';
 import { elements } from './tensors.ts';
 
 /**

@@ -71,6 +71,17 @@ describe('the meter', () => {
     expect(secondsLeft(meter)).toBe(8);
   });
 
+  it('does not count the time before the first row as speed', () => {
+    const meter = meterOver([
+      [0, 0],
+      [5000, 0],
+      [6000, 0],
+      [7000, 50],
+      [8000, 100],
+    ]);
+    expect(rowsPerSecond(meter)).toBe(50);
+  });
+
   it('forgets looks older than 15 seconds', () => {
     const meter = meterOver([
       [0, 0],

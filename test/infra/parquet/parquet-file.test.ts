@@ -52,6 +52,12 @@ const BLOCK: ColumnBlock = {
   ]),
 };
 
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 const hashOf = async (path: string) => createHash('sha256').update(await readFile(path)).digest('hex');
 
 describe('writeParquet', () => {
@@ -84,7 +90,7 @@ describe('writeParquet', () => {
     const rows = [await cursor.next(), await cursor.next(), await cursor.next(), await cursor.next()];
     expect(rows).toEqual([
       { words: Buffer.of(1, 2, 3, 4), count: 5, rate: 0.5, on: true },
-      { words: null, count: 2, rate: 0.25, on: false },
+      { count: 2, rate: 0.25, on: false },
       { words: Buffer.of(9, 9, 9, 9), count: 1, rate: 1, on: true },
       null,
     ]);
@@ -97,7 +103,7 @@ describe('writeParquet', () => {
     await using reader = await openParquet(path, COLUMNS);
     expect([reader.rows, reader.rowGroups, reader.metadata.get('a')]).toEqual([6, 1, 'b']);
     const twice = joinSlices([{ block: BLOCK, from: 0, to: 3 }, { block: BLOCK, from: 0, to: 3 }], new Set(['on']));
-    const [block] = await Array.fromAsync(readBlocks(path, COLUMNS.slice(2, 5)));
+    const [block] = await collected(readBlocks(path, COLUMNS.slice(2, 5)));
     for (const name of ['count', 'ids', 'name']) expect(block!.columns.get(name)).toEqual(twice.columns.get(name));
   });
 
@@ -125,7 +131,7 @@ describe('writeParquet', () => {
   test('names the column when a file has other columns than asked for', async () => {
     const path = join(folder, 'other.parquet');
     await writeParquet(path, { columns: COLUMNS.slice(2, 3), blocks: [BLOCK], metadata: {}, use: 'segment' });
-    await expect(Array.fromAsync(readBlocks(path, [define('count', 'int16')]))).rejects.toThrow('column count should be int16');
+    await expect(collected(readBlocks(path, [define('count', 'int16')]))).rejects.toThrow('column count should be int16');
   });
 });
 
