@@ -1,6 +1,7 @@
 // How every activity hands its work to a thread: heartbeats carry the thread's last report, cancellation asks it to stop.
 
 import { CancelledFailure, Context } from '@temporalio/activity';
+import { describeFault, faultOf } from '#schemas/errors.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import { TIMEOUTS } from '../temporal.config.ts';
 import { failureOf } from './failures.ts';
@@ -20,10 +21,15 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   };
   // Planning and committing are silent for long; the beat says that the process lives.
   const timer = setInterval(() => context.heartbeat(last), TIMEOUTS.heartbeatMs / 4);
+  const { attempt } = context.info;
+  context.log.info(`${name} starts`, { attempt });
   try {
-    return await compute.run(name, input, { signal: context.cancellationSignal, onProgress: beat });
+    const output = await compute.run(name, input, { signal: context.cancellationSignal, onProgress: beat });
+    context.log.info(`${name} ends`, { attempt });
+    return output;
   } catch (error) {
     if (context.cancellationSignal.aborted) throw new CancelledFailure('stopped');
+    context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, { attempt });
     throw failureOf(error);
   } finally {
     clearInterval(timer);

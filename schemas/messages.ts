@@ -12,7 +12,7 @@ export function sweepWorkflowId(runId: string): string {
 export interface SweepInput {
   readonly runId: string;
   readonly config: SweepConfig;
-  /** SHA-256 of the resolved config without `output`, hex. */
+  /** SHA-256 of the resolved config without `run` and `output.dir`, paths relative to the config file, hex. */
   readonly configSha256: string;
   /** Absolute folder of this run: `<output.dir>/<run>`. */
   readonly runDir: string;

@@ -49,9 +49,19 @@ export function arrowSchema(columns: readonly ColumnDef[]): arrow.Schema {
 /** One block as an Arrow IPC stream of one record batch. */
 export function encodeBlock(block: ColumnBlock, columns: readonly ColumnDef[]): Uint8Array {
   const schema = arrowSchema(columns);
-  const children = columns.map((column, i) => arrowData(schema.fields[i]!.type, columnOf(block, column.name), block.rows));
+  const children = unshared(columns.map(({ name }) => columnOf(block, name))).map((column, i) =>
+    arrowData(schema.fields[i]!.type, column, block.rows),
+  );
   const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length: block.rows, children });
   return arrow.RecordBatchStreamWriter.writeAll([new arrow.RecordBatch(schema, data)]).toUint8Array(true);
+}
+
+/** apache-arrow joins neighbouring chunks that overlap, so offsets written twice in a row would be written once. */
+function unshared(columns: readonly ColumnData[]): ColumnData[] {
+  return columns.map((column, i) => {
+    const isShared = column.offsets !== null && column.offsets.buffer === columns[i - 1]?.offsets?.buffer;
+    return isShared ? { ...column, offsets: column.offsets.slice() } : column;
+  });
 }
 
 function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arrow.Data {

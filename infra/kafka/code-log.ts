@@ -15,34 +15,42 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 /** Opens the code log. Connections are made on first use. */
 export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
   const kafka = new Kafka({ ...config, logLevel: logLevel.NOTHING });
-  let producer: Promise<Producer> | null = null;
+  let current: { readonly topic: string; readonly producer: Promise<Producer> } | null = null;
 
-  async function connectProducer(): Promise<Producer> {
-    const made = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
-    await made.connect();
-    return made;
+  /** One producer per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
+  function producerOf(topic: string): Promise<Producer> {
+    if (current?.topic === topic) return current.producer;
+    disconnect();
+    const producer = connectProducer(kafka);
+    current = { topic, producer };
+    producer.catch(() => {
+      current = null;
+    });
+    return producer;
+  }
+
+  function disconnect(): Promise<void> | undefined {
+    const before = current;
+    current = null;
+    return before?.producer.then((producer) => producer.disconnect()).catch(() => undefined);
   }
 
   return {
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
     append: (topic, messages) =>
-      guarded(config, async () => {
-        producer ??= connectProducer().catch((error) => {
-          producer = null;
-          throw error;
-        });
-        await send(await producer, topic, messages);
-      }),
+      guarded(config, async () => send(await producerOf(topic), topic, messages)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
     read: (topic, partition, options) => read(kafka, config, { topic, partition, ...options }),
     deleteTopic: (topic) =>
       guarded(config, () => withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))),
-    [Symbol.asyncDispose]: async () => {
-      const connected = producer;
-      producer = null;
-      await (await connected?.catch(() => null))?.disconnect();
-    },
+    [Symbol.asyncDispose]: async () => disconnect(),
   };
+}
+
+async function connectProducer(kafka: kafkajs.Kafka): Promise<Producer> {
+  const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
+  await producer.connect();
+  return producer;
 }
 
 async function withAdmin<T>(kafka: kafkajs.Kafka, use: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {

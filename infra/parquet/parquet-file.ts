@@ -127,10 +127,7 @@ class BatchSource {
 }
 
 function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet.RecordBatch {
-  try { return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!; } catch (e) {
-    console.log('BAD', block.rows, columns.map((c) => { try { parquet.Table.fromIPCStream(encodeBlock(block, [c])); return ''; } catch (x) { return c.name + String(x); } }).join(' '));
-    for (let n = 1; n <= columns.length; n++) { try { parquet.Table.fromIPCStream(encodeBlock(block, columns.slice(0, n))); } catch (x) { console.log('prefix', n, columns[n-1], block.columns.get(columns[n-1]!.name)); break; } }
-    throw e; }
+  return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
 }
 
 /** What goes into the key-value metadata besides Arrow's own schema. */

@@ -16,6 +16,7 @@ const SURVEY_FILE = 'survey.json';
  * @returns number of samples in those batches.
  */
 export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskContext): Promise<number> {
+  await dropOrphanedSegments(plan, runDir);
   const firstMissing = new Map<number, number>();
   let found = false;
   for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
@@ -29,6 +30,17 @@ export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskCo
   const done = plan.shards.map((shard) => Math.min(shard.batches, firstMissing.get(shard.shardId) ?? shard.batches));
   await folder.writeFile(SURVEY_FILE, Buffer.from(JSON.stringify(done)));
   return plan.shards.reduce((sum, shard, i) => sum + Math.floor((shard.samples * done[i]!) / shard.batches), 0);
+}
+
+/** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */
+async function dropOrphanedSegments(plan: SweepPlan, runDir: string): Promise<void> {
+  const dir = join(runDir, SEGMENTS_FOLDER);
+  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
+    const { nextOffset } = await PartitionAggregator.open({ dir, partition, plan });
+    if (nextOffset === 0n || nextOffset <= (await openLog().offsets(plan.topic, partition)).high) continue;
+    await runFolder(runDir).remove(SEGMENTS_FOLDER);
+    return;
+  }
 }
 
 /** Complete leading batches by shard, where an earlier execution left any. */
