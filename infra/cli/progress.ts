@@ -22,6 +22,8 @@ export interface PendingActivity {
   readonly type: string;
   readonly attempt: number;
   readonly heartbeat: unknown;
+  /** Why the attempt before this one failed, or null. */
+  readonly lastFailure: string | null;
 }
 
 /** Snapshots of the last seconds; the rate is their slope. */
@@ -59,7 +61,7 @@ export function snapshotOf(
       partitions: aggregators.length,
       messages: sum(aggregators.map(({ messages }) => messages)),
     },
-    notices: progress.notices,
+    notices: [...progress.notices, ...retryReasons(pending)],
     atMs,
   };
 }
@@ -92,6 +94,14 @@ export function secondsLeft(meter: ProgressMeter): number | null {
   const { latest } = meter;
   if (rate === null || rate <= 0 || latest === null || latest.rows === 0 || latest.paused) return null;
   return (latest.rows - latest.doneRows) / rate;
+}
+
+/** Retries are no silent matter: each reason is shown once. */
+function retryReasons(pending: readonly PendingActivity[]): readonly string[] {
+  const reasons = pending.flatMap(({ type, lastFailure }) =>
+    lastFailure === null ? [] : [`${type} is tried again: ${lastFailure}`],
+  );
+  return [...new Set(reasons)];
 }
 
 function isEncodeBeat(value: unknown): value is EncodeHeartbeat {

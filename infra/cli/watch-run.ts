@@ -26,6 +26,7 @@ export async function describeRun(client: Client, runId: string): Promise<Workfl
       type: activity.activityType?.name ?? '',
       attempt: activity.attempt ?? 1,
       heartbeat: heartbeatOf(activity.heartbeatDetails),
+      lastFailure: activity.lastFailure?.message ?? null,
     }));
     return { status: description.status.name, pending, memo: description.memo ?? {} };
   } catch (error) {

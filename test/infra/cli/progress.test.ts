@@ -32,12 +32,12 @@ function meterOver(looks: readonly (readonly [atMs: number, doneRows: number])[]
 describe('snapshotOf', () => {
   it('adds what running tasks have acknowledged, in rows', () => {
     const pending = [
-      { type: 'encodeShards', attempt: 1, heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 } },
-      { type: 'encodeShards', attempt: 3, heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 } },
-      { type: 'encodeShards', attempt: 1, heartbeat: null },
+      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 } },
+      { type: 'encodeShards', attempt: 3, lastFailure: null, heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 } },
+      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: null },
       {
         type: 'aggregateRegions',
-        attempt: 1,
+        attempt: 1, lastFailure: null,
         heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 },
       },
     ];
@@ -46,9 +46,17 @@ describe('snapshotOf', () => {
     expect(snapshot.aggregating).toEqual({ partitions: 1, messages: 7 });
   });
 
+  it('tells each reason of a retry once', () => {
+    const retried = { type: 'encodeShards', attempt: 2, heartbeat: null, lastFailure: 'broker gone' };
+    const { notices } = snapshotOf(PROGRESS, { pending: [retried, retried], atMs: 0 });
+    expect(notices.filter((notice) => notice.includes('broker gone'))).toEqual([
+      'encodeShards is tried again: broker gone',
+    ]);
+  });
+
   it('never counts more rows than there are', () => {
     const pending = [
-      { type: 'encodeShards', attempt: 1, heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 } },
+      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 } },
     ];
     expect(snapshotOf(PROGRESS, { pending, atMs: 0 }).doneRows).toBe(400);
   });
