@@ -26,16 +26,16 @@ const STALE_MS = 15 * 60_000;
  *   [options]
  * @returns {Promise<'present' | 'installed'>}
  */
-export async function ensureInstalled({ root = ROOT, install = npmCi, note = tell } = {}) {
+export async function ensureInstalled({ root = ROOT, install = npmInstall, note = tell } = {}) {
   if (isInstalled(root)) return 'present';
   mkdirSync(join(root, '.tessera'), { recursive: true });
   const release = await lock(join(root, '.tessera', 'install.lock'), note);
   try {
     if (isInstalled(root)) return 'present';
     const startedMs = Date.now();
-    note('installing the locked dependencies (npm ci, once; about a minute)');
+    note('installing the locked dependencies (npm install, once; about a minute)');
     const exitCode = await install(root);
-    if (exitCode !== 0) throw new Error(`npm ci failed with exit code ${exitCode}; its message is above`);
+    if (exitCode !== 0) throw new Error(`npm install failed with exit code ${exitCode}; its message is above`);
     writeFileSync(stampFile(root), lockHash(root));
     note(`dependencies installed in ${Math.round((Date.now() - startedMs) / 1000)} s`);
     return 'installed';
@@ -45,7 +45,7 @@ export async function ensureInstalled({ root = ROOT, install = npmCi, note = tel
 }
 
 /**
- * Whether what is installed is what the lock file names; an `npm ci` by hand counts too, and is stamped
+ * Whether what is installed is what the lock file names; an install by hand counts too, and is stamped
  * then.
  */
 function isInstalled(root) {
@@ -115,9 +115,10 @@ function isAbandoned(file) {
  * ONNX Runtime's CPU library ships in its package; without SKIP its script would also try to download
  * CUDA's.
  */
-function npmCi(root) {
+function npmInstall(root) {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: it wants every platform's optional packages in the lock file, which not every registry carries.
+  const child = spawn('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     env,
     stdio: ['ignore', 2, 2],

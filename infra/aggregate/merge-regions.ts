@@ -27,15 +27,15 @@ export interface MergeOptions {
   readonly span: number;
   /** Folder for what does not fit into memory. */
   readonly spillDir: string;
-  /** Partial regions merged at a time. @default 262,144 */
+  /** Partial regions merged at a time. @default 131,072 */
   readonly stretchRows?: number;
-  /** Regions kept in memory before they are spilled. @default 64 MiB */
+  /** Regions kept in memory before they are spilled. @default 32 MiB */
   readonly memoryBytes?: number;
 }
 
 /** Yields slices of blocks (columns of a segment) of one span, by count descending, then digest. */
 export async function* mergeRegions(options: MergeOptions): AsyncGenerator<BlockSlice> {
-  const { files, table, span, stretchRows = 262_144 } = options;
+  const { files, table, span, stretchRows = 131_072 } = options;
   const rows = files.reduce((sum, { regionsPerSpan }) => sum + regionsPerSpan[span]!, 0);
   const stretches = Math.max(1, Math.ceil(rows / stretchRows));
   const cursors = await Promise.all(files.map((file) => RegionCursor.open(file, span)));
@@ -114,10 +114,13 @@ function firstBehind({ rows, span: spans, digest }: RegionRows, from: number, { 
   return low;
 }
 
+/** Blocks of one run; a generator opens its file when it is first asked, so that spilled runs hold nothing until then. */
+type Run = AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>;
+
 /** Sorted runs of one span, in digest order of their stretches; in memory while they fit. */
 class Runs {
   readonly #options: MergeOptions;
-  readonly #runs: (() => AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>)[] = [];
+  readonly #runs: Run[] = [];
   #bytes = 0;
 
   constructor(options: MergeOptions) {
@@ -126,21 +129,22 @@ class Runs {
 
   async add(block: ColumnBlock): Promise<void> {
     if (block.rows === 0) return;
-    const { memoryBytes = 64 * 2 ** 20, spillDir, span } = this.#options;
     this.#bytes += blockBytes(block);
-    if (this.#bytes <= memoryBytes) {
-      this.#runs.push(() => [block]);
-      return;
-    }
-    await mkdir(spillDir, { recursive: true });
+    const { memoryBytes = 32 * 2 ** 20 } = this.#options;
+    this.#runs.push(this.#bytes <= memoryBytes ? [block] : await this.#spilled(block));
+  }
+
+  async #spilled(block: ColumnBlock): Promise<Run> {
+    const { spillDir, span } = this.#options;
     const path = join(spillDir, `spill-${span}-${this.#runs.length}.parquet`);
+    await mkdir(spillDir, { recursive: true });
     await writeParquet(path, { columns: SEGMENT_REGION_COLUMNS, blocks: [block], metadata: {}, use: 'segment' });
-    this.#runs.push(() => readBlocks(path, SEGMENT_REGION_COLUMNS));
+    return readBlocks(path, SEGMENT_REGION_COLUMNS);
   }
 
   /** Rows of all runs by count; rows of one count in the order of the runs. */
   async *merged(): AsyncGenerator<BlockSlice> {
-    const cursors = this.#runs.map((open) => new RunCursor(open()));
+    const cursors = this.#runs.splice(0).map((run) => new RunCursor(run));
     for (const cursor of cursors) await cursor.load();
     for (;;) {
       const most = Math.max(0, ...cursors.map((cursor) => cursor.count));
@@ -156,7 +160,7 @@ class RunCursor {
   #counts: Int32Array = new Int32Array(0);
   #row = 0;
 
-  constructor(blocks: AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>) {
+  constructor(blocks: Run) {
     this.#blocks = Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
   }
 

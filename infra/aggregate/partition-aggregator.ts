@@ -25,7 +25,7 @@ export interface AggregatorOptions {
   readonly dir: string;
   readonly partition: number;
   readonly plan: SweepPlan;
-  /** Memory that triggers a segment. @default 128 MiB */
+  /** Memory that triggers a segment. @default 128 MiB shared by all partitions, because one process may hold them all */
   readonly segmentBytes?: number;
 }
 
@@ -39,6 +39,10 @@ export interface AddOutcome {
   /** Segments written because memory ran out. */
   readonly segments: number;
 }
+
+/** Memory of all aggregators of a run together, and of one at least. */
+const SHARED_BYTES = 128 * 2 ** 20;
+const LEAST_SEGMENT_BYTES = 16 * 2 ** 20;
 
 export class PartitionAggregator {
   readonly #dir: string;
@@ -59,11 +63,11 @@ export class PartitionAggregator {
   #from = 0n;
   #next = 0n;
 
-  private constructor({ dir, partition, plan, segmentBytes = 128 * 2 ** 20 }: AggregatorOptions) {
+  private constructor({ dir, partition, plan, segmentBytes }: AggregatorOptions) {
     this.#dir = dir;
     this.#partition = partition;
     this.#plan = plan;
-    this.#segmentBytes = segmentBytes;
+    this.#segmentBytes = segmentBytes ?? Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / plan.config.stream.partitions);
     this.#kept = keptColumns(plan);
     this.#decoder = messageDecoder(this.#kept);
     const options = tableOptions(plan);

@@ -139,10 +139,10 @@ function notes({ columns, metadata, use }: ParquetContent): Record<string, strin
 
 function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {
   let builder = new parquet.WriterPropertiesBuilder()
-    .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.SNAPPY)
+    .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.UNCOMPRESSED)
     .setCreatedBy(CREATED_BY)
     .setMaxRowGroupSize(use === 'final' ? ROW_GROUP_ROWS : SEGMENT_GROUP_ROWS)
-    .setStatisticsEnabled(parquet.EnabledStatistics.Chunk)
+    .setStatisticsEnabled(use === 'final' ? parquet.EnabledStatistics.Chunk : parquet.EnabledStatistics.None)
     .setDictionaryEnabled(use === 'final');
   for (const { name, type } of columns) {
     // Hashes do not repeat within a row group: trying a dictionary first costs half as much again.

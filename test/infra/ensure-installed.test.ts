@@ -37,7 +37,7 @@ function writeInstalled(version: string): void {
 }
 
 async function install(): Promise<number> {
-  installs.push('npm ci');
+  installs.push('npm install');
   await new Promise((resolve) => setTimeout(resolve, 50));
   mkdirSync(join(root, 'node_modules'), { recursive: true });
   return 0;
@@ -78,7 +78,7 @@ describe('ensureInstalled', () => {
   });
 
   it('fails without a stamp where npm fails, so the next command tries again', async () => {
-    await expect(run({ install: async () => 1 })).rejects.toThrow('npm ci failed with exit code 1');
+    await expect(run({ install: async () => 1 })).rejects.toThrow('npm install failed with exit code 1');
     expect(await run()).toBe('installed');
     expect(readFileSync(join(root, 'node_modules/.tessera-lock'), 'utf8')).toMatch(/^[0-9a-f]{64}$/);
   });

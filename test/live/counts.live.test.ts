@@ -1,34 +1,22 @@
 // The invariant: a sweep's tables say of every code what counting the float pre-activations by hand says.
 
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type CodedPoint,
-  denseRow,
-  imageRow,
-  positionRow,
-  settledCode,
-  type UnitValues,
-} from '../oracle/expected-codes.ts';
+import { codeKey, denseRow, imageRow, positionRow } from '../oracle/expected-codes.ts';
 import { denseForward, type Floats, onnxForward } from '../oracle/float-forward.ts';
 import { idxImages, idxLabels, writeIdxImages, writeIdxLabels } from '../oracle/idx-files.ts';
 import { type ExpectedSpan, expectLayers, expectPointCodes, expectRegions, expectUnits } from './expect-tables.ts';
-import { type LiveHome, MNIST, REPOSITORY, startHome } from './live-home.ts';
+import { tokenSequences } from '../oracle/token-sequences.ts';
+import { type LiveHome, MNIST, startHome } from './live-home.ts';
+import { codedPoints, EXAMPLES, finishedSweep, networkSpan, recordedTap } from './recorded-codes.ts';
 import { tableRows } from './table-rows.ts';
 
-const EXAMPLES = join(REPOSITORY, 'examples');
 const EXEMPLARS = 3;
 /** Two files that overlap, so that codes occur once and twice. */
 const FIRST = 1200;
 const SECOND = 800;
-
-interface Recorded {
-  /** Recorded words of each point, null where the point lies on another grid. */
-  readonly words: readonly (Uint8Array | null)[];
-  readonly labels: readonly (number | null)[];
-}
 
 describe('counts of a sweep', () => {
   let home: LiveHome;
@@ -49,12 +37,9 @@ describe('counts of a sweep', () => {
 
   afterAll(() => home.close());
 
-  async function sweep(example: string, run: string, sets: Readonly<Record<string, unknown>>): Promise<string> {
+  function sweep(example: string, run: string, sets: Readonly<Record<string, unknown>>): Promise<string> {
     const all = { run, 'output.exemplars': EXEMPLARS, 'stream.batchRows': 256, 'dataset.shardRows': 700, ...sets };
-    const options = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
-    const end = await home.tessera(['run', join(EXAMPLES, example), '--out', home.runs, '--json', ...options]);
-    expect(end.code, end.stderr).toBe(0);
-    return end.json!.output!;
+    return finishedSweep(home, join(EXAMPLES, example), all);
   }
 
   const files = () => ({
@@ -62,44 +47,18 @@ describe('counts of a sweep', () => {
     'dataset.labels': [join(home.folder, 'a-labels'), join(home.folder, 'b-labels')],
   });
 
-  /** Codes of one tap, settled bit by bit with what was recorded. */
-  function codesOf(recorded: Recorded, units: number, zOf: (point: number) => UnitValues): { points: CodedPoint[]; adopted: number } {
-    let adopted = 0;
-    const points = recorded.words.flatMap((words, pointId) => {
-      if (words === null) return [];
-      const settled = settledCode(zOf(pointId), units, words);
-      adopted += settled.adopted;
-      return [{ pointId, label: recorded.labels[pointId]!, code: settled.bytes }];
-    });
-    return { points, adopted };
-  }
-
-  /** All taps of each point in order. */
-  function networkOf(spans: readonly ExpectedSpan[], digestOnly = false): ExpectedSpan {
-    const points = spans[0]!.points.map((point, row) => ({
-      ...point,
-      code: Buffer.concat(spans.map((span) => span.points[row]!.code)),
-    }));
-    return { name: 'network', points, digestOnly };
-  }
-
-  async function recordedWords(runDir: string, span: string): Promise<Recorded> {
-    const rows = await tableRows(runDir, 'points', { columns: `label, "words_${span}" AS words` });
-    return { words: rows.map(({ words }) => words as Uint8Array | null), labels: rows.map(({ label }) => label as number | null) };
-  }
-
   it('equal a float64 forward pass of the MLP in every table', async () => {
     const runDir = await sweep('mnist-mlp/sweep.yaml', 'mlp', { ...files(), 'codes.keep': 'words' });
     const forward = denseForward(join(EXAMPLES, 'mnist-mlp/tfjs-layers/model.json'));
     const taps = forward(Float64Array.from(pixels, (pixel) => pixel / 255), labels.length);
     const spans: ExpectedSpan[] = [];
     for (const name of ['fc1', 'fc2']) {
-      const recorded = await recordedWords(runDir, name);
-      const { points, adopted } = codesOf(recorded, 128, (point) => denseRow(taps[name]!, point));
+      const recorded = await recordedTap(runDir, name);
+      const { points, adopted } = codedPoints(recorded, 128, (point) => denseRow(taps[name]!, point));
       expect(adopted).toBeLessThan(10);
       spans.push({ name, points });
     }
-    spans.push(networkOf(spans));
+    spans.push(networkSpan(spans));
     expect(spans[0]!.points.map(({ label }) => label)).toEqual([...labels]);
     await expectRegions(runDir, spans, EXEMPLARS);
     await expectPointCodes(runDir, spans, 'words');
@@ -149,13 +108,13 @@ describe('counts of a sweep', () => {
     const parts = await Promise.all([0, 500, 1000, 1500].map((from) => cnnForward(from, 500)));
     const spans: ExpectedSpan[] = [];
     for (const [name, channels, side] of CNN_TAPS) {
-      const recorded = await recordedWords(runDir, name);
+      const recorded = await recordedTap(runDir, name);
       const row = (point: number) => imageRow(parts[Math.floor(point / 500)]![name]!, point % 500);
-      const { points, adopted } = codesOf(recorded, channels * side * side, row);
+      const { points, adopted } = codedPoints(recorded, channels * side * side, row);
       expect(adopted, name).toBeLessThan(100);
       spans.push({ name, points });
     }
-    spans.push(networkOf(spans, true));
+    spans.push(networkSpan(spans, { digestOnly: true }));
     await expectRegions(runDir, spans, EXEMPLARS);
     await expectPointCodes(runDir, spans, 'words');
     await expectUnits(runDir, spans, 997);
@@ -186,10 +145,10 @@ describe('counts of a sweep', () => {
     expect(rows.findIndex((row, i) => row['label'] !== labels[place(i).image])).toBe(-1);
     const spans: ExpectedSpan[] = [];
     for (const [name, channels, side] of CNN_TAPS) {
-      const recorded = await recordedWords(runDir, name);
+      const recorded = await recordedTap(runDir, name);
       expect(recorded.words.findIndex((words, i) => (words !== null) !== (place(i).side === side)), name).toBe(-1);
       const row = (point: number) => positionRow(taps[name]!, place(point).image, [place(point).y, place(point).x]);
-      const { points, adopted } = codesOf(recorded, channels, row);
+      const { points, adopted } = codedPoints(recorded, channels, row);
       expect(adopted, name).toBeLessThan(10);
       spans.push({ name, points });
     }
@@ -197,4 +156,84 @@ describe('counts of a sweep', () => {
     await expectPointCodes(runDir, spans, 'words');
     await expectUnits(runDir, spans, 1);
   });
+
+  it('equal float outputs of the transformer, token by token', async () => {
+    const jsonl = join(home.folder, 'brown.jsonl');
+    execFileSync(process.execPath, [join(EXAMPLES, 'brown/prepare.mjs'), '--out', jsonl]);
+    const documents = 110;
+    const runDir = await sweep('brown/sweep.yaml', 'brown', {
+      'dataset.data': jsonl,
+      'dataset.rows': [0, documents],
+      'dataset.shardRows': 40,
+      'codes.keep': 'words',
+    });
+    const tokenizer = join(EXAMPLES, 'brown/tokenizer.json');
+    const sequences = tokenSequences(jsonl, { tokenizer, documents, contextTokens: 64 });
+    const tokens = sequences.flat();
+    expect(tokens.length).toBeGreaterThan(2000);
+    const rows = await tableRows(runDir, 'points');
+    const shown = rows.map((row) => `${row['source_id']} ${row['token_index']} ${row['token_id']} ${row['label_name']}`);
+    expect(shown).toEqual(tokens.map((token) => `${token.sourceId} ${token.tokenIndex} ${token.tokenId} ${token.tag}`));
+    const names = new Map(rows.map(({ label, label_name }) => [label, label_name]));
+    expect(new Set(names.values()).size, 'one name for each class').toBe(names.size);
+
+    const taps = [0, 1, 2, 3].map((block) => `/blocks.${block}/fc_in/Add_output_0`);
+    const forward = await onnxForward(join(EXAMPLES, 'brown/model.onnx'), taps);
+    const outputs: { readonly z: Readonly<Record<string, Floats>>; readonly row: number }[] = [];
+    for (const sequence of sequences) {
+      const ids = BigInt64Array.from(sequence, ({ tokenId }) => BigInt(tokenId));
+      const z = await forward.run(new ort.Tensor('int64', ids, [1, ids.length]));
+      outputs.push(...sequence.map((_, row) => ({ z, row })));
+    }
+    const spans: ExpectedSpan[] = [];
+    for (const name of taps) {
+      const recorded = await recordedTap(runDir, name);
+      const { points, adopted } = codedPoints(recorded, 512, (point) => denseRow(outputs[point]!.z[name]!, outputs[point]!.row));
+      expect(adopted, name).toBeLessThan(10);
+      spans.push({ name, points });
+    }
+    const layers = await tableRows(runDir, 'layers');
+    for (const [layer, name] of taps.entries()) {
+      let soft = 0;
+      for (const { z, row } of outputs) for (let unit = 0; unit < 512; unit++) if (Math.abs(denseRow(z[name]!, row)(unit)) < 2) soft++;
+      expect(layers[layer]!['soft_fraction'], name).toBeCloseTo(soft / (512 * tokens.length), 5);
+    }
+    spans.push(networkSpan(spans));
+    await expectRegions(runDir, spans, EXEMPLARS);
+    await expectPointCodes(runDir, spans, 'words');
+    await expectUnits(runDir, spans, 7);
+    await expectLayers(runDir, spans);
+  });
+
+  it('are the same for ONNX and TensorFlow.js but for ambiguous bits', async () => {
+    const sets = { ...files(), 'codes.keep': 'words', 'codes.countAmbiguous': true, 'codes.spans': ['network'] };
+    const onnx = await sweep('mnist-mlp/sweep.yaml', 'onnx', sets);
+    const tfjs = await sweep('mnist-mlp/sweep-tfjs.yaml', 'tfjs', sets);
+    const [a, b] = await Promise.all([onnx, tfjs].map((runDir) => tableRows(runDir, 'points')));
+    const differs = new Set<number>();
+    const explained = a!.every((row, i) => {
+      const flipped = flippedBits(row['words_network'] as Uint8Array, b![i]!['words_network'] as Uint8Array);
+      if (flipped > 0) differs.add(i);
+      return flipped <= Math.max(Number(row['n_ambiguous']), Number(b![i]!['n_ambiguous']));
+    });
+    expect(explained).toBe(true);
+    expect(differs.size).toBeLessThan(20);
+    const touched = new Set([...differs].flatMap((i) => [a![i]!, b![i]!].map((row) => codeKey(row['words_network'] as Uint8Array))));
+    const [ours, theirs] = await Promise.all(
+      [onnx, tfjs].map(async (runDir) => {
+        const regions = await tableRows(runDir, 'regions', { columns: '* EXCLUDE (run_id)' });
+        return regions.filter(({ words }) => !touched.has(codeKey(words as Uint8Array)));
+      }),
+    );
+    expect(ours!.length).toBeGreaterThan(1000);
+    expect(ours).toEqual(theirs);
+  });
 });
+
+function flippedBits(a: Uint8Array, b: Uint8Array): number {
+  let flipped = 0;
+  a.forEach((byte, i) => {
+    for (let rest = byte ^ b[i]!; rest > 0; rest >>= 1) flipped += rest & 1;
+  });
+  return flipped;
+}

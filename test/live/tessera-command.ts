@@ -43,6 +43,9 @@ export interface CommandOptions {
   readonly cwd?: string;
 }
 
+/** A command that takes longer has hung: it is killed, so that the test fails with what it said. */
+const LONGEST_MS = 180_000;
+
 /** Starts `tessera ARGS`. */
 export function startTessera(args: readonly string[], { env, cwd }: CommandOptions): RunningCommand {
   const child = spawn(process.execPath, [ENTRY, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -56,7 +59,9 @@ export function startTessera(args: readonly string[], { env, cwd }: CommandOptio
     stderr += chunk;
     onText();
   });
+  const hung = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const end = once(child, 'close').then(([code, signal]): CommandEnd => {
+    clearTimeout(hung);
     onText();
     return { code, signal, stdout, stderr, json: lastJson(stdout) };
   });

@@ -56,7 +56,7 @@ function bruteForce(rows: readonly Row[], { exemplars, order }: { exemplars: num
   for (const row of rows) {
     const bytes = Buffer.from(Uint32Array.from(digestOf(row.code)).buffer).toString('hex');
     const key = `${row.span} ${bytes}`;
-    const region = regions.get(key) ?? { key, words: wordsOf(row), points: [], classes: new Map() };
+    const region: Region = regions.get(key) ?? { key, words: wordsOf(row), points: [], classes: new Map() };
     regions.set(key, region);
     region.points.push(row.pointId);
     if (row.label >= 0) region.classes.set(row.label, (region.classes.get(row.label) ?? 0) + 1);

@@ -1,0 +1,50 @@
+// Looking into a run from outside, as any Temporal client can.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { QUERY_PROGRESS, type SweepProgress, sweepWorkflowId } from '#schemas/messages.ts';
+import type { ServicesState } from '../../infra/local/state.ts';
+import type { LiveHome } from './live-home.ts';
+
+/** The record of a home's local services. */
+export function servicesOf(home: LiveHome): ServicesState {
+  return JSON.parse(readFileSync(join(home.env['TESSERA_HOME']!, 'services.json'), 'utf8')) as ServicesState;
+}
+
+/** Asks a run's workflow for its progress. */
+export function askProgress(home: LiveHome, run: string): Promise<SweepProgress> {
+  return withClient(home, (client) => client.workflow.getHandle(sweepWorkflowId(run)).query<SweepProgress>(QUERY_PROGRESS));
+}
+
+/** How many encode activities are under way or handed out. */
+export function encodersUnderWay(home: LiveHome, run: string): Promise<number> {
+  return withClient(home, async (client) => {
+    const { raw } = await client.workflow.getHandle(sweepWorkflowId(run)).describe();
+    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'encodeShards').length;
+  });
+}
+
+async function withClient<T>(home: LiveHome, ask: (client: Client) => Promise<T>): Promise<T> {
+  const port = servicesOf(home).temporal!.ports[0];
+  const connection = await Connection.connect({ address: `127.0.0.1:${port}` });
+  try {
+    return await ask(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Asks until the answer satisfies `wanted`; a run that cannot be asked yet is asked again. */
+export async function untilProgress(
+  home: LiveHome,
+  run: string,
+  wanted: (progress: SweepProgress) => boolean,
+): Promise<SweepProgress> {
+  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
+    const progress = await askProgress(home, run).catch(() => null);
+    if (progress !== null && wanted(progress)) return progress;
+    if (Date.now() > deadline) throw new Error(`no such progress in 60 s: ${JSON.stringify(progress)}`);
+  }
+}
