@@ -1,8 +1,12 @@
-// Sparse class histograms of many regions in one buffer. A block holds (class, count) pairs, the classes ascending.
+// Sparse class histograms of many regions in one buffer. A block holds (class, count) pairs, the classes
+// ascending.
 
 import { grown } from './region-rows.ts';
 
-/** Blocks of 2, 4, 8, ... pairs: a region's classes lie together, so that counting one more point touches one place. */
+/**
+ * Blocks of 2, 4, 8, ... pairs: a region's classes lie together, so that counting one more point touches one
+ * place.
+ */
 export class ClassPool {
   pairs: Int32Array = new Int32Array(1024);
   used = 0;
@@ -15,7 +19,9 @@ export class ClassPool {
     return at;
   }
 
-  /** Where the class stands in the block at `start` of `size` pairs, or would stand: an index into `pairs`. */
+  /**
+   * Where the class stands in the block at `start` of `size` pairs, or would stand: an index into `pairs`.
+   */
   find(start: number, size: number, classId: number): number {
     let at = start;
     const end = start + size * 2;
@@ -24,10 +30,15 @@ export class ClassPool {
   }
 
   /**
-   * Puts a new pair at `at`, as {@link ClassPool.find} returned it, into the block at `start` of `size` pairs.
+   * Puts a new pair at `at`, as {@link ClassPool.find} returned it, into the block at `start` of `size`
+   * pairs.
    * @returns where the block lies now; it has `size + 1` pairs.
    */
-  insert(start: number, size: number, { at, classId, count }: { readonly at: number; readonly classId: number; readonly count: number }): number {
+  insert(
+    start: number,
+    size: number,
+    { at, classId, count }: { readonly at: number; readonly classId: number; readonly count: number },
+  ): number {
     const isFull = size >= 2 && (size & (size - 1)) === 0;
     const block = isFull ? this.allocate(size * 2) : start;
     const hole = block + at - start;

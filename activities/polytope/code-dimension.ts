@@ -1,4 +1,5 @@
-// How many dimensions a sample of codes has: participation ratio of the bit covariance, and two-nearest-neighbour dimension.
+// How many dimensions a sample of codes has: participation ratio of the bit covariance, and
+// two-nearest-neighbour dimension.
 
 import type { SampledCodes } from './code-sample.ts';
 
@@ -12,7 +13,8 @@ export interface CodeDimension {
 /**
  * Both need all pairwise Hamming distances, so one pass gives both.
  * @param sample - `[rows, wordsPerRow]` codes, pad bits zero.
- * @see Facco, d'Errico, Rodriguez, Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information", 2017.
+ * @see Facco, d'Errico, Rodriguez, Laio, "Estimating the intrinsic dimension of datasets by a minimal
+ * neighborhood information", 2017.
  */
 export function codeDimension(sample: SampledCodes): CodeDimension {
   const width = sample.rows === 0 ? 0 : sample.words.length / sample.rows;
@@ -32,8 +34,14 @@ export function codeDimension(sample: SampledCodes): CodeDimension {
   return { participationRatio: gram.participationRatio(), twoNearest: nearest.dimension() };
 }
 
-/** Distinct codes with how often each occurs: repeats have distance 0, which the two-nearest estimate cannot use. */
-function distinctCodes({ rows, words }: SampledCodes, width: number): { codes: Uint32Array; weights: number[] } {
+/**
+ * Distinct codes with how often each occurs: repeats have distance 0, which the two-nearest estimate cannot
+ * use.
+ */
+function distinctCodes(
+  { rows, words }: SampledCodes,
+  width: number,
+): { codes: Uint32Array; weights: number[] } {
   const seen = new Map<string, number>();
   const kept: number[] = [];
   const weights: number[] = [];
@@ -49,7 +57,9 @@ function distinctCodes({ rows, words }: SampledCodes, width: number): { codes: U
     weights.push(1);
   }
   const codes = new Uint32Array(kept.length * width);
-  kept.forEach((row, i) => codes.set(words.subarray(row * width, (row + 1) * width), i * width));
+  kept.forEach((row, i) => {
+    codes.set(words.subarray(row * width, (row + 1) * width), i * width);
+  });
   return { codes, weights };
 }
 
@@ -66,7 +76,10 @@ function hamming(a: Uint32Array, atA: number, b: Uint32Array | null, atB: number
   return bits;
 }
 
-/** Traces of the covariance from inner products of samples: C and the centred Gram matrix share their non-zero eigenvalues. */
+/**
+ * Traces of the covariance from inner products of samples: C and the centred Gram matrix share their
+ * non-zero eigenvalues.
+ */
 class GramSums {
   readonly #weights: readonly number[];
   readonly #rowSums: Float64Array;
@@ -101,8 +114,10 @@ class GramSums {
 }
 
 /**
- * The two smallest distances of every row, and how many others have them. Hamming distances are whole numbers and tie: `m` rows at
- * distance r are spread evenly over (r - 1/2, r + 1/2), as rounded distances would lie, so the i-th of them counts as r - 1/2 + i / (m + 1).
+ * The two smallest distances of every row, and how many others have them. Hamming distances are whole
+ * numbers and tie: `m` rows at
+ * distance r are spread evenly over (r - 1/2, r + 1/2), as rounded distances would lie, so the i-th of them
+ * counts as r - 1/2 + i / (m + 1).
  */
 class NearestTwo {
   readonly #first: Float64Array;
@@ -141,7 +156,10 @@ class NearestTwo {
     for (let row = 0; row < rows; row++) {
       const ties = this.#firstTies[row]!;
       const near = this.#first[row]! - 0.5 + 1 / (ties + 1);
-      const next = ties > 1 ? this.#first[row]! - 0.5 + 2 / (ties + 1) : this.#second[row]! - 0.5 + 1 / (this.#secondTies[row]! + 1);
+      const next =
+        ties > 1
+          ? this.#first[row]! - 0.5 + 2 / (ties + 1)
+          : this.#second[row]! - 0.5 + 1 / (this.#secondTies[row]! + 1);
       logRatios += Math.log(next / near);
     }
     return logRatios > 0 ? (rows - 1) / logRatios : null;

@@ -1,4 +1,5 @@
-// A seeded uniform sample of the points of every span, with their codes: a commutative monoid like the region table.
+// A seeded uniform sample of the points of every span, with their codes: a commutative monoid like the region
+// table.
 
 import { pointHash, pointOfHash } from './point-hash.ts';
 import type { CodeRows } from './region-rows.ts';
@@ -15,7 +16,9 @@ const SAMPLE_BYTES = 4 * 2 ** 20;
 const MOST_POINTS = 1000;
 const FEWEST_POINTS = 200;
 
-/** Size of a span's sample: at most 1,000 points, fewer where codes are wide, none for spans without words. */
+/**
+ * Size of a span's sample: at most 1,000 points, fewer where codes are wide, none for spans without words.
+ */
 export function samplePoints(wordsPerRow: number): number {
   if (wordsPerRow === 0) return 0;
   return Math.max(FEWEST_POINTS, Math.min(MOST_POINTS, Math.floor(SAMPLE_BYTES / (wordsPerRow * 4))));
@@ -31,8 +34,10 @@ export interface SampleOptions {
 }
 
 /**
- * Largest hash that can be among the `wanted` smallest of `points`, but for one run in 10^15: the number of smaller hashes is
- * close to Poisson, and this leaves eight standard deviations. Knowing it beforehand makes most rows cost one comparison.
+ * Largest hash that can be among the `wanted` smallest of `points`, but for one run in 10^15: the number of
+ * smaller hashes is
+ * close to Poisson, and this leaves eight standard deviations. Knowing it beforehand makes most rows cost
+ * one comparison.
  */
 function firstThreshold(wanted: number, points: number): number {
   if (wanted === 0) return -1;
@@ -46,7 +51,9 @@ export class CodeSample {
 
   constructor({ spanWords, spanPoints, seed }: SampleOptions) {
     this.#seed = seed;
-    this.#spans = spanWords.map((words, span) => new SpanSample(words, samplePoints(words), spanPoints[span]!));
+    this.#spans = spanWords.map(
+      (words, span) => new SpanSample(words, samplePoints(words), spanPoints[span]!),
+    );
   }
 
   addCodes(codes: CodeRows): void {
@@ -113,7 +120,9 @@ class SpanSample {
     const kept = order.subarray(0, this.wanted);
     const width = this.wordsPerRow;
     const words = new Uint32Array(kept.length * width);
-    kept.forEach((row, i) => words.set(this.#words.subarray(row * width, (row + 1) * width), i * width));
+    kept.forEach((row, i) => {
+      words.set(this.#words.subarray(row * width, (row + 1) * width), i * width);
+    });
     this.#hashes.set(Uint32Array.from(kept, (row) => this.#hashes[row]!));
     this.#words.set(words);
     this.#rows = kept.length;

@@ -46,7 +46,10 @@ function labelInformation(counts: readonly UnitCounts[], codeBits: number): Floa
   const rows = labelled.reduce((sum, part) => sum + part.rows, 0);
   if (rows === 0) return null;
   return Float64Array.from({ length: codeBits }, (_, unit) => {
-    const given = labelled.reduce((sum, part) => sum + (part.rows / rows) * bitEntropy(part.on[unit]! / part.rows), 0);
+    const given = labelled.reduce(
+      (sum, part) => sum + (part.rows / rows) * bitEntropy(part.on[unit]! / part.rows),
+      0,
+    );
     return Math.max(0, bitEntropy(onRows(labelled, unit) / rows) - given);
   });
 }

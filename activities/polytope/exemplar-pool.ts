@@ -1,8 +1,12 @@
-// Bottom-k samples of many regions in one buffer. A block holds hashes in ascending order; the hash names the point.
+// Bottom-k samples of many regions in one buffer. A block holds hashes in ascending order; the hash names the
+// point.
 
 import { grown } from './region-rows.ts';
 
-/** Blocks of 2, 4, 8, ... up to `limit` hashes: most regions are small, so a full block each would waste memory. */
+/**
+ * Blocks of 2, 4, 8, ... up to `limit` hashes: most regions are small, so a full block each would waste
+ * memory.
+ */
 export class ExemplarPool {
   readonly limit: number;
   hashes: Uint32Array = new Uint32Array(1024);

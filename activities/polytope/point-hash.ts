@@ -1,7 +1,8 @@
 // A seeded random order of points: which points are exemplars or samples must not depend on arrival order.
 
 /**
- * Position of a point in the seeded random order: a bijection on 32 bits (the finaliser of MurmurHash3), so no two points tie.
+ * Position of a point in the seeded random order: a bijection on 32 bits (the finaliser of MurmurHash3), so
+ * no two points tie.
  * @see Austin Appleby, MurmurHash3, fmix32.
  */
 export function pointHash(pointId: number, seed: number): number {
@@ -17,7 +18,7 @@ export function pointOfHash(hash: number, seed: number): number {
   h = Math.imul(h, 0x7ed1b41d);
   h ^= (h >>> 13) ^ (h >>> 26);
   h = Math.imul(h, 0xa5cb9243);
-  return (h ^ (h >>> 16)) ^ seed;
+  return h ^ (h >>> 16) ^ seed;
 }
 
 /** Spreads a small seed over 32 bits, so that neighbouring seeds give unrelated orders. */

@@ -1,4 +1,5 @@
-// Puts regions in file order with counting sorts: comparing 128-bit keys in JavaScript is ten times slower (bench: aggregate).
+// Puts regions in file order with counting sorts: comparing 128-bit keys in JavaScript is ten times slower
+// (bench: aggregate).
 
 import { byteSwapped } from './region-rows.ts';
 
@@ -74,7 +75,11 @@ function breakTies(order: Int32Array, digest: Uint32Array): void {
   for (let at = 1; at < order.length; at++) {
     const row = order[at]!;
     let hole = at;
-    while (hole > 0 && digest[order[hole - 1]! * 4] === digest[row * 4] && compareDigests(digest, order[hole - 1]!, row) > 0) {
+    while (
+      hole > 0 &&
+      digest[order[hole - 1]! * 4] === digest[row * 4] &&
+      compareDigests(digest, order[hole - 1]!, row) > 0
+    ) {
       order[hole] = order[hole - 1]!;
       hole--;
     }

@@ -50,14 +50,18 @@ export interface CodeEntropy {
   readonly singletons: number;
   /** Plug-in entropy of the code. */
   readonly bits: number;
-  /** With the Miller-Madow correction (regions - 1) / (2 points ln 2); not to be trusted where occupancy > 0.5. */
+  /**
+   * With the Miller-Madow correction (regions - 1) / (2 points ln 2); not to be trusted where occupancy >
+   * 0.5.
+   */
   readonly correctedBits: number;
   /** Regions over points. */
   readonly occupancy: number;
 }
 
 /**
- * Entropy of the code, or null without points. Sizes are summed in ascending order, so the result does not depend on theirs.
+ * Entropy of the code, or null without points. Sizes are summed in ascending order, so the result does not
+ * depend on theirs.
  * @see Miller, "Note on the bias of information estimates", 1955.
  */
 export function codeEntropy(sizes: RegionSizes): CodeEntropy | null {
@@ -87,7 +91,10 @@ export interface PurityInput {
   readonly rounds: number;
 }
 
-/** Purity, weighted by points, that regions of these sizes have when labels are dealt out at random; null without labels. */
+/**
+ * Purity, weighted by points, that regions of these sizes have when labels are dealt out at random; null
+ * without labels.
+ */
 export function chancePurity({ regionLabels, classTotals, uniform, rounds }: PurityInput): number | null {
   const dealt = regionLabels.reduce((sum, labels) => sum + labels, 0);
   if (dealt === 0) return null;
@@ -108,8 +115,15 @@ export function chancePurity({ regionLabels, classTotals, uniform, rounds }: Pur
   return pure / (rounds * dealt);
 }
 
-/** Draws `size` labels without replacement into the places from `at` on (one stretch of a Fisher-Yates shuffle). */
-function dealOut(labels: Int32Array, at: number, { size, uniform }: { size: number; uniform: () => number }): Int32Array {
+/**
+ * Draws `size` labels without replacement into the places from `at` on (one stretch of a Fisher-Yates
+ * shuffle).
+ */
+function dealOut(
+  labels: Int32Array,
+  at: number,
+  { size, uniform }: { size: number; uniform: () => number },
+): Int32Array {
   for (let place = at; place < at + size; place++) {
     const other = place + Math.floor(uniform() * (labels.length - place));
     const label = labels[other]!;

@@ -1,26 +1,26 @@
-// Distinct codes and what is known of them: a commutative monoid over code rows, kept in typed arrays.
+// Distinct codes and what is known of them: a commutative monoid over code rows in typed arrays.
 
-import { PipelineError } from '#schemas/errors.ts';
 import { ClassPool } from './class-pool.ts';
 import { ExemplarPool } from './exemplar-pool.ts';
-import { pointHash, pointOfHash } from './point-hash.ts';
-import { regionOrder } from './region-order.ts';
+import { pointHash } from './point-hash.ts';
+import { regionColumns } from './region-columns.ts';
+import { digestCollision, widthMismatch } from './region-faults.ts';
 import type { RegionOrder } from './region-order.ts';
+import {
+  CLASSES,
+  CLASS_COUNT,
+  CLASS_SIZE,
+  COUNT,
+  EXEMPLARS,
+  EXEMPLAR_SIZE,
+  FIRST,
+  RECORD,
+  SPAN,
+  WORDS,
+  WORST,
+} from './region-record.ts';
 import { grown } from './region-rows.ts';
 import type { CodeRows, RegionRows } from './region-rows.ts';
-
-/** One region is one cache line: digest, span, count, first point, then where the rest lies. */
-const RECORD = 16;
-const SPAN = 4;
-const COUNT = 5;
-const FIRST = 6;
-const WORDS = 7; // index into the words
-const CLASSES = 8; // the only class, or start of the block of several
-const CLASS_SIZE = 9;
-const CLASS_COUNT = 10; // count of the only class
-const EXEMPLARS = 11; // hash of the only exemplar, or start of the block of several
-const EXEMPLAR_SIZE = 12;
-const WORST = 13; // largest hash of the exemplars
 
 export interface RegionTableOptions {
   /** Words of one code by span; 0 for spans that travel as digests only. */
@@ -31,8 +31,11 @@ export interface RegionTableOptions {
   readonly seed: number;
 }
 
+type Rows = CodeRows | RegionRows;
+
 /**
- * Regions by (span, digest). Any order and grouping of the same rows gives the same {@link RegionTable.columns}.
+ * Regions by (span, digest). Any order and grouping of the same rows gives the same {@link
+ * RegionTable.columns}.
  * A row must be added once only: the caller drops repeated messages.
  */
 export class RegionTable {
@@ -78,7 +81,10 @@ export class RegionTable {
   }
 
   /** Adds partial regions, for example those of a segment: rows `from` (default 0) to `to` (default all). */
-  addRegions(regions: RegionRows, { from = 0, to = regions.rows }: { readonly from?: number; readonly to?: number } = {}): void {
+  addRegions(
+    regions: RegionRows,
+    { from = 0, to = regions.rows }: { readonly from?: number; readonly to?: number } = {},
+  ): void {
     const words = this.#reserve(regions, from, to);
     const { seed } = this.#options;
     for (let row = from; row < to; row++) {
@@ -106,91 +112,17 @@ export class RegionTable {
 
   /** All regions in file order, as fresh columns. */
   columns(order: RegionOrder): RegionRows {
-    const rows = this.#rows;
-    const records = this.#records;
-    const keys = { rows, span: new Int16Array(rows), count: new Int32Array(rows), digest: new Uint32Array(rows * 4) };
-    for (let row = 0, at = 0; row < rows; row++, at += RECORD) {
-      keys.span[row] = records[at + SPAN]!;
-      keys.count[row] = records[at + COUNT]!;
-      for (let word = 0; word < 4; word++) keys.digest[row * 4 + word] = records[at + word]!;
-    }
-    return this.#gather(regionOrder(keys, { order }));
-  }
-
-  #gather(order: Int32Array): RegionRows {
-    const rows = order.length;
-    const out = this.#emptyColumns(rows);
-    const words = new Uint32Array(out.words.buffer);
-    const records = this.#records;
-    const kept = this.#words;
-    const { spanWords } = this.#options;
-    for (let row = 0; row < rows; row++) {
-      const at = order[row]! * RECORD;
-      const span = records[at + SPAN]!;
-      out.span[row] = span;
-      for (let word = 0; word < 4; word++) out.digest[row * 4 + word] = records[at + word]!;
-      const wordAt = out.wordOffsets[row]! >> 2;
-      const length = spanWords[span]!;
-      const from = records[at + WORDS]!;
-      for (let word = 0; word < length; word++) words[wordAt + word] = kept[from + word]!;
-      out.wordOffsets[row + 1] = (wordAt + length) * 4;
-      out.count[row] = records[at + COUNT]!;
-      out.firstPointId[row] = records[at + FIRST]!;
-      this.#copyClasses(at, out, row);
-      this.#copyExemplars(at, out, row);
-    }
-    return out;
-  }
-
-  #emptyColumns(rows: number): RegionRows {
-    let classes = 0;
-    let exemplars = 0;
-    for (let at = 0; at < rows * RECORD; at += RECORD) {
-      classes += this.#records[at + CLASS_SIZE]!;
-      exemplars += this.#records[at + EXEMPLAR_SIZE]!;
-    }
-    return {
-      rows,
-      span: new Int16Array(rows),
-      digest: new Uint32Array(rows * 4),
-      wordOffsets: new Int32Array(rows + 1),
-      words: new Uint8Array(this.#wordsUsed * 4),
-      count: new Int32Array(rows),
-      firstPointId: new Int32Array(rows),
-      classOffsets: new Int32Array(rows + 1),
-      classIds: new Int32Array(classes),
-      classCounts: new Int32Array(classes),
-      exemplarOffsets: new Int32Array(rows + 1),
-      exemplars: new Int32Array(exemplars),
-    };
-  }
-
-  #copyClasses(at: number, out: RegionRows, row: number): void {
-    const records = this.#records;
-    const { pairs } = this.#classes;
-    const size = records[at + CLASS_SIZE]!;
-    const block = records[at + CLASSES]!;
-    const to = out.classOffsets[row]!;
-    if (size === 1) {
-      out.classIds[to] = block;
-      out.classCounts[to] = records[at + CLASS_COUNT]!;
-    }
-    for (let entry = 0; size > 1 && entry < size; entry++) {
-      out.classIds[to + entry] = pairs[block + entry * 2]!;
-      out.classCounts[to + entry] = pairs[block + entry * 2 + 1]!;
-    }
-    out.classOffsets[row + 1] = to + size;
-  }
-
-  #copyExemplars(at: number, out: RegionRows, row: number): void {
-    const { seed } = this.#options;
-    const { hashes } = this.#exemplars;
-    const size = this.#records[at + EXEMPLAR_SIZE]!;
-    const block = this.#records[at + EXEMPLARS]!;
-    const to = out.exemplarOffsets[row]!;
-    if (size === 1) out.exemplars[to] = pointOfHash(block, seed);
-    else for (let i = 0; i < size; i++) out.exemplars[to + i] = pointOfHash(hashes[block + i]!, seed);
-    out.exemplarOffsets[row + 1] = to + size;
+    return regionColumns({
+      rows: this.#rows,
+      records: this.#records,
+      words: this.#words,
+      wordsUsed: this.#wordsUsed,
+      classPairs: this.#classes.pairs,
+      exemplarHashes: this.#exemplars.hashes,
+      spanWords: this.#options.spanWords,
+      seed: this.#options.seed,
+      order,
+    });
   }
 
   #addClass(at: number, classId: number, count: number): void {
@@ -211,7 +143,8 @@ export class RegionTable {
     const records = this.#records;
     const pool = this.#classes;
     const size = records[at + CLASS_SIZE]!;
-    const start = size === 1 ? pool.start(records[at + CLASSES]!, records[at + CLASS_COUNT]!) : records[at + CLASSES]!;
+    const start =
+      size === 1 ? pool.start(records[at + CLASSES]!, records[at + CLASS_COUNT]!) : records[at + CLASSES]!;
     const pair = pool.find(start, size, classId);
     if (pair < start + size * 2 && pool.pairs[pair] === classId) {
       pool.pairs[pair + 1]! += count;
@@ -222,8 +155,7 @@ export class RegionTable {
   }
 
   #offer(at: number, hash: number): void {
-    const records = this.#records;
-    const pool = this.#exemplars;
+    const [records, pool] = [this.#records, this.#exemplars];
     const size = records[at + EXEMPLAR_SIZE]!;
     const full = size === pool.limit;
     if (full && (size === 0 || hash >= records[at + WORST]! >>> 0)) return;
@@ -234,12 +166,13 @@ export class RegionTable {
     }
     const start = size === 1 ? pool.start(records[at + EXEMPLARS]! >>> 0) : records[at + EXEMPLARS]!;
     records[at + EXEMPLARS] = pool.insert(start, size, hash);
-    const after = (records[at + EXEMPLAR_SIZE] = full ? size : size + 1);
+    const after = full ? size : size + 1;
+    records[at + EXEMPLAR_SIZE] = after;
     records[at + WORST] = pool.hashes[records[at + EXEMPLARS]! + after - 1]!;
   }
 
   /** Makes room for rows that may all be new, so that the loops need no checks; returns the rows' words. */
-  #reserve({ words, wordOffsets }: CodeRows | RegionRows, from: number, to: number): Uint32Array {
+  #reserve({ words, wordOffsets }: Rows, from: number, to: number): Uint32Array {
     const rows = to - from;
     this.#records = grown(this.#records, (this.#rows + rows) * RECORD);
     this.#words = grown(this.#words, this.#wordsUsed + ((wordOffsets[to]! - wordOffsets[from]!) >> 2));
@@ -259,15 +192,13 @@ export class RegionTable {
   }
 
   /** Where the row's region lies; a new one has count 0. */
-  #regionOf({ span: spans, digest, wordOffsets }: CodeRows | RegionRows, row: number, words: Uint32Array): number {
+  #regionOf({ span: spans, digest, wordOffsets }: Rows, row: number, words: Uint32Array): number {
     const records = this.#records;
     const slots = this.#slots;
     const mask = slots.length - 1;
     const span = spans[row]!;
-    const d0 = digest[row * 4]! | 0;
-    const d1 = digest[row * 4 + 1]! | 0;
-    const d2 = digest[row * 4 + 2]! | 0;
-    const d3 = digest[row * 4 + 3]! | 0;
+    const [d0, d1] = [digest[row * 4]! | 0, digest[row * 4 + 1]! | 0];
+    const [d2, d3] = [digest[row * 4 + 2]! | 0, digest[row * 4 + 3]! | 0];
     let slot = hashOf(d1, d2, span) & mask;
     for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
       const at = (slots[slot]! - 1) * RECORD;
@@ -291,7 +222,8 @@ export class RegionTable {
     const records = this.#records;
     const from = wordOffsets[row]! >> 2;
     const length = (wordOffsets[row + 1]! >> 2) - from;
-    if (length !== this.#options.spanWords[records[at + SPAN]!]) throw this.#widthMismatch(records[at + SPAN]!, length);
+    if (length !== this.#options.spanWords[records[at + SPAN]!])
+      throw widthMismatch(records[at + SPAN]!, length, this.#options.spanWords);
     records[at + COUNT] = records[at + CLASS_SIZE] = records[at + EXEMPLAR_SIZE] = 0;
     records[at + FIRST] = 0x7fffffff;
     records[at + WORDS] = this.#wordsUsed;
@@ -303,26 +235,12 @@ export class RegionTable {
     const from = wordOffsets[row]! >> 2;
     const length = (wordOffsets[row + 1]! >> 2) - from;
     const span = this.#records[at + SPAN]!;
-    if (length !== this.#options.spanWords[span]) throw this.#widthMismatch(span, length);
+    if (length !== this.#options.spanWords[span]) throw widthMismatch(span, length, this.#options.spanWords);
     const kept = this.#records[at + WORDS]!;
     for (let word = 0; word < length; word++) {
       if (this.#words[kept + word] === words[from + word]) continue;
-      throw new PipelineError({
-        kind: 'digest-collision',
-        what: 'two codes have the same digest',
-        where: `span ${span}, point ${this.#records[at + FIRST]!}`,
-        remedy: 'Please report it: the digest has 128 bits, so this means a fault in memory or in the program.',
-      });
+      throw digestCollision(span, this.#records[at + FIRST]!);
     }
-  }
-
-  #widthMismatch(span: number, words: number): PipelineError {
-    const expected = this.#options.spanWords[span];
-    return new PipelineError({
-      kind: 'code-width-mismatch',
-      what: `a code of span ${span} has ${words * 4} bytes`,
-      value: expected === undefined ? 'no such span' : `${expected * 4} expected`,
-    });
   }
 }
 

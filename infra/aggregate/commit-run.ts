@@ -1,4 +1,5 @@
-// Merges a run's segments into its final tables. Tables are written into a temporary folder and renamed into place.
+// Merges a run's segments into its final tables. Tables are written into a temporary folder and renamed into
+// place.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -36,7 +37,10 @@ export interface CommitOptions {
   readonly codeVersion: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (note: string) => void;
-  /** Runs one task; give one that hands tasks to other threads to use them all. @default in this thread, one by one */
+  /**
+   * Runs one task; give one that hands tasks to other threads to use them all. @default in this thread, one
+   * by one
+   */
   readonly runTask?: (options: CommitTaskOptions) => Promise<CommitTaskResult>;
   /** Passed on to every task. */
   readonly merge?: CommitTaskOptions['merge'];
@@ -44,14 +48,21 @@ export interface CommitOptions {
 
 export interface CommitSummary {
   /** Rows per table. */
-  readonly rows: { readonly points: number; readonly regions: number; readonly layers: number; readonly units: number; readonly runs: number };
+  readonly rows: {
+    readonly points: number;
+    readonly regions: number;
+    readonly layers: number;
+    readonly units: number;
+    readonly runs: number;
+  };
 }
 
 const SEGMENTS_FOLDER = 'segments';
 const RECORD_FILE = '.commit.json';
 
 /**
- * Writes every final table, then removes the segments. Repeating it after a crash, or after it finished, gives the same files.
+ * Writes every final table, then removes the segments. Repeating it after a crash, or after it finished,
+ * gives the same files.
  * @throws PipelineError `internal` where segments do not hold every batch of the plan.
  */
 export async function commitRun(options: CommitOptions): Promise<CommitSummary> {
@@ -66,7 +77,10 @@ export async function commitRun(options: CommitOptions): Promise<CommitSummary> 
     await mkdir(folder);
     const summary = await writeTables(options, segments, folder);
     await publish(folder, runDir);
-    await writeWhole(join(runDir, RECORD_FILE), Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })));
+    await writeWhole(
+      join(runDir, RECORD_FILE),
+      Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })),
+    );
     await rm(join(runDir, SEGMENTS_FOLDER), { recursive: true, force: true });
     return summary;
   } finally {
@@ -88,7 +102,12 @@ function checkComplete(segments: readonly Segment[], plan: SweepPlan): void {
     const expected = expectedCount(plan, partition);
     if (seen.size === expected) continue;
     const value = `${seen.size} of ${expected} messages`;
-    throw new PipelineError({ kind: 'internal', what: 'the segments do not hold every batch', where: `partition ${partition}`, value });
+    throw new PipelineError({
+      kind: 'internal',
+      what: 'the segments do not hold every batch',
+      where: `partition ${partition}`,
+      value,
+    });
   }
 }
 
@@ -98,7 +117,10 @@ async function removeLeftovers(runDir: string): Promise<void> {
   await Promise.all(names.map((name) => rm(join(runDir, name), { recursive: true, force: true })));
 }
 
-/** Renames the tables into place; segments are still there, so a crash in between is repaired by the next commit. */
+/**
+ * Renames the tables into place; segments are still there, so a crash in between is repaired by the next
+ * commit.
+ */
 async function publish(folder: string, runDir: string): Promise<void> {
   for (const { path } of TABLES) {
     const name = path.replace(/\/$/, '');
@@ -108,12 +130,21 @@ async function publish(folder: string, runDir: string): Promise<void> {
   await syncFolder(runDir);
 }
 
-async function writeTables(options: CommitOptions, segments: readonly Segment[], folder: string): Promise<CommitSummary> {
+async function writeTables(
+  options: CommitOptions,
+  segments: readonly Segment[],
+  folder: string,
+): Promise<CommitSummary> {
   const { plan, codeVersion } = options;
   const tasks = commitTasks(plan);
   const results = await runTasks(options, tasks, folder);
-  const rowsOf = (kind: CommitTask['kind']) => results.reduce((sum, { rows }, i) => sum + (tasks[i]!.kind === kind ? rows : 0), 0);
-  const statistics = { plan, sizes: sizesOf(plan, tasks, results), ...(await readStatistics(plan, segments)) };
+  const rowsOf = (kind: CommitTask['kind']) =>
+    results.reduce((sum, { rows }, i) => sum + (tasks[i]!.kind === kind ? rows : 0), 0);
+  const statistics = {
+    plan,
+    sizes: sizesOf(plan, tasks, results),
+    ...(await readStatistics(plan, segments)),
+  };
   const stats = tapStats(statistics);
   const layers = layersBlock(statistics, stats);
   const units = [...unitBlocks(statistics, stats)];
@@ -125,10 +156,20 @@ async function writeTables(options: CommitOptions, segments: readonly Segment[],
   return { rows: { points, regions: rowsOf('regions'), layers: layers.rows, units: unitRows, runs: 1 } };
 }
 
-async function runTasks(options: CommitOptions, tasks: readonly CommitTask[], folder: string): Promise<CommitTaskResult[]> {
+async function runTasks(
+  options: CommitOptions,
+  tasks: readonly CommitTask[],
+  folder: string,
+): Promise<CommitTaskResult[]> {
   const { plan, runDir, merge, signal, onProgress, runTask } = options;
   const segmentsDir = join(runDir, SEGMENTS_FOLDER);
-  const common = { plan, segmentsDir, folder, ...(merge === undefined ? {} : { merge }), ...(signal === undefined ? {} : { signal }) };
+  const common = {
+    plan,
+    segmentsDir,
+    folder,
+    ...(merge === undefined ? {} : { merge }),
+    ...(signal === undefined ? {} : { signal }),
+  };
   const run = async (task: CommitTask): Promise<CommitTaskResult> => {
     signal?.throwIfAborted();
     const result = await (runTask ?? runCommitTask)({ ...common, task });
@@ -141,7 +182,11 @@ async function runTasks(options: CommitOptions, tasks: readonly CommitTask[], fo
   return results;
 }
 
-function sizesOf(plan: SweepPlan, tasks: readonly CommitTask[], results: readonly CommitTaskResult[]): RegionSizes[] {
+function sizesOf(
+  plan: SweepPlan,
+  tasks: readonly CommitTask[],
+  results: readonly CommitTaskResult[],
+): RegionSizes[] {
   const sizes = plan.spans.map(() => new RegionSizes());
   tasks.forEach((task, i) => {
     if (task.kind === 'points') return;
@@ -150,7 +195,10 @@ function sizesOf(plan: SweepPlan, tasks: readonly CommitTask[], results: readonl
   return sizes;
 }
 
-async function readStatistics(plan: SweepPlan, segments: readonly Segment[]): Promise<Pick<Statistics, 'units' | 'sample'>> {
+async function readStatistics(
+  plan: SweepPlan,
+  segments: readonly Segment[],
+): Promise<Pick<Statistics, 'units' | 'sample'>> {
   const units = new UnitTable();
   const sample = new CodeSample(tableOptions(plan));
   for (const { path } of withPart(segments, 'units')) {

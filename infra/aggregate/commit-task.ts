@@ -1,4 +1,5 @@
-// The independent parts of a commit: one stretch of points, or one span's regions. They may run in any order and any thread.
+// The independent parts of a commit: one stretch of points, or one span's regions. They may run in any order
+// and any thread.
 
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
@@ -38,7 +39,9 @@ export interface CommitTaskOptions {
   /** Temporary folder of the commit, where the tables are put together. */
   readonly folder: string;
   readonly task: CommitTask;
-  /** Partial regions merged at a time, and memory before spilling: smaller is slower, the files are the same. */
+  /**
+   * Partial regions merged at a time, and memory before spilling: smaller is slower, the files are the same.
+   */
   readonly merge?: { readonly stretchRows?: number; readonly memoryBytes?: number };
   readonly signal?: AbortSignal;
 }
@@ -91,7 +94,10 @@ async function writeRegions(
   segments: readonly Segment[],
 ): Promise<CommitTaskResult> {
   const sizes = new RegionSizes();
-  const files = withPart(segments, 'regions').map(({ path, note }) => ({ path, regionsPerSpan: note.regionsPerSpan }));
+  const files = withPart(segments, 'regions').map(({ path, note }) => ({
+    path,
+    regionsPerSpan: note.regionsPerSpan,
+  }));
   const spillDir = join(folder, 'spill');
   const merged = mergeRegions({ table: tableOptions(plan), files, span, spillDir, ...merge });
   const blocks = mapped(inRowGroups(merged, ROW_GROUP_ROWS), (block) => {
@@ -105,13 +111,19 @@ async function writeRegions(
 }
 
 /** Segments that have a part, with its path. */
-export function withPart(segments: readonly Segment[], part: SegmentPart): { path: string; note: Segment['note'] }[] {
+export function withPart(
+  segments: readonly Segment[],
+  part: SegmentPart,
+): { path: string; note: Segment['note'] }[] {
   const having = segments.filter(({ note }) => note.parts.includes(part));
   return having.map(({ dir, note }) => ({ path: segmentPath(dir, part, note), note }));
 }
 
 /** A final table's columns and metadata with its blocks. */
-export function finalContent({ name, order, columns }: TableDef, blocks: ParquetContent['blocks']): ParquetContent {
+export function finalContent(
+  { name, order, columns }: TableDef,
+  blocks: ParquetContent['blocks'],
+): ParquetContent {
   return { columns, blocks, metadata: { table: name, order }, use: 'final' };
 }
 
@@ -119,7 +131,10 @@ function partPrefix(number: number): string {
   return `part-${String(number).padStart(5, '0')}`;
 }
 
-async function* mapped(blocks: AsyncIterable<ColumnBlock>, map: (block: ColumnBlock) => ColumnBlock): AsyncGenerator<ColumnBlock> {
+async function* mapped(
+  blocks: AsyncIterable<ColumnBlock>,
+  map: (block: ColumnBlock) => ColumnBlock,
+): AsyncGenerator<ColumnBlock> {
   for await (const block of blocks) yield map(block);
 }
 

@@ -1,4 +1,5 @@
-// Blocks of segments as blocks of the final tables: names instead of numbers, nulls instead of -1, and the derived columns.
+// Blocks of segments as blocks of the final tables: names instead of numbers, nulls instead of -1, and the
+// derived columns.
 
 import { labelSpread } from '../../activities/polytope/region-stats.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
@@ -14,7 +15,8 @@ export function constantText(text: string, rows: number): ColumnData {
 export function textColumn(numbers: Int16Array, texts: readonly string[]): ColumnData {
   const bytes = texts.map((text) => Buffer.from(text));
   const offsets = new Int32Array(numbers.length + 1);
-  for (let row = 0; row < numbers.length; row++) offsets[row + 1] = offsets[row]! + bytes[numbers[row]!]!.length;
+  for (let row = 0; row < numbers.length; row++)
+    offsets[row + 1] = offsets[row]! + bytes[numbers[row]!]!.length;
   const values = new Uint8Array(offsets[numbers.length]!);
   for (let from = 0, to = 0; from < numbers.length; from = to) {
     while (to < numbers.length && numbers[to] === numbers[from]) to++;
@@ -48,7 +50,13 @@ export function finalRegions(block: ColumnBlock, plan: SweepPlan): ColumnBlock {
   const wide = plan.spans.some(({ digestOnly }) => digestOnly);
   const validWords = wide ? bitmap(rows, (row) => !plan.spans[span[row]!]!.digestOnly) : null;
   const columns = new Map(block.columns);
-  columns.set('span', textColumn(span, plan.spans.map(({ name }) => name)));
+  columns.set(
+    'span',
+    textColumn(
+      span,
+      plan.spans.map(({ name }) => name),
+    ),
+  );
   columns.set('words', { ...columnOf(block, 'words'), validity: validWords });
   columns.set('entropy_bits', { values: entropy, offsets: null, validity: labelled });
   columns.set('purity', { values: purity, offsets: null, validity: labelled });
@@ -63,7 +71,11 @@ export function finalPoints(block: ColumnBlock, plan: SweepPlan): ColumnBlock {
   const names = plan.labelNames ?? [];
   const isNamed = (row: number) => label[row]! >= 0 && label[row]! < names.length;
   const columns = new Map(block.columns);
-  columns.set('label', { values: label.map((id) => Math.max(id, 0)), offsets: null, validity: validity(rows, (row) => label[row]! >= 0) });
+  columns.set('label', {
+    values: label.map((id) => Math.max(id, 0)),
+    offsets: null,
+    validity: validity(rows, (row) => label[row]! >= 0),
+  });
   columns.set('label_name', {
     values: label.map((id, row) => (isNamed(row) ? id : 0)),
     offsets: null,
@@ -77,7 +89,11 @@ export function finalPoints(block: ColumnBlock, plan: SweepPlan): ColumnBlock {
 
 /** A column of strings that are all null. */
 export function nullText(rows: number): ColumnData {
-  return { values: new Uint8Array(0), offsets: new Int32Array(rows + 1), validity: new Uint8Array((rows + 7) >> 3) };
+  return {
+    values: new Uint8Array(0),
+    offsets: new Int32Array(rows + 1),
+    validity: new Uint8Array((rows + 7) >> 3),
+  };
 }
 
 /** A bitmap, or null where every row is valid. */

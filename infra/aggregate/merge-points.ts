@@ -28,7 +28,13 @@ export interface MergePointsOptions {
  * Yields blocks in point order, one per window of ids that has points.
  * @throws PipelineError `internal` where a point occurs twice.
  */
-export async function* mergePoints({ files, columns, from, to, windowRows }: MergePointsOptions): AsyncGenerator<ColumnBlock> {
+export async function* mergePoints({
+  files,
+  columns,
+  from,
+  to,
+  windowRows,
+}: MergePointsOptions): AsyncGenerator<ColumnBlock> {
   const cursors = await Promise.all(files.map((file) => PointCursor.open(file, columns, from)));
   try {
     for (let start = from; start < to; start += windowRows) {
@@ -53,7 +59,11 @@ class PointCursor {
   }
 
   /** Opens a file at its first point from `from` on. */
-  static async open({ path, groups }: PointsFile, columns: readonly ColumnDef[], from: number): Promise<PointCursor> {
+  static async open(
+    { path, groups }: PointsFile,
+    columns: readonly ColumnDef[],
+    from: number,
+  ): Promise<PointCursor> {
     const cursor = new PointCursor(await openParquet(path, columns));
     const behind = groups.findIndex((first) => first > from);
     cursor.#group = Math.max(0, (behind < 0 ? groups.length : behind) - 1);
@@ -93,7 +103,11 @@ function inPointOrder(slices: BlockSlice[]): BlockSlice[] {
   slices.forEach((slice, i) => {
     const before = slices[i - 1];
     if (before === undefined || idAt(before, before.to - 1) < idAt(slice, slice.from)) return;
-    throw new PipelineError({ kind: 'internal', what: 'a point occurs twice in the segments', value: `point ${idAt(slice, slice.from)}` });
+    throw new PipelineError({
+      kind: 'internal',
+      what: 'a point occurs twice in the segments',
+      value: `point ${idAt(slice, slice.from)}`,
+    });
   });
   return slices;
 }

@@ -1,5 +1,7 @@
-// Merges the regions of all segments into file order with bounded memory. Segments are sorted by (span, digest), so a stretch of
-// digests at a time fits a region table; its regions come out by count, and stretches with equal counts lie in digest order.
+// Merges the regions of all segments into file order with bounded memory. Segments are sorted by (span,
+// digest), so a stretch of
+// digests at a time fits a region table; its regions come out by count, and stretches with equal counts lie
+// in digest order.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -102,19 +104,27 @@ class RegionCursor {
 }
 
 /** First row from `from` on that is of a later span or whose digest lies at or behind `end`. */
-function firstBehind({ rows, span: spans, digest }: RegionRows, from: number, { span, end }: { span: number; end: number }): number {
+function firstBehind(
+  { rows, span: spans, digest }: RegionRows,
+  from: number,
+  { span, end }: { span: number; end: number },
+): number {
   let low = from;
   let high = rows;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const isBefore = spans[middle]! < span || (spans[middle] === span && byteSwapped(digest[middle * 4]!) < end);
+    const isBefore =
+      spans[middle]! < span || (spans[middle] === span && byteSwapped(digest[middle * 4]!) < end);
     if (isBefore) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** Blocks of one run; a generator opens its file when it is first asked, so that spilled runs hold nothing until then. */
+/**
+ * Blocks of one run; a generator opens its file when it is first asked, so that spilled runs hold nothing
+ * until then.
+ */
 type Run = AsyncIterable<ColumnBlock> | Iterable<ColumnBlock>;
 
 /** Sorted runs of one span, in digest order of their stretches; in memory while they fit. */
@@ -138,7 +148,12 @@ class Runs {
     const { spillDir, span } = this.#options;
     const path = join(spillDir, `spill-${span}-${this.#runs.length}.parquet`);
     await mkdir(spillDir, { recursive: true });
-    await writeParquet(path, { columns: SEGMENT_REGION_COLUMNS, blocks: [block], metadata: {}, use: 'segment' });
+    await writeParquet(path, {
+      columns: SEGMENT_REGION_COLUMNS,
+      blocks: [block],
+      metadata: {},
+      use: 'segment',
+    });
     return readBlocks(path, SEGMENT_REGION_COLUMNS);
   }
 
@@ -161,7 +176,8 @@ class RunCursor {
   #row = 0;
 
   constructor(blocks: Run) {
-    this.#blocks = Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
+    this.#blocks =
+      Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
   }
 
   /** Count of the current row; 0 behind the last. */

@@ -1,6 +1,11 @@
-// One partition's aggregator: code log messages in, segments of partial statistics out. Runs inside a worker thread.
+// One partition's aggregator: code log messages in, segments of partial statistics out. Runs inside a worker
+// thread.
 
-import { SEGMENT_REGION_COLUMNS, SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
+import {
+  SEGMENT_REGION_COLUMNS,
+  SEGMENT_SAMPLE_COLUMNS,
+  SEGMENT_UNIT_COLUMNS,
+} from '#schemas/columns/segments.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
@@ -25,7 +30,10 @@ export interface AggregatorOptions {
   readonly dir: string;
   readonly partition: number;
   readonly plan: SweepPlan;
-  /** Memory that triggers a segment. @default 128 MiB shared by all partitions, because one process may hold them all */
+  /**
+   * Memory that triggers a segment. @default 128 MiB shared by all partitions, because one process may hold
+   * them all
+   */
   readonly segmentBytes?: number;
 }
 
@@ -67,7 +75,8 @@ export class PartitionAggregator {
     this.#dir = dir;
     this.#partition = partition;
     this.#plan = plan;
-    this.#segmentBytes = segmentBytes ?? Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / plan.config.stream.partitions);
+    this.#segmentBytes =
+      segmentBytes ?? Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / plan.config.stream.partitions);
     this.#kept = keptColumns(plan);
     this.#decoder = messageDecoder(this.#kept);
     const options = tableOptions(plan);
@@ -189,7 +198,10 @@ export class PartitionAggregator {
   #parts(regions: ColumnBlock, points: readonly BlockSlice[]): Map<SegmentPart, PartContent> {
     const parts = new Map<SegmentPart, PartContent>();
     if (points.length > 0) {
-      parts.set('points', { columns: pointColumns(this.#kept), blocks: inRowGroups(points, SEGMENT_GROUP_ROWS) });
+      parts.set('points', {
+        columns: pointColumns(this.#kept),
+        blocks: inRowGroups(points, SEGMENT_GROUP_ROWS),
+      });
     }
     const units = unitBlock(this.#units.entries());
     if (units.rows > 0) parts.set('units', { columns: SEGMENT_UNIT_COLUMNS, blocks: [units] });
@@ -220,7 +232,8 @@ function groupStarts(slices: readonly BlockSlice[]): number[] {
   const starts: number[] = [];
   let before = 0;
   for (const { block, to } of slices) {
-    while (starts.length * SEGMENT_GROUP_ROWS < before + to) starts.push(int32Of(block, 'point_id')[starts.length * SEGMENT_GROUP_ROWS - before]!);
+    while (starts.length * SEGMENT_GROUP_ROWS < before + to)
+      starts.push(int32Of(block, 'point_id')[starts.length * SEGMENT_GROUP_ROWS - before]!);
     before += to;
   }
   return starts;

@@ -26,12 +26,18 @@ export function keptColumns({ config, spans }: SweepPlan): KeptColumn[] {
   const { keep } = config.codes;
   if (keep === 'none') return [];
   return spans.map(({ name, digestOnly }) =>
-    keep === 'words' && !digestOnly ? { name: `words_${name}`, type: 'binary' } : { name: `digest_${name}`, type: 'fixed[16]' },
+    keep === 'words' && !digestOnly
+      ? { name: `words_${name}`, type: 'binary' }
+      : { name: `digest_${name}`, type: 'fixed[16]' },
   );
 }
 
 /** Columns of a segment's points: those of the messages. */
 export function pointColumns(kept: readonly KeptColumn[]): ColumnDef[] {
-  const fixed = POINT_COLUMNS.map((column) => ({ ...column, type: column.type as ColumnType, description: '' }));
+  const fixed = POINT_COLUMNS.map((column) => ({
+    ...column,
+    type: column.type as ColumnType,
+    description: '',
+  }));
   return [...fixed, ...kept.map((column) => ({ ...column, unit: '', nullable: true, description: '' }))];
 }

@@ -5,7 +5,10 @@ import type { ColumnBlock, ColumnData, ColumnValues } from '../arrow/column-bloc
 
 export type Cell = string | number | bigint | boolean | null;
 
-/** One column of cells per definition. Columns are functions of the row number, so that no row object is made. */
+/**
+ * One column of cells per definition. Columns are functions of the row number, so that no row object is
+ * made.
+ */
 export function blockOfCells(
   columns: readonly ColumnDef[],
   rows: number,

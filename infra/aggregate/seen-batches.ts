@@ -80,5 +80,8 @@ export function* expectedBatches(plan: SweepPlan, partition: number): Generator<
 /** How many messages {@link expectedBatches} names. */
 export function expectedCount(plan: SweepPlan, partition: number): number {
   const { partitions } = plan.config.stream;
-  return plan.shards.reduce((sum, { shardId, batches }) => sum + batches * (shardId % partitions === partition ? 3 : 1), 0);
+  return plan.shards.reduce(
+    (sum, { shardId, batches }) => sum + batches * (shardId % partitions === partition ? 3 : 1),
+    0,
+  );
 }

@@ -1,4 +1,5 @@
-// Segments on disk. A segment is up to four files named by partition and offset range; the regions file is written last and
+// Segments on disk. A segment is up to four files named by partition and offset range; the regions file is
+// written last and
 // carries the metadata, so a segment counts if and only if its regions file is there.
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
@@ -8,13 +9,10 @@ import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { openParquet, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { openParquet, syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
 import type { SeenRanges } from './seen-batches.ts';
 
-/** Written in this order. */
-export const SEGMENT_PARTS = ['points', 'units', 'sample', 'regions'] as const;
-
-export type SegmentPart = (typeof SEGMENT_PARTS)[number];
+export type SegmentPart = 'points' | 'units' | 'sample' | 'regions';
 
 const METADATA_KEY = 'tessera:segment';
 
@@ -47,30 +45,48 @@ export interface PartContent {
 }
 
 /** Path of one part of a segment. */
-export function segmentPath(dir: string, part: SegmentPart, { partition, from, to }: Pick<SegmentNote, 'partition' | 'from' | 'to'>): string {
+export function segmentPath(
+  dir: string,
+  part: SegmentPart,
+  { partition, from, to }: Pick<SegmentNote, 'partition' | 'from' | 'to'>,
+): string {
   const [first, next] = [from, to].map((offset) => String(offset).padStart(15, '0'));
   return join(dir, `${part}-p${String(partition).padStart(4, '0')}-${first}-${next}.parquet`);
 }
 
-/** Writes the parts that have rows, and the regions last. */
-export async function writeSegment(dir: string, note: SegmentNote, parts: ReadonlyMap<SegmentPart, PartContent>): Promise<void> {
+/** Writes the parts that have rows; the regions only after the others are safe on disk. */
+export async function writeSegment(
+  dir: string,
+  note: SegmentNote,
+  parts: ReadonlyMap<SegmentPart, PartContent>,
+): Promise<void> {
   await mkdir(dir, { recursive: true });
-  for (const part of SEGMENT_PARTS) {
-    const content = parts.get(part);
-    if (content === undefined) continue;
+  const write = (part: SegmentPart): Promise<void> => {
     const metadata = part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {};
-    await writeParquetWhole(segmentPath(dir, part, note), { ...content, metadata, use: 'segment' });
-  }
+    return writeParquetWhole(segmentPath(dir, part, note), { ...parts.get(part)!, metadata, use: 'segment' });
+  };
+  await Promise.all(note.parts.filter((part) => part !== 'regions').map(write));
+  await syncFolder(dir);
+  await write('regions');
+  await syncFolder(dir);
 }
 
 /**
- * Finished segments of one partition in offset order. Two aggregators of one partition (one of them lost by its worker, say)
- * may have cut the log differently: of segments that start at one offset the longest counts, and the next starts where it ends.
+ * Finished segments of one partition in offset order. Two aggregators of one partition (one of them lost by
+ * its worker, say)
+ * may have cut the log differently: of segments that start at one offset the longest counts, and the next
+ * starts where it ends.
  * @throws PipelineError `run-config-mismatch` where a segment belongs to another config.
  */
-export async function listSegments(dir: string, partition: number, plan: Pick<SweepPlan, 'configSha256'>): Promise<Segment[]> {
+export async function listSegments(
+  dir: string,
+  partition: number,
+  plan: Pick<SweepPlan, 'configSha256'>,
+): Promise<Segment[]> {
   const prefix = `regions-p${String(partition).padStart(4, '0')}-`;
-  const names = (await folderNames(dir)).filter((name) => name.startsWith(prefix) && name.endsWith('.parquet'));
+  const names = (await folderNames(dir)).filter(
+    (name) => name.startsWith(prefix) && name.endsWith('.parquet'),
+  );
   const byStart = new Map<number, string>();
   for (const name of names.sort()) byStart.set(Number(name.slice(prefix.length).split('-')[0]), name);
   const chain: Segment[] = [];
@@ -82,7 +98,9 @@ export async function listSegments(dir: string, partition: number, plan: Pick<Sw
 
 /** Finished segments of every partition. */
 export async function allSegments(dir: string, plan: SweepPlan): Promise<Segment[]> {
-  const partitions = Array.from({ length: plan.config.stream.partitions }, (_, partition) => listSegments(dir, partition, plan));
+  const partitions = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
+    listSegments(dir, partition, plan),
+  );
   return (await Promise.all(partitions)).flat();
 }
 
@@ -93,7 +111,10 @@ export async function removeLeftovers(dir: string, partition: number): Promise<v
   await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
 }
 
-async function readNote(path: string, { configSha256 }: Pick<SweepPlan, 'configSha256'>): Promise<SegmentNote> {
+async function readNote(
+  path: string,
+  { configSha256 }: Pick<SweepPlan, 'configSha256'>,
+): Promise<SegmentNote> {
   await using reader = await openParquet(path, SEGMENT_REGION_COLUMNS);
   const note = JSON.parse(reader.metadata.get(METADATA_KEY) ?? 'null') as SegmentNote | null;
   if (note !== null && note.configSha256 === configSha256) return note;

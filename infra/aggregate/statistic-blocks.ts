@@ -24,7 +24,14 @@ export function sampleBlock(sample: CodeSample, { spans }: Pick<SweepPlan, 'span
       chunks.push(new Uint8Array(part.words.buffer, part.words.byteOffset + row * bytesPerRow, bytesPerRow));
     }
   });
-  return { rows, columns: new Map([['span', plain(span)], ['point_id', plain(pointId)], ['words', binary(chunks)]]) };
+  return {
+    rows,
+    columns: new Map([
+      ['span', plain(span)],
+      ['point_id', plain(pointId)],
+      ['words', binary(chunks)],
+    ]),
+  };
 }
 
 /** Adds the samples of a block with the columns of {@link sampleBlock}. */
@@ -36,7 +43,11 @@ export function addSampleBlock(sample: CodeSample, block: ColumnBlock): void {
     while (to < block.rows && span[to] === span[from]) to++;
     const rows = to - from;
     const pointId = int32Of(block, 'point_id').subarray(from, to);
-    sample.addSample(span[from]!, { rows, pointId, words: words.subarray(offsets![from]! >> 2, offsets![to]! >> 2) });
+    sample.addSample(span[from]!, {
+      rows,
+      pointId,
+      words: words.subarray(offsets![from]! >> 2, offsets![to]! >> 2),
+    });
   }
 }
 
@@ -58,7 +69,11 @@ export function unitBlock(units: readonly UnitCounts[]): ColumnBlock {
 export function checkUnits({ tap, on }: UnitCounts, { taps }: Pick<SweepPlan, 'taps'>): void {
   const expected = taps[tap]?.codeBits;
   if (on.length === expected) return;
-  throw new PipelineError({ kind: 'code-width-mismatch', what: `unit counts of tap ${tap} have ${on.length} units`, value: `${expected} expected` });
+  throw new PipelineError({
+    kind: 'code-width-mismatch',
+    what: `unit counts of tap ${tap} have ${on.length} units`,
+    value: `${expected} expected`,
+  });
 }
 
 function plain(values: ColumnData['values']): ColumnData {

@@ -74,7 +74,9 @@ export function layersBlock(statistics: Statistics, stats: readonly (UnitStats |
 
 function layerRows(statistics: Statistics, stats: readonly (UnitStats | null)[]): LayerRow[] {
   const { plan } = statistics;
-  const taps = plan.taps.map((tap, index) => layerRow(statistics, stats, { name: tap.name, taps: [index], isNetwork: false }));
+  const taps = plan.taps.map((tap, index) =>
+    layerRow(statistics, stats, { name: tap.name, taps: [index], isNetwork: false }),
+  );
   const networks = plan.spans.filter((span) => isNetworkSpan(plan, span.name));
   return [...taps, ...networks.map((span) => layerRow(statistics, stats, { ...span, isNetwork: true }))];
 }
@@ -97,7 +99,8 @@ function layerRow(
     alwaysOnUnits: sum((part) => part.alwaysOn),
     independentBits: sum((part) => part.independentBits),
     entropy: span < 0 ? null : codeEntropy(sizes[span]!),
-    dimension: span < 0 ? { participationRatio: null, twoNearest: null } : codeDimension(sample.sampled(span)),
+    dimension:
+      span < 0 ? { participationRatio: null, twoNearest: null } : codeDimension(sample.sampled(span)),
   };
 }
 
@@ -114,7 +117,10 @@ function bitOffset(plan: SweepPlan, tap: number): number {
 }
 
 /** One block per tap: one row per unit. */
-export function* unitBlocks({ plan }: Statistics, stats: readonly (UnitStats | null)[]): Generator<ColumnBlock> {
+export function* unitBlocks(
+  { plan }: Statistics,
+  stats: readonly (UnitStats | null)[],
+): Generator<ColumnBlock> {
   for (const [layer, tap] of plan.taps.entries()) {
     const unit = stats[layer];
     if (unit === null || unit === undefined) continue;
@@ -136,7 +142,10 @@ export function* unitBlocks({ plan }: Statistics, stats: readonly (UnitStats | n
   }
 }
 
-/** The one row of the runs table; what the clock says is null, because the same config must give the same bytes. */
+/**
+ * The one row of the runs table; what the clock says is null, because the same config must give the same
+ * bytes.
+ */
 export function runsBlock(plan: SweepPlan, points: number, codeVersion: string): ColumnBlock {
   const { config, model, data } = plan;
   const isText = config.dataset.tokenizer !== undefined;
@@ -164,5 +173,9 @@ export function runsBlock(plan: SweepPlan, points: number, codeVersion: string):
     wall_ms: null,
     exact: plan.taps.every(({ exact }) => exact),
   };
-  return blockOfCells(RUNS_TABLE.columns, 1, Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name, () => cell])));
+  return blockOfCells(
+    RUNS_TABLE.columns,
+    1,
+    Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name, () => cell])),
+  );
 }

@@ -49,10 +49,13 @@ export async function summariseRun(runDir: string): Promise<RunSummary> {
     const layers = await rowsOf(connection, layerQuery(tables));
     const spans: SpanSummary[] = [];
     for (const layer of layers) {
-      const chance = await chanceOf(connection, tables, { span: String(layer['name']), seed: Number(run!['seed']) });
+      const chance = await chanceOf(connection, tables, {
+        span: String(layer.name),
+        seed: Number(run!.seed),
+      });
       spans.push(spanSummary(layer, chance));
     }
-    return { runId: String(run!['run_id']), points: Number(run!['n_points']), spans };
+    return { runId: String(run!.run_id), points: Number(run!.n_points), spans };
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -64,7 +67,11 @@ type Tables = ReturnType<typeof tablePaths>;
 
 function tablePaths(runDir: string): { runs: string; layers: string; regions: string } {
   const source = (path: string) => `read_parquet('${join(runDir, path).replaceAll("'", "''")}')`;
-  return { runs: source(RUNS_TABLE.path), layers: source(LAYERS_TABLE.path), regions: source(`${REGIONS_TABLE.path}*.parquet`) };
+  return {
+    runs: source(RUNS_TABLE.path),
+    layers: source(LAYERS_TABLE.path),
+    regions: source(`${REGIONS_TABLE.path}*.parquet`),
+  };
 }
 
 function layerQuery({ layers, regions }: Tables): string {
@@ -79,21 +86,25 @@ function layerQuery({ layers, regions }: Tables): string {
 
 function spanSummary(row: Row, chance: number | null): SpanSummary {
   return {
-    span: String(row['name']),
-    points: Number(row['points']),
-    regions: Number(row['regions']),
-    singletons: Number(row['singletons']),
-    entropyBits: numberOrNull(row['h_code_bits']),
-    correctedEntropyBits: numberOrNull(row['h_code_corrected_bits']),
-    occupancy: numberOrNull(row['occupancy']),
-    purity: numberOrNull(row['purity']),
+    span: String(row.name),
+    points: Number(row.points),
+    regions: Number(row.regions),
+    singletons: Number(row.singletons),
+    entropyBits: numberOrNull(row.h_code_bits),
+    correctedEntropyBits: numberOrNull(row.h_code_corrected_bits),
+    occupancy: numberOrNull(row.occupancy),
+    purity: numberOrNull(row.purity),
     chancePurity: chance,
-    deadUnits: numberOrNull(row['dead_units']),
-    units: Number(row['n_bits']),
+    deadUnits: numberOrNull(row.dead_units),
+    units: Number(row.n_bits),
   };
 }
 
-async function chanceOf(connection: DuckDBConnection, { regions }: Tables, of: { span: string; seed: number }): Promise<number | null> {
+async function chanceOf(
+  connection: DuckDBConnection,
+  { regions }: Tables,
+  of: { span: string; seed: number },
+): Promise<number | null> {
   const isSpan = `span = '${of.span.replaceAll("'", "''")}'`;
   const sizes = await rowsOf(
     connection,
@@ -105,8 +116,10 @@ async function chanceOf(connection: DuckDBConnection, { regions }: Tables, of: {
     `SELECT id, sum(points) AS points FROM (
        SELECT unnest(class_ids) AS id, unnest(class_counts) AS points FROM ${regions} WHERE ${isSpan}) GROUP BY id ORDER BY id`,
   );
-  const regionLabels = Int32Array.from(sizes.flatMap((row) => new Array<number>(Number(row['regions'])).fill(Number(row['labels']))));
-  const classTotals = Int32Array.from(totals, (row) => Number(row['points']));
+  const regionLabels = Int32Array.from(
+    sizes.flatMap((row) => new Array<number>(Number(row.regions)).fill(Number(row.labels))),
+  );
+  const classTotals = Int32Array.from(totals, (row) => Number(row.points));
   const labels = classTotals.reduce((sum, total) => sum + total, 0);
   const rounds = Math.max(1, Math.min(MOST_ROUNDS, Math.floor(DEALT_LABELS / Math.max(1, labels))));
   const random = randomStream(of.seed, 0x63686e63);

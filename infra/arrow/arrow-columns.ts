@@ -38,7 +38,10 @@ export function arrowType(type: ColumnType): arrow.DataType {
   }
 }
 
-/** The Arrow schema of columns. One metadata key per field, the unit: the Parquet writer does not keep the order of several. */
+/**
+ * The Arrow schema of columns. One metadata key per field, the unit: the Parquet writer does not keep the
+ * order of several.
+ */
 export function arrowSchema(columns: readonly ColumnDef[]): arrow.Schema {
   const fields = columns.map(({ name, type, unit, nullable }) => {
     return new arrow.Field(name, arrowType(type), nullable, new Map([['unit', unit]]));
@@ -56,7 +59,10 @@ export function encodeBlock(block: ColumnBlock, columns: readonly ColumnDef[]): 
   return arrow.RecordBatchStreamWriter.writeAll([new arrow.RecordBatch(schema, data)]).toUint8Array(true);
 }
 
-/** apache-arrow joins neighbouring chunks that overlap, so offsets written twice in a row would be written once. */
+/**
+ * apache-arrow joins neighbouring chunks that overlap, so offsets written twice in a row would be written
+ * once.
+ */
 function unshared(columns: readonly ColumnData[]): ColumnData[] {
   return columns.map((column, i) => {
     const isShared = column.offsets !== null && column.offsets.buffer === columns[i - 1]?.offsets?.buffer;
@@ -69,7 +75,11 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
   const base = { type, length: rows, ...nulls };
   if (arrow.DataType.isList(type)) {
     const entries = column.offsets![rows]!;
-    const child = arrow.makeData({ type: new arrow.Int32(), length: entries, data: column.values as Int32Array });
+    const child = arrow.makeData({
+      type: new arrow.Int32(),
+      length: entries,
+      data: column.values as Int32Array,
+    });
     return arrow.makeData({ ...base, valueOffsets: column.offsets, child } as never);
   }
   if (arrow.DataType.isDictionary(type)) {
@@ -78,7 +88,8 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
     const dictionary = arrow.vectorFromArray(names, new arrow.Utf8());
     return arrow.makeData({ ...base, data: column.values, dictionary } as never);
   }
-  if (column.offsets !== null) return arrow.makeData({ ...base, valueOffsets: column.offsets, data: column.values } as never);
+  if (column.offsets !== null)
+    return arrow.makeData({ ...base, valueOffsets: column.offsets, data: column.values } as never);
   return arrow.makeData({ ...base, data: column.values } as never);
 }
 
@@ -92,13 +103,22 @@ export function decodeBlocks(bytes: Uint8Array, columns: readonly NamedType[], w
 }
 
 /** One record batch as a block; see {@link decodeBlocks}. */
-export function decodeBatch(batch: arrow.RecordBatch, columns: readonly NamedType[], where: string): ColumnBlock {
+export function decodeBatch(
+  batch: arrow.RecordBatch,
+  columns: readonly NamedType[],
+  where: string,
+): ColumnBlock {
   const out = new Map<string, ColumnData>();
   for (const { name, type } of columns) {
     const at = batch.schema.fields.findIndex((field) => field.name === name);
     const found = batch.schema.fields[at]?.type;
     if (found === undefined || found.toString() !== arrowType(type).toString()) {
-      throw new PipelineError({ kind: 'internal', what: `column ${name} should be ${type}`, where, value: `${found ?? 'missing'}` });
+      throw new PipelineError({
+        kind: 'internal',
+        what: `column ${name} should be ${type}`,
+        where,
+        value: `${found ?? 'missing'}`,
+      });
     }
     out.set(name, columnData(batch.data.children[at]!));
   }
@@ -121,7 +141,8 @@ function columnData(data: arrow.Data): ColumnData {
 
 /** IPC buffers are padded, and may be absent where every row is null; a block's are neither. */
 function trimmed(values: ColumnValues, { type, length }: arrow.Data): ColumnValues {
-  if (values.length === 0 && length > 0) return new (type.ArrayType as new (length: number) => ColumnValues)(length);
+  if (values.length === 0 && length > 0)
+    return new (type.ArrayType as new (length: number) => ColumnValues)(length);
   if (arrow.DataType.isBool(type)) return values.subarray(0, (length + 7) >> 3);
   if (arrow.DataType.isFixedSizeBinary(type)) return values.subarray(0, length * type.byteWidth);
   return values.subarray(0, length);

@@ -1,9 +1,12 @@
-// Columns in memory, as plain buffers in Arrow's layout: what Arrow decoding gives, what Parquet writing takes.
+// Columns in memory, as plain buffers in Arrow's layout: what Arrow decoding gives, what Parquet writing
+// takes.
 
 export type ColumnValues = Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array | Uint8Array;
 
 export interface ColumnData {
-  /** Numbers; bytes of utf8, binary and fixed[16]; bits of bool; entries of lists; indices of dictionaries. */
+  /**
+   * Numbers; bytes of utf8, binary and fixed[16]; bits of bool; entries of lists; indices of dictionaries.
+   */
   readonly values: ColumnValues;
   /** `[rows + 1]` for utf8, binary and lists, starting at 0; null for the others. */
   readonly offsets: Int32Array | null;
@@ -48,13 +51,17 @@ function rowWidth(values: ColumnValues, rows: number, offsets: Int32Array | null
  * Copies slices, one behind the other, into one fresh block. All blocks have the same columns.
  * @param bitColumns - names of the columns whose values are bits.
  */
-export function joinSlices(slices: readonly BlockSlice[], bitColumns: ReadonlySet<string> = new Set()): ColumnBlock {
+export function joinSlices(
+  slices: readonly BlockSlice[],
+  bitColumns: ReadonlySet<string> = new Set(),
+): ColumnBlock {
   const first = slices[0]!.block;
   const rows = slices.reduce((sum, { from, to }) => sum + to - from, 0);
   const only = slices.length === 1 && slices[0]!.from === 0 && slices[0]!.to === first.rows;
   if (only) return first;
   const columns = new Map<string, ColumnData>();
-  for (const name of first.columns.keys()) columns.set(name, joinColumn(slices, name, rows, bitColumns.has(name)));
+  for (const name of first.columns.keys())
+    columns.set(name, joinColumn(slices, name, rows, bitColumns.has(name)));
   return { rows, columns };
 }
 
@@ -83,7 +90,11 @@ function joinColumn(slices: readonly BlockSlice[], name: string, rows: number, b
   return { values, offsets: null, validity, ...dictionary };
 }
 
-function joinVariable(slices: readonly BlockSlice[], name: string, rows: number): { values: ColumnValues; offsets: Int32Array } {
+function joinVariable(
+  slices: readonly BlockSlice[],
+  name: string,
+  rows: number,
+): { values: ColumnValues; offsets: Int32Array } {
   const offsets = new Int32Array(rows + 1);
   let at = 0;
   let length = 0;
@@ -116,7 +127,13 @@ function joinValidity(slices: readonly BlockSlice[], name: string, rows: number)
 }
 
 /** Copies `count` bits; a null source is all ones. Whole bytes at once where both ends allow it. */
-function copyBits(source: Uint8Array | null, from: number, target: Uint8Array, at: number, count: number): void {
+function copyBits(
+  source: Uint8Array | null,
+  from: number,
+  target: Uint8Array,
+  at: number,
+  count: number,
+): void {
   let bit = 0;
   if (((from | at) & 7) === 0) {
     const bytes = count >> 3;

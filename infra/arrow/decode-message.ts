@@ -1,4 +1,5 @@
-// The three kinds of code log message as columns (schemas/columns/code-message.ts): views into the message, no object per row.
+// The three kinds of code log message as columns (schemas/columns/code-message.ts): views into the message,
+// no object per row.
 
 import { CODES_COLUMNS, POINT_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { CodeRows } from '../../activities/polytope/region-rows.ts';

@@ -1,5 +1,7 @@
-// Record batches of code log messages, read straight from their bytes. apache-arrow takes about 70 µs a message to build its
-// objects, a quarter of the aggregator's time (bench: aggregate); here a schema is checked once and then compared by its bytes.
+// Record batches of code log messages, read straight from their bytes. apache-arrow takes about 70 µs a
+// message to build its
+// objects, a quarter of the aggregator's time (bench: aggregate); here a schema is checked once and then
+// compared by its bytes.
 
 import { tableFromIPC } from 'apache-arrow';
 import type { ColumnDef } from '#schemas/columns/column.ts';
@@ -38,7 +40,12 @@ export class BatchDecoder {
     } catch (error) {
       if (error instanceof PipelineError) throw error;
       const value = error instanceof Error ? error.message : String(error);
-      throw new PipelineError({ kind: 'internal', what: 'a message of the code log is damaged', where, value });
+      throw new PipelineError({
+        kind: 'internal',
+        what: 'a message of the code log is damaged',
+        where,
+        value,
+      });
     }
   }
 
@@ -50,7 +57,12 @@ export class BatchDecoder {
     const differs = wanted.findIndex((column, i) => column !== found[i]);
     if (differs >= 0 || found.length !== wanted.length) {
       const value = `${found[differs] ?? `${found.length} columns`}, expected ${wanted[differs] ?? wanted.length}`;
-      throw new PipelineError({ kind: 'internal', what: 'a message of the code log has other columns', where, value });
+      throw new PipelineError({
+        kind: 'internal',
+        what: 'a message of the code log has other columns',
+        where,
+        value,
+      });
     }
     this.#schema = schema.slice();
   }
@@ -75,7 +87,10 @@ function follow(view: DataView, at: number): number {
   return at + view.getUint32(at, true);
 }
 
-/** table Message { version, header type, header, body length }; table RecordBatch { length, nodes, buffers, compression } */
+/**
+ * table Message { version, header type, header, body length }; table RecordBatch { length, nodes, buffers,
+ * compression }
+ */
 function readBatch(view: DataView, at: number, columns: readonly MessageColumn[]): ColumnBlock | null {
   const body = messageEnd(view, at);
   if (body === at + 8) return null;
@@ -94,7 +109,11 @@ function readBatch(view: DataView, at: number, columns: readonly MessageColumn[]
   return { rows, columns: new Map(data) };
 }
 
-function readColumn(buffers: Buffers, type: ColumnDef['type'], { rows, nulls }: { rows: number; nulls: number }): ColumnData {
+function readColumn(
+  buffers: Buffers,
+  type: ColumnDef['type'],
+  { rows, nulls }: { rows: number; nulls: number },
+): ColumnData {
   const bits = buffers.next(Uint8Array);
   const validity = nulls === 0 ? null : bits;
   switch (type) {
@@ -122,7 +141,11 @@ function readColumn(buffers: Buffers, type: ColumnDef['type'], { rows, nulls }: 
   }
 }
 
-type ViewType<T> = { new (buffer: ArrayBufferLike, offset: number, length: number): T; new (length: number): T; readonly BYTES_PER_ELEMENT: number };
+type ViewType<T> = {
+  new (buffer: ArrayBufferLike, offset: number, length: number): T;
+  new (length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
+};
 
 /** Walks through the buffers of a batch: structs of offset and length within the body. */
 class Buffers {
@@ -140,8 +163,13 @@ class Buffers {
     const offset = Number(this.#view.getBigInt64(this.#at, true));
     const length = Number(this.#view.getBigInt64(this.#at + 8, true));
     this.#at += 16;
-    if (this.#body + offset + length > this.#view.byteLength) throw new RangeError('a buffer lies behind the end');
-    return new Type(this.#view.buffer, this.#view.byteOffset + this.#body + offset, length / Type.BYTES_PER_ELEMENT);
+    if (this.#body + offset + length > this.#view.byteLength)
+      throw new RangeError('a buffer lies behind the end');
+    return new Type(
+      this.#view.buffer,
+      this.#view.byteOffset + this.#body + offset,
+      length / Type.BYTES_PER_ELEMENT,
+    );
   }
 
   /** Exactly `length` values; a buffer may be absent where every row is null. */

@@ -1,4 +1,5 @@
-// Cuts streams of slices into blocks of a fixed number of rows, so that a file's bytes depend on its rows only.
+// Cuts streams of slices into blocks of a fixed number of rows, so that a file's bytes depend on its rows
+// only.
 
 import { joinSlices } from './column-block.ts';
 import type { BlockSlice, ColumnBlock } from './column-block.ts';

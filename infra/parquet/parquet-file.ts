@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { tableFromIPC } from 'apache-arrow';
 import * as parquet from 'parquet-wasm';
@@ -27,7 +26,9 @@ export interface ParquetContent {
   readonly use: ParquetUse;
 }
 
-/** Writes and syncs one file; a failed write leaves none. The name is final: callers choose a temporary one. */
+/**
+ * Writes and syncs one file; a failed write leaves none. The name is final: callers choose a temporary one.
+ */
 export async function writeParquet(path: string, content: ParquetContent): Promise<void> {
   try {
     await using file = await open(path, 'w+');
@@ -43,12 +44,14 @@ export async function writeParquet(path: string, content: ParquetContent): Promi
   }
 }
 
-/** Temporary name, write, sync, rename, sync of the folder: a crash leaves the whole file or none. */
+/**
+ * Temporary name, write, sync, rename: a crash leaves the whole file or none. The folder is synced by the
+ * caller.
+ */
 export async function writeParquetWhole(path: string, content: ParquetContent): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   await writeParquet(temporary, content);
   await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 /** Makes renames in a folder durable. */
@@ -68,7 +71,10 @@ export interface ParquetReader extends AsyncDisposable {
 }
 
 /** Opens a file for reading `columns`. */
-export async function openParquet(path: string, columns: readonly Pick<ColumnDef, 'name' | 'type'>[]): Promise<ParquetReader> {
+export async function openParquet(
+  path: string,
+  columns: readonly Pick<ColumnDef, 'name' | 'type'>[],
+): Promise<ParquetReader> {
   const file = await parquet.ParquetFile.fromFile(await openAsBlob(path));
   const info = file.metadata();
   const names = columns.map(({ name }) => name);
@@ -78,7 +84,11 @@ export async function openParquet(path: string, columns: readonly Pick<ColumnDef
     metadata: info.fileMetadata().keyValueMetadata() as Map<string, string>,
     readGroup: async (group) => {
       const batchSize = info.rowGroup(group).numRows();
-      const table = await file.read({ rowGroups: [group], columns: names, batchSize: Math.max(1, batchSize) });
+      const table = await file.read({
+        rowGroups: [group],
+        columns: names,
+        batchSize: Math.max(1, batchSize),
+      });
       const [batch] = tableFromIPC(table.intoIPCStream()).batches;
       return decodeBatch(batch!, columns, `${path}, row group ${group}`);
     },
@@ -87,12 +97,18 @@ export async function openParquet(path: string, columns: readonly Pick<ColumnDef
 }
 
 /** Every row group of a file, in order. */
-export async function* readBlocks(path: string, columns: readonly Pick<ColumnDef, 'name' | 'type'>[]): AsyncGenerator<ColumnBlock> {
+export async function* readBlocks(
+  path: string,
+  columns: readonly Pick<ColumnDef, 'name' | 'type'>[],
+): AsyncGenerator<ColumnBlock> {
   await using reader = await openParquet(path, columns);
   for (let group = 0; group < reader.rowGroups; group++) yield await reader.readGroup(group);
 }
 
-/** Blocks as the library's record batches. A failing source ends the stream and is kept: the library would bury its error. */
+/**
+ * Blocks as the library's record batches. A failing source ends the stream and is kept: the library would
+ * bury its error.
+ */
 class BatchSource {
   readonly #content: ParquetContent;
   #failure: { readonly error: unknown } | null = null;
@@ -132,14 +148,20 @@ function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet
 
 /** What goes into the key-value metadata besides Arrow's own schema. */
 function notes({ columns, metadata, use }: ParquetContent): Record<string, string> {
-  const described = columns.map(({ name, type, unit, nullable, description }) => ({ name, type, unit, nullable, description }));
+  const described = columns.map(({ name, type, unit, nullable, description }) => ({
+    name,
+    type,
+    unit,
+    nullable,
+    description,
+  }));
   const units = use === 'final' ? { 'tessera:columns': JSON.stringify(described) } : {};
   return { ...metadata, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
 }
 
 function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {
   let builder = new parquet.WriterPropertiesBuilder()
-    .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.UNCOMPRESSED)
+    .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.SNAPPY)
     .setCreatedBy(CREATED_BY)
     .setMaxRowGroupSize(use === 'final' ? ROW_GROUP_ROWS : SEGMENT_GROUP_ROWS)
     .setStatisticsEnabled(use === 'final' ? parquet.EnabledStatistics.Chunk : parquet.EnabledStatistics.None)
@@ -171,7 +193,10 @@ export function emptyBlock(columns: readonly ColumnDef[]): ColumnBlock {
   const data = columns.map(({ name, type }) => {
     const variable = type === 'utf8' || type === 'binary' || type === 'list<int32>';
     const values = type === 'list<int32>' ? new Int32Array(0) : new Uint8Array(0);
-    return [name, { values, offsets: variable ? new Int32Array(1) : null, validity: null, dictionary: [] }] as const;
+    return [
+      name,
+      { values, offsets: variable ? new Int32Array(1) : null, validity: null, dictionary: [] },
+    ] as const;
   });
   return { rows: 0, columns: new Map(data) };
 }

@@ -6,7 +6,10 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { syncFolder, writeParquet } from './parquet-file.ts';
 import type { ParquetContent } from './parquet-file.ts';
 
-/** Row groups of one part: 262,144 rows, so that a run of less than a million rows is written by several threads. */
+/**
+ * Row groups of one part: 262,144 rows, so that a run of less than a million rows is written by several
+ * threads.
+ */
 export const PART_GROUPS = 2;
 
 /** Writes `<prefix>-00000.parquet` and so on; no rows are one empty part. Returns the number of rows. */
@@ -30,6 +33,8 @@ export async function writeParts(folder: string, prefix: string, content: Parque
   return rows;
 }
 
-function iteratorOf(blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>): AsyncIterator<ColumnBlock> | Iterator<ColumnBlock> {
+function iteratorOf(
+  blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>,
+): AsyncIterator<ColumnBlock> | Iterator<ColumnBlock> {
   return Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]();
 }

@@ -1,4 +1,5 @@
-// What a column and a table are, as data: these drive the Arrow schemas, the Parquet metadata and `tessera schema`.
+// What a column and a table are, as data: these drive the Arrow schemas, the Parquet metadata and `tessera
+// schema`.
 
 /** Bumped when a column of any final table or segment changes. */
 export const TABLE_LAYOUT_VERSION = 1;
@@ -38,5 +39,9 @@ export interface TableDef {
 
 /** The last column of every final table, so that tables of several runs can be read together. */
 export const RUN_ID_COLUMN: ColumnDef = {
-  name: 'run_id', type: 'utf8', unit: '', nullable: false, description: 'The run that wrote the row.',
+  name: 'run_id',
+  type: 'utf8',
+  unit: '',
+  nullable: false,
+  description: 'The run that wrote the row.',
 };

@@ -7,4 +7,10 @@ import { REGIONS_TABLE } from './regions.ts';
 import { RUNS_TABLE } from './runs.ts';
 import { UNITS_TABLE } from './units.ts';
 
-export const TABLES: readonly TableDef[] = [RUNS_TABLE, LAYERS_TABLE, UNITS_TABLE, POINTS_TABLE, REGIONS_TABLE];
+export const TABLES: readonly TableDef[] = [
+  RUNS_TABLE,
+  LAYERS_TABLE,
+  UNITS_TABLE,
+  POINTS_TABLE,
+  REGIONS_TABLE,
+];

@@ -1,4 +1,5 @@
-// Aggregation and commit against DuckDB alone doing the same GROUP BY and COPY from rows that it already holds in memory.
+// Aggregation and commit against DuckDB alone doing the same GROUP BY and COPY from rows that it already
+// holds in memory.
 // node --import tsx test/bench/aggregate.bench.ts [points] [distinct inputs]
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -22,7 +23,15 @@ import { encodeRows, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
 const ROUNDS = 3;
 const [points = '280000', inputs = '70000'] = process.argv.slice(2).map(Number).map(String);
 const rows = Number(points);
-const plan = syntheticPlan({ rows, shardRows: 4096, batchRows: 1024, partitions: 4, tapBits: [128, 128], classes: 10, exemplars: 8 });
+const plan = syntheticPlan({
+  rows,
+  shardRows: 4096,
+  batchRows: 1024,
+  partitions: 4,
+  tapBits: [128, 128],
+  classes: 10,
+  exemplars: 8,
+});
 const partitions = plan.config.stream.partitions;
 const codeRows = rows * plan.spans.length;
 const folder = await mkdtemp(join(tmpdir(), 'aggregate-bench-'));
@@ -30,7 +39,9 @@ const folder = await mkdtemp(join(tmpdir(), 'aggregate-bench-'));
 try {
   const log = messages();
   const megabytes = log.flat().reduce((sum, { value }) => sum + value.byteLength, 0) / 1e6;
-  console.log(`${rows} points, ${codeRows} code rows, ${megabytes.toFixed(0)} MB of messages; best of ${ROUNDS}, one thread`);
+  console.log(
+    `${rows} points, ${codeRows} code rows, ${megabytes.toFixed(0)} MB of messages; best of ${ROUNDS}, one thread`,
+  );
   const connection = await loadDuckDb(log);
   const best = { table: Infinity, aggregate: Infinity, commit: Infinity, duckdb: Infinity };
   for (let round = 0; round < ROUNDS; round++) {
@@ -38,7 +49,10 @@ try {
     const runDir = join(folder, `run-${round}`);
     best.aggregate = Math.min(best.aggregate, await timed(() => aggregate(runDir, log)));
     best.commit = Math.min(best.commit, await timed(() => commitRun({ runDir, plan, codeVersion: 'bench' })));
-    best.duckdb = Math.min(best.duckdb, await timed(() => duckDbAlone(connection, join(folder, `duckdb-${round}`))));
+    best.duckdb = Math.min(
+      best.duckdb,
+      await timed(() => duckDbAlone(connection, join(folder, `duckdb-${round}`))),
+    );
   }
   report('region table alone', best.table);
   report('aggregation (messages to segments)', best.aggregate);
@@ -109,7 +123,10 @@ async function aggregate(runDir: string, log: readonly (readonly ReceivedMessage
 async function loadDuckDb(log: readonly (readonly ReceivedMessage[])[]): Promise<DuckDBConnection> {
   const codes = CODES_COLUMNS.map((column): ColumnDef => ({ ...column, nullable: false, description: '' }));
   const pointDefs = pointColumns(keptColumns(plan));
-  for (const [kind, columns] of [['codes', codes], ['points', pointDefs]] as const) {
+  for (const [kind, columns] of [
+    ['codes', codes],
+    ['points', pointDefs],
+  ] as const) {
     const decoder = new BatchDecoder(columns);
     const own = log.flat().filter(({ headers }) => headers.kind === kind);
     const blocks = own.map(({ value }) => decoder.decode(value, kind)!);
@@ -129,7 +146,9 @@ async function duckDbAlone(connection: DuckDBConnection, prefix: string): Promis
         histogram(label) AS classes, min(point_id, 8) AS exemplars
       FROM codes GROUP BY span, digest ORDER BY span, "count" DESC, digest
     ) TO '${prefix}-regions.parquet' (FORMAT parquet, COMPRESSION zstd)`);
-  await connection.run(`COPY (SELECT * FROM points ORDER BY point_id) TO '${prefix}-points.parquet' (FORMAT parquet, COMPRESSION zstd)`);
+  await connection.run(
+    `COPY (SELECT * FROM points ORDER BY point_id) TO '${prefix}-points.parquet' (FORMAT parquet, COMPRESSION zstd)`,
+  );
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -141,5 +160,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 function report(what: string, milliseconds: number): void {
   const perPoint = ((milliseconds * 1000) / rows).toFixed(2);
   const rate = (codeRows / milliseconds / 1000).toFixed(2);
-  console.log(`${what.padEnd(36)} ${milliseconds.toFixed(0).padStart(6)} ms  ${rate} M code rows/s  ${perPoint} µs per point`);
+  console.log(
+    `${what.padEnd(36)} ${milliseconds.toFixed(0).padStart(6)} ms  ${rate} M code rows/s  ${perPoint} µs per point`,
+  );
 }

@@ -1,4 +1,5 @@
-// Resident memory of one process that aggregates and commits millions of rows of mostly distinct 64-byte codes.
+// Resident memory of one process that aggregates and commits millions of rows of mostly distinct 64-byte
+// codes.
 // node --import tsx test/bench/memory.bench.ts [million rows] [partitions]
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +17,15 @@ const LIMIT_MB = 1024;
 
 const [millions = '5', partitions = '4'] = process.argv.slice(2);
 const rows = Number(millions) * 1e6;
-const options = { rows, shardRows: 65_536, batchRows: 4096, partitions: Number(partitions), tapBits: [CODE_WORDS * 32], exemplars: 8, classes: 10 };
+const options = {
+  rows,
+  shardRows: 65_536,
+  batchRows: 4096,
+  partitions: Number(partitions),
+  tapBits: [CODE_WORDS * 32],
+  exemplars: 8,
+  classes: 10,
+};
 const whole = syntheticPlan(options);
 const plan = { ...whole, spans: whole.spans.slice(0, 1) };
 const folder = await mkdtemp(join(tmpdir(), 'memory-bench-'));
@@ -28,7 +37,12 @@ try {
   await aggregate(startedMs);
   const committedMs = performance.now();
   const timer = setInterval(() => report('commit', rows, committedMs), 2000);
-  const summary = await commitRun({ runDir: folder, plan, codeVersion: 'bench', onProgress: (note) => report(note, rows, committedMs) });
+  const summary = await commitRun({
+    runDir: folder,
+    plan,
+    codeVersion: 'bench',
+    onProgress: (note) => report(note, rows, committedMs),
+  });
   clearInterval(timer);
   console.log(`${summary.rows.regions} regions; peak ${peakMb.toFixed(0)} MB of ${LIMIT_MB} MB allowed`);
   process.exitCode = peakMb < LIMIT_MB ? 0 : 1;
@@ -38,13 +52,19 @@ try {
 
 async function aggregate(startedMs: number): Promise<void> {
   const dir = join(folder, 'segments');
-  const open = Array.from({ length: plan.config.stream.partitions }, (_, partition) => PartitionAggregator.open({ dir, partition, plan }));
+  const open = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
+    PartitionAggregator.open({ dir, partition, plan }),
+  );
   const aggregators = await Promise.all(open);
   for (const shard of plan.shards) {
     for (let batch = 0; batch < shard.batches; batch++) {
       const first = shard.firstSample + batch * plan.batchRows;
       const samples = Math.min(plan.batchRows, shard.firstSample + shard.samples - first);
-      for (const message of encodeRows(plan, { shard: shard.shardId, batch, first }, rowsOf(first, samples))) {
+      for (const message of encodeRows(
+        plan,
+        { shard: shard.shardId, batch, first },
+        rowsOf(first, samples),
+      )) {
         const aggregator = aggregators[message.partition]!;
         await aggregator.add([{ ...message, offset: aggregator.nextOffset }]);
       }
@@ -61,7 +81,8 @@ function rowsOf(first: number, samples: number): { words: Uint32Array[]; labels:
   for (let row = 0; row < samples; row++) {
     const code = (first + row) % REPEAT_EVERY === 0 ? (first + row) % 100_000 : first + row;
     labels[row] = code % 10;
-    for (let word = 0; word < CODE_WORDS; word++) words[row * CODE_WORDS + word] = pointHash(code, word * 7919);
+    for (let word = 0; word < CODE_WORDS; word++)
+      words[row * CODE_WORDS + word] = pointHash(code, word * 7919);
   }
   return { words: [words], labels };
 }
@@ -70,5 +91,7 @@ function report(what: string, done: number, sinceMs: number): void {
   const { rss, arrayBuffers } = process.memoryUsage();
   peakMb = Math.max(peakMb, rss / 1e6);
   const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
-  console.log(`${what.padEnd(24)} ${(done / 1e6).toFixed(2)} M rows  ${seconds} s  rss ${(rss / 1e6).toFixed(0)} MB  buffers ${(arrayBuffers / 1e6).toFixed(0)} MB`);
+  console.log(
+    `${what.padEnd(24)} ${(done / 1e6).toFixed(2)} M rows  ${seconds} s  rss ${(rss / 1e6).toFixed(0)} MB  buffers ${(arrayBuffers / 1e6).toFixed(0)} MB`,
+  );
 }

@@ -11,7 +11,7 @@ export const EXAMPLES = join(REPOSITORY, 'examples');
 
 /** Options of `tessera run` that set config keys. */
 export function setOptions(sets: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(sets).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
+  return Object.entries(sets).flatMap(([key, value]) => (value === undefined ? [] : ['--set', `${key}=${JSON.stringify(value)}`]));
 }
 
 /** Runs a config to its end; gives the run's folder. */

@@ -87,7 +87,8 @@ describe('codeDimension', () => {
     let squares = 0;
     for (let j = 0; j < 40; j++) {
       for (let k = 0; k < 40; k++) {
-        const covariance = rows.reduce((sum, row) => sum + (row[j]! - mean(j)) * (row[k]! - mean(k)), 0) / rows.length;
+        const covariance =
+          rows.reduce((sum, row) => sum + (row[j]! - mean(j)) * (row[k]! - mean(k)), 0) / rows.length;
         if (j === k) trace += covariance;
         squares += covariance ** 2;
       }
@@ -96,26 +97,49 @@ describe('codeDimension', () => {
   });
 
   test('is null where nothing varies', () => {
-    expect(codeDimension(sampleOf([[1, 0], [1, 0]]))).toEqual({ participationRatio: null, twoNearest: null });
-    expect(codeDimension({ rows: 0, pointId: new Int32Array(0), words: new Uint32Array(0) })).toEqual({ participationRatio: null, twoNearest: null });
+    expect(
+      codeDimension(
+        sampleOf([
+          [1, 0],
+          [1, 0],
+        ]),
+      ),
+    ).toEqual({ participationRatio: null, twoNearest: null });
+    expect(codeDimension({ rows: 0, pointId: new Int32Array(0), words: new Uint32Array(0) })).toEqual({
+      participationRatio: null,
+      twoNearest: null,
+    });
   });
 
   test('spreads ties: four codes on the corners of a square', () => {
-    // Every corner has two others at distance 1, counted as 1/2 + 1/3 and 1/2 + 2/3: ratio 7/5 in all four rows.
-    const { twoNearest } = codeDimension(sampleOf([[0, 0], [0, 1], [1, 0], [1, 1]]));
+    // Every corner has two others at distance 1, counted as 1/2 + 1/3 and 1/2 + 2/3: ratio 7/5 in all four
+    // rows.
+    const { twoNearest } = codeDimension(
+      sampleOf([
+        [0, 0],
+        [0, 1],
+        [1, 0],
+        [1, 1],
+      ]),
+    );
     expect(twoNearest).toBeCloseTo(3 / (4 * Math.log(7 / 5)), 12);
   });
 
   test('finds the dimension of a plane and of a four-dimensional ball through random hyperplanes', () => {
     for (const dimension of [2, 4]) {
       const random = randomStream(5, dimension);
-      const planes = Array.from({ length: 1600 }, () => Array.from({ length: dimension + 1 }, () => random.normal()));
+      const planes = Array.from({ length: 1600 }, () =>
+        Array.from({ length: dimension + 1 }, () => random.normal()),
+      );
       const rows = Array.from({ length: 400 }, () => {
         const x = Array.from({ length: dimension }, () => 2 * random.uniform() - 1);
-        return planes.map((plane) => (x.reduce((sum, value, i) => sum + value * plane[i]!, plane[dimension]!) > 0 ? 1 : 0));
+        return planes.map((plane) =>
+          x.reduce((sum, value, i) => sum + value * plane[i]!, plane[dimension]!) > 0 ? 1 : 0,
+        );
       });
       const { twoNearest } = codeDimension(sampleOf(rows));
-      // The estimate of 400 points has a standard error of 5 %; the rest is the edge of the box and the grid of bits.
+      // The estimate of 400 points has a standard error of 5 %; the rest is the edge of the box and the grid
+      // of bits.
       expect(Math.abs(twoNearest! / dimension - 1)).toBeLessThan(0.25);
     }
   });

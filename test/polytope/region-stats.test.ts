@@ -2,7 +2,12 @@
 
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../activities/numeric/rng.ts';
-import { chancePurity, codeEntropy, labelSpread, RegionSizes } from '../../activities/polytope/region-stats.ts';
+import {
+  chancePurity,
+  codeEntropy,
+  labelSpread,
+  RegionSizes,
+} from '../../activities/polytope/region-stats.ts';
 
 function sizesOf(counts: readonly number[]): RegionSizes {
   const sizes = new RegionSizes();
@@ -23,7 +28,8 @@ describe('labelSpread', () => {
 
 describe('codeEntropy', () => {
   test('gives the hand-computed plug-in entropy and Miller-Madow correction', () => {
-    // p = 1/2, 1/4, 1/8, 1/8 over 8 points: H = 1/2 + 2/4 + 3/8 + 3/8 = 1.75 bits; correction (4 - 1) / (2 * 8 * ln 2).
+    // p = 1/2, 1/4, 1/8, 1/8 over 8 points: H = 1/2 + 2/4 + 3/8 + 3/8 = 1.75 bits; correction (4 - 1) / (2 *
+    // 8 * ln 2).
     const entropy = codeEntropy(sizesOf([4, 2, 1, 1]))!;
     expect(entropy).toMatchObject({ points: 8, regions: 4, singletons: 2, occupancy: 0.5 });
     expect(entropy.bits).toBeCloseTo(1.75, 12);
@@ -50,9 +56,11 @@ describe('chancePurity', () => {
   };
 
   test('agrees with full enumeration of label assignments', () => {
-    // Labels 0,0,0,1,1,2 dealt to regions of 3 and 2 points, one left over: every order of the six labels is equally likely.
+    // Labels 0,0,0,1,1,2 dealt to regions of 3 and 2 points, one left over: every order of the six labels is
+    // equally likely.
     const labels = [0, 0, 0, 1, 1, 2];
-    const pure = (dealt: readonly number[]) => Math.max(...[0, 1, 2].map((id) => dealt.filter((label) => label === id).length));
+    const pure = (dealt: readonly number[]) =>
+      Math.max(...[0, 1, 2].map((id) => dealt.filter((label) => label === id).length));
     let sum = 0;
     let orders = 0;
     const deal = (left: readonly number[], taken: readonly number[]): void => {
@@ -60,18 +68,39 @@ describe('chancePurity', () => {
         sum += pure(taken.slice(0, 3)) + pure(taken.slice(3, 5));
         orders++;
       }
-      if (left.length > 1) left.forEach((label, i) => deal(left.toSpliced(i, 1), [...taken, label]));
+      if (left.length === 1) return;
+      for (const [i, label] of left.entries()) deal(left.toSpliced(i, 1), [...taken, label]);
     };
     deal(labels, []);
     const exact = sum / orders / 5;
     const rounds = 20_000;
-    const found = chancePurity({ regionLabels: Int32Array.of(3, 2), classTotals: Int32Array.of(3, 2, 1), uniform: uniform(), rounds });
-    // One round has a standard deviation below 0.2, so five of their mean are below 0.007 (false alarm below 10^-6).
+    const found = chancePurity({
+      regionLabels: Int32Array.of(3, 2),
+      classTotals: Int32Array.of(3, 2, 1),
+      uniform: uniform(),
+      rounds,
+    });
+    // One round has a standard deviation below 0.2, so five of their mean are below 0.007 (false alarm below
+    // 10^-6).
     expect(Math.abs(found! - exact)).toBeLessThan(0.007);
   });
 
   test('is one for a single class and null without labels', () => {
-    expect(chancePurity({ regionLabels: Int32Array.of(4, 2), classTotals: Int32Array.of(9), uniform: uniform(), rounds: 2 })).toBe(1);
-    expect(chancePurity({ regionLabels: Int32Array.of(), classTotals: Int32Array.of(9), uniform: uniform(), rounds: 2 })).toBeNull();
+    expect(
+      chancePurity({
+        regionLabels: Int32Array.of(4, 2),
+        classTotals: Int32Array.of(9),
+        uniform: uniform(),
+        rounds: 2,
+      }),
+    ).toBe(1);
+    expect(
+      chancePurity({
+        regionLabels: Int32Array.of(),
+        classTotals: Int32Array.of(9),
+        uniform: uniform(),
+        rounds: 2,
+      }),
+    ).toBeNull();
   });
 });

@@ -51,7 +51,10 @@ interface Region {
 }
 
 /** What the table should hold, counted the slow way. */
-function bruteForce(rows: readonly Row[], { exemplars, order }: { exemplars: number; order: 'digest' | 'count' }): object[] {
+function bruteForce(
+  rows: readonly Row[],
+  { exemplars, order }: { exemplars: number; order: 'digest' | 'count' },
+): object[] {
   const regions = new Map<string, Region>();
   for (const row of rows) {
     const bytes = Buffer.from(Uint32Array.from(digestOf(row.code)).buffer).toString('hex');
@@ -77,7 +80,11 @@ function bruteForce(rows: readonly Row[], { exemplars, order }: { exemplars: num
 }
 
 function described(regions: RegionRows): object[] {
-  const words = new Uint32Array(regions.words.buffer, regions.words.byteOffset, regions.words.byteLength >> 2);
+  const words = new Uint32Array(
+    regions.words.buffer,
+    regions.words.byteOffset,
+    regions.words.byteLength >> 2,
+  );
   return Array.from({ length: regions.rows }, (_, row) => {
     const digest = regions.digest.slice(row * 4, row * 4 + 4);
     const [from, to] = [regions.classOffsets[row]!, regions.classOffsets[row + 1]!];
@@ -88,7 +95,9 @@ function described(regions: RegionRows): object[] {
       count: regions.count[row],
       first: regions.firstPointId[row],
       classes: ids.map((id, i) => [id, regions.classCounts[from + i]]),
-      exemplars: [...regions.exemplars.subarray(regions.exemplarOffsets[row]!, regions.exemplarOffsets[row + 1]!)],
+      exemplars: [
+        ...regions.exemplars.subarray(regions.exemplarOffsets[row]!, regions.exemplarOffsets[row + 1]!),
+      ],
     };
   });
 }
@@ -101,15 +110,29 @@ function tableOf(rows: readonly Row[], exemplars: number): RegionTable {
 
 /** Rows of distinct points; few codes, so that regions repeat. */
 const someRows = fc
-  .array(fc.record({ span: fc.constantFrom(0, 1, 2), code: fc.nat(12), label: fc.integer({ min: -1, max: 6 }) }), { maxLength: 120 })
-  .chain((rows) => fc.shuffledSubarray([...rows.keys()], { minLength: rows.length }).map((ids) => rows.map((row, i) => ({ ...row, pointId: ids[i]! }))));
+  .array(
+    fc.record({ span: fc.constantFrom(0, 1, 2), code: fc.nat(12), label: fc.integer({ min: -1, max: 6 }) }),
+    { maxLength: 120 },
+  )
+  .chain((rows) =>
+    fc
+      .shuffledSubarray([...rows.keys()], { minLength: rows.length })
+      .map((ids) => rows.map((row, i) => ({ ...row, pointId: ids[i]! }))),
+  );
 
 describe('RegionTable', () => {
   test('holds what a brute-force count holds, in file order', () => {
     fc.assert(
-      fc.property(someRows, fc.constantFrom(0, 1, 2, 3, 8), fc.constantFrom('digest' as const, 'count' as const), (rows, exemplars, order) => {
-        expect(described(tableOf(rows, exemplars).columns(order))).toEqual(bruteForce(rows, { exemplars, order }));
-      }),
+      fc.property(
+        someRows,
+        fc.constantFrom(0, 1, 2, 3, 8),
+        fc.constantFrom('digest' as const, 'count' as const),
+        (rows, exemplars, order) => {
+          expect(described(tableOf(rows, exemplars).columns(order))).toEqual(
+            bruteForce(rows, { exemplars, order }),
+          );
+        },
+      ),
     );
   });
 
@@ -126,7 +149,9 @@ describe('RegionTable', () => {
         second!.merge(first!);
         third!.merge(second!);
         expect(third!.columns('digest')).toEqual(left.columns('digest'));
-        expect(described(left.columns('digest'))).toEqual(bruteForce(rows, { exemplars: 3, order: 'digest' }));
+        expect(described(left.columns('digest'))).toEqual(
+          bruteForce(rows, { exemplars: 3, order: 'digest' }),
+        );
       }),
     );
   });
@@ -142,14 +167,23 @@ describe('RegionTable', () => {
 
   test('forgets everything when cleared', () => {
     const rows = [{ span: 0, code: 1, pointId: 5, label: 2 }];
-    const table = tableOf([{ span: 0, code: 1, pointId: 1, label: 1 }, { span: 2, code: 3, pointId: 2, label: 0 }], 2);
+    const table = tableOf(
+      [
+        { span: 0, code: 1, pointId: 1, label: 1 },
+        { span: 2, code: 3, pointId: 2, label: 0 },
+      ],
+      2,
+    );
     table.clear();
     table.addCodes(codeRows(rows));
     expect(described(table.columns('digest'))).toEqual(bruteForce(rows, { exemplars: 2, order: 'digest' }));
   });
 
   test('reports two codes with one digest', () => {
-    const rows = codeRows([{ span: 0, code: 1, pointId: 0, label: 0 }, { span: 0, code: 1, pointId: 1, label: 0 }]);
+    const rows = codeRows([
+      { span: 0, code: 1, pointId: 0, label: 0 },
+      { span: 0, code: 1, pointId: 1, label: 0 },
+    ]);
     new Uint32Array(rows.words.buffer)[3]! ^= 1;
     expect(faultOfAdding(rows)).toBe('digest-collision');
   });

@@ -1,4 +1,5 @@
-// A code log made of seeded random codes, encoded by the real message encoder: what the aggregator sees, without a model.
+// A code log made of seeded random codes, encoded by the real message encoder: what the aggregator sees,
+// without a model.
 
 import { sweepConfig } from '#schemas/config.ts';
 import type { SweepPlan, TapInfo } from '#schemas/sweep.ts';
@@ -26,7 +27,15 @@ export interface SyntheticOptions {
 
 /** A plan as planning would make it. */
 export function syntheticPlan(options: SyntheticOptions): SweepPlan {
-  const { rows, shardRows = 256, batchRows = 64, partitions = 2, tapBits = [10, 40], classes = 3, seed = 0 } = options;
+  const {
+    rows,
+    shardRows = 256,
+    batchRows = 64,
+    partitions = 2,
+    tapBits = [10, 40],
+    classes = 3,
+    seed = 0,
+  } = options;
   const { keep = 'digests', exemplars = 4, wideSpan = -1 } = options;
   const config = sweepConfig.parse({
     kind: 'sweep',
@@ -38,16 +47,37 @@ export function syntheticPlan(options: SyntheticOptions): SweepPlan {
     output: { exemplars },
   });
   const taps = tapBits.map((codeBits, i): TapInfo => {
-    return { name: `layer${i}`, kind: 'dense', activation: 'relu', channels: codeBits, height: 1, width: 1, codeBits, exact: true };
+    return {
+      name: `layer${i}`,
+      kind: 'dense',
+      activation: 'relu',
+      channels: codeBits,
+      height: 1,
+      width: 1,
+      codeBits,
+      exact: true,
+    };
   });
   const bytesOf = (bits: number) => ((bits + 31) >>> 5) * 4;
   const layers = taps.map(({ name, codeBits }, i) => ({ name, taps: [i], codeBytes: bytesOf(codeBits) }));
-  const all = { name: 'network', taps: taps.map((_, i) => i), codeBytes: layers.reduce((sum, { codeBytes }) => sum + codeBytes, 0) };
+  const all = {
+    name: 'network',
+    taps: taps.map((_, i) => i),
+    codeBytes: layers.reduce((sum, { codeBytes }) => sum + codeBytes, 0),
+  };
   const shards = Array.from({ length: Math.ceil(rows / shardRows) }, (_, shardId) => {
     const first = shardId * shardRows;
     const samples = Math.min(shardRows, rows - first);
     const batches = Math.ceil(samples / batchRows);
-    return { shardId, firstSample: first, samples, firstPoint: first, points: samples, batches, locator: null };
+    return {
+      shardId,
+      firstSample: first,
+      samples,
+      firstPoint: first,
+      points: samples,
+      batches,
+      locator: null,
+    };
   });
   return {
     runId: 'synthetic',
@@ -80,14 +110,20 @@ export interface SyntheticRows {
 }
 
 /** Draws rows `[from, to)`. Inputs are skewed: low numbers are frequent. */
-export function syntheticRows(plan: SweepPlan, options: SyntheticOptions, from: number, to: number): SyntheticRows {
+export function syntheticRows(
+  plan: SweepPlan,
+  options: SyntheticOptions,
+  from: number,
+  to: number,
+): SyntheticRows {
   const { inputs = 50, classes = 3, seed = 0 } = options;
   const words = plan.taps.map(({ codeBits }) => new Uint32Array((to - from) * ((codeBits + 31) >>> 5)));
   const labels = new Int32Array(to - from).fill(-1);
   for (let row = from; row < to; row++) {
     const draw = randomStream(seed, 1, row);
     const input = Math.floor(draw.uniform() ** 2 * inputs);
-    if (classes > 0) labels[row - from] = (input + (draw.uniform() < 0.8 ? 0 : draw.below(classes))) % classes;
+    if (classes > 0)
+      labels[row - from] = (input + (draw.uniform() < 0.8 ? 0 : draw.below(classes))) % classes;
     plan.taps.forEach(({ codeBits }, tap) => {
       const width = (codeBits + 31) >>> 5;
       const code = randomStream(seed, 2, input, tap);
@@ -107,13 +143,21 @@ export function* syntheticMessages(plan: SweepPlan, options: SyntheticOptions): 
       const { batchRows } = plan.config.stream;
       const first = shard.firstSample + batch * batchRows;
       const samples = Math.min(batchRows, shard.firstSample + shard.samples - first);
-      yield encodeRows(plan, { shard: shard.shardId, batch, first }, syntheticRows(plan, options, first, first + samples));
+      yield encodeRows(
+        plan,
+        { shard: shard.shardId, batch, first },
+        syntheticRows(plan, options, first, first + samples),
+      );
     }
   }
 }
 
 /** One batch of rows as messages. */
-export function encodeRows(plan: SweepPlan, at: { shard: number; batch: number; first: number }, rows: SyntheticRows): CodeMessage[] {
+export function encodeRows(
+  plan: SweepPlan,
+  at: { shard: number; batch: number; first: number },
+  rows: SyntheticRows,
+): CodeMessage[] {
   const samples = rows.labels.length;
   const labels = plan.classes === null ? null : rows.labels;
   const input: InputBatch = {

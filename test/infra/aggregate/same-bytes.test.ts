@@ -1,0 +1,125 @@
+// The bytes of every table depend on the run's rows only, not on what happened on the way.
+
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TABLES } from '#schemas/columns/tables.ts';
+import { runCommitTask } from '../../../infra/aggregate/commit-task.ts';
+import { PartitionAggregator } from '../../../infra/aggregate/partition-aggregator.ts';
+import { listSegments } from '../../../infra/aggregate/segment-files.ts';
+import {
+  aggregate,
+  commit,
+  freshRun,
+  inOrder,
+  LOG,
+  OPTIONS,
+  PLAN,
+  tableHashes,
+  undisturbed,
+} from './run-fixture.ts';
+import { syntheticMessages, syntheticPlan } from './synthetic-log.ts';
+
+describe('aggregation and commit', () => {
+  test('give the same bytes for any order, repetition and segmentation of the messages', async () => {
+    const expected = await undisturbed();
+    expect(Object.keys(expected).length).toBeGreaterThanOrEqual(TABLES.length);
+    const messages = LOG.length;
+    const disturbance = fc.record({
+      order: fc.shuffledSubarray([...Array(messages).keys()], { minLength: messages }),
+      repeats: fc.array(fc.nat(messages - 1), { maxLength: 60 }),
+      cuts: fc.array(fc.nat(30), { maxLength: 6 }),
+      segmentBytes: fc.constantFrom(2 ** 12, 2 ** 15, 2 ** 27),
+      stretchRows: fc.constantFrom(7, 50, 1e6),
+      memoryBytes: fc.constantFrom(0, 2000, 2 ** 26),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        disturbance,
+        async ({ order, repeats, cuts, segmentBytes, stretchRows, memoryBytes }) => {
+          const runDir = await freshRun();
+          const log = [...order, ...repeats].map((i) => LOG[i]!);
+          for (const [i, at] of repeats.toReversed().entries()) log.splice(repeats[i]!, 0, LOG[at]!);
+          await aggregate(runDir, { partitions: inOrder(PLAN, log), cuts, segmentBytes });
+          await commit(runDir, { merge: { stretchRows, memoryBytes } });
+          expect(await tableHashes(runDir)).toEqual(expected);
+          await rm(runDir, { recursive: true });
+        },
+      ),
+      { numRuns: 10, endOnFailure: true },
+    );
+  });
+
+  test('give the same regions and points for any number of partitions', async () => {
+    const expected = await undisturbed();
+    const runDir = await freshRun();
+    const plan = syntheticPlan({ ...OPTIONS, partitions: 5 });
+    const log = [...syntheticMessages(plan, { ...OPTIONS, partitions: 5 })].flat();
+    await aggregate(runDir, { plan, partitions: inOrder(plan, log) });
+    await commit(runDir, { plan });
+    expect(await tableHashes(runDir)).toEqual(expected);
+  });
+
+  test('survive a crash between any two files of a segment or a commit', async () => {
+    const expected = await undisturbed();
+    const runDir = await freshRun();
+    const segments = join(runDir, 'segments');
+    await aggregate(runDir, { partitions: inOrder(), cuts: [10] });
+    // A segment without its regions file never happened; half-written files are cleaned away.
+    const [, last] = await listSegments(segments, 0, PLAN);
+    const names = (await readdir(segments)).filter(
+      (name) =>
+        name.includes('-p0000-') && name.endsWith(`${String(last!.note.to).padStart(15, '0')}.parquet`),
+    );
+    await rm(join(segments, names.find((name) => name.startsWith('regions'))!));
+    await writeFile(join(segments, 'regions-p0000-000000000000010-000000000000099.parquet.x.tmp'), 'half');
+    await expect(commit(runDir)).rejects.toThrow('do not hold every batch');
+    await mkdir(join(runDir, '.commit-killed'));
+    const again = await PartitionAggregator.open({ dir: segments, partition: 0, plan: PLAN });
+    expect(again.nextOffset).toBe(10n);
+    expect(again.missing(1)).not.toEqual([]);
+    expect((await readdir(segments)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    await again.add(inOrder()[0]!.slice(10));
+    await again.flush();
+    await mkdir(join(runDir, 'regions'));
+    await writeFile(join(runDir, 'regions', 'stale.parquet'), 'from a commit that was killed while renaming');
+    await commit(runDir);
+    expect(await tableHashes(runDir)).toEqual(expected);
+    expect((await readdir(runDir)).sort()).toEqual([
+      '.commit.json',
+      'layers.parquet',
+      'points',
+      'regions',
+      'runs.parquet',
+      'units.parquet',
+    ]);
+  });
+
+  test('count once what two aggregators of one partition cut differently', async () => {
+    const expected = await undisturbed();
+    const [one, two] = [await freshRun(), await freshRun()];
+    await aggregate(one, { partitions: inOrder(), cuts: [4, 20] });
+    await aggregate(two, { partitions: inOrder(), cuts: [9] });
+    await cp(join(two, 'segments'), join(one, 'segments'), { recursive: true });
+    await commit(one);
+    expect(await tableHashes(one)).toEqual(expected);
+  });
+
+  test('give the same summary when repeated after they finished', async () => {
+    const runDir = await freshRun();
+    await aggregate(runDir, { partitions: inOrder() });
+    const first = await commit(runDir);
+    const hashes = await tableHashes(runDir);
+    expect(await commit(runDir)).toEqual(first);
+    expect(await tableHashes(runDir)).toEqual(hashes);
+  });
+
+  test('may run their tasks at once', async () => {
+    const expected = await undisturbed();
+    const runDir = await freshRun();
+    await aggregate(runDir, { partitions: inOrder() });
+    await commit(runDir, { runTask: async (options) => structuredClone(await runCommitTask(options)) });
+    expect(await tableHashes(runDir)).toEqual(expected);
+  });
+});

@@ -1,0 +1,42 @@
+// Data sets and models that are broken in one way each, made from real digits.
+
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { idxImages, idxLabels, writeIdxImages, writeIdxLabels } from '../oracle/idx-files.ts';
+import { linearModel } from '../oracle/onnx-bytes.ts';
+import { MNIST } from './live-home.ts';
+
+export const GOOD_ROWS = 2000;
+/** The row whose 5th value is NaN: in the sixth batch of 256, after much good work. */
+export const NAN_ROW = 1500;
+
+/** Writes all files into a folder; gives the path of one by its name. */
+export function writeBadFiles(folder: string): (name: string) => string {
+  mkdirSync(folder, { recursive: true });
+  const at = (name: string) => join(folder, name);
+  const pixels = idxImages(join(MNIST, 'train-images-idx3-ubyte'), 0, GOOD_ROWS);
+  const labels = idxLabels(join(MNIST, 'train-labels-idx1-ubyte'), 0, GOOD_ROWS);
+  writeIdxImages(at('images'), pixels);
+  writeIdxLabels(at('labels'), labels);
+  writeIdxImages(at('truncated'), pixels);
+  truncateSync(at('truncated'), 16 + 784 * 1234 + 100);
+  const wrongMagic = readFileSync(at('images'));
+  wrongMagic.writeUInt32BE(0x0badc0de, 0);
+  writeFileSync(at('magic'), wrongMagic);
+  writeIdxLabels(at('few-labels'), labels.subarray(1));
+  const floats = Float32Array.from(pixels, (pixel) => pixel / 255);
+  writeNpy(at('good.npy'), floats);
+  floats[NAN_ROW * 784 + 5] = Number.NaN;
+  writeNpy(at('nan.npy'), floats);
+  writeFileSync(at('linear.onnx'), linearModel());
+  writeFileSync(at('images.onnx'), pixels.subarray(0, 4096));
+  return at;
+}
+
+/** `[rows, 784]` float32, npy version 1.0. */
+function writeNpy(file: string, values: Float32Array): void {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${values.length / 784}, 784), }`;
+  const padded = `${header.padEnd(117)}\n`;
+  const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, padded.length, 0]);
+  writeFileSync(file, Buffer.concat([start, Buffer.from(padded), Buffer.from(values.buffer)]));
+}

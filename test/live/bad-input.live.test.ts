@@ -1,0 +1,261 @@
+// The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what, where and which value;
+// no table is half there, and no process stays.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GOOD_ROWS, NAN_ROW, writeBadFiles } from './bad-files.ts';
+import { type LiveHome, makeHome, startHome } from './live-home.ts';
+import { processesOf, untilNoneOf } from './process-table.ts';
+import { EXAMPLES, setOptions } from './recorded-codes.ts';
+import { finalTables, halfWritten, manifestOf } from './run-files.ts';
+import { tableRows } from './table-rows.ts';
+import { type CommandEnd, lastJson, tesseraCommandLine } from './tessera-command.ts';
+
+const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
+
+interface BadCase {
+  readonly sets: (at: (name: string) => string) => Readonly<Record<string, unknown>>;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly code: number;
+  readonly kind: string;
+  /** What the message must hold: the thing, the place, the value. */
+  readonly says: readonly RegExp[];
+}
+
+const CASES: Readonly<Record<string, BadCase>> = {
+  'a missing IDX file': {
+    sets: (at) => ({ 'dataset.data': at('nowhere') }),
+    code: 3,
+    kind: 'data-missing',
+    says: [/no such file/, /dataset\.data/, /nowhere/],
+  },
+  'a pattern that no file matches': {
+    sets: (at) => ({ 'dataset.data': at('nothing-*') }),
+    code: 3,
+    kind: 'data-missing',
+    says: [/nothing-\*/],
+  },
+  'a truncated IDX file': {
+    sets: (at) => ({ 'dataset.data': at('truncated') }),
+    code: 3,
+    kind: 'data-invalid',
+    says: [/truncated/, /967572 bytes/, /1568016/],
+  },
+  'a wrong magic number': {
+    sets: (at) => ({ 'dataset.data': at('magic') }),
+    code: 3,
+    kind: 'data-invalid',
+    says: [/magic/, /0b ?ad ?c0 ?de/i],
+  },
+  'one label too few': {
+    sets: (at) => ({ 'dataset.labels': at('few-labels') }),
+    code: 3,
+    kind: 'label-mismatch',
+    says: [/few-labels|images/, /2000/, /1999/],
+  },
+  'NaN in an input': {
+    sets: (at) => ({ 'dataset.format': 'npy', 'dataset.data': at('nan.npy'), 'dataset.labels': undefined, 'dataset.transform.scale': 1 }),
+    code: 3,
+    kind: 'non-finite-input',
+    says: [/nan\.npy/, new RegExp(`row ${NAN_ROW}|#${NAN_ROW}`), /NaN/],
+  },
+  'a model without taps': {
+    sets: (at) => ({ 'model.file': at('linear.onnx') }),
+    code: 3,
+    kind: 'model-no-taps',
+    says: [/linear\.onnx/],
+  },
+  'taps that match nothing': {
+    sets: () => ({ 'model.taps': ['layer*'] }),
+    code: 3,
+    kind: 'model-no-taps',
+    says: [/layer\*/],
+  },
+  'a missing model': {
+    sets: (at) => ({ 'model.file': at('none.onnx') }),
+    code: 3,
+    kind: 'model-missing',
+    says: [/model\.file/, /none\.onnx/],
+  },
+  'a file that is no model': {
+    sets: (at) => ({ 'model.file': at('images.onnx') }),
+    code: 3,
+    kind: 'model-invalid',
+    says: [/images\.onnx/],
+  },
+  'a model for another shape': {
+    sets: () => ({ 'model.file': join(EXAMPLES, 'mnist-cnn/model.onnx') }),
+    code: 3,
+    kind: 'shape-mismatch',
+    says: [/784/, /28/],
+  },
+  'an unknown config key': {
+    sets: () => ({ 'dataset.shardrows': 10 }),
+    code: 2,
+    kind: 'config-invalid',
+    says: [/dataset\.shardrows/, /shardRows/],
+  },
+  'a value that is not allowed': {
+    sets: () => ({ 'stream.partitions': 0 }),
+    code: 2,
+    kind: 'config-invalid',
+    says: [/stream\.partitions/, /0/],
+  },
+  'a broker that does not answer': {
+    sets: () => ({}),
+    env: { KAFKA_BROKERS: '127.0.0.1:1' },
+    code: 4,
+    kind: 'service-unavailable',
+    says: [/Kafka/, /KAFKA_BROKERS/, /127\.0\.0\.1:1/],
+  },
+  'a Temporal server that does not answer': {
+    sets: () => ({}),
+    env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+    code: 4,
+    kind: 'service-unavailable',
+    says: [/Temporal/, /TEMPORAL_ADDRESS/, /127\.0\.0\.1:1/],
+  },
+};
+
+function runArguments(at: (name: string) => string, out: string, sets: Readonly<Record<string, unknown>>): string[] {
+  const all = { 'dataset.data': at('images'), 'dataset.labels': at('labels'), 'dataset.shardRows': 1000, 'stream.batchRows': 256, ...sets };
+  return ['run', CONFIG, '--out', out, '--json', ...setOptions(all)];
+}
+
+/** One message, nothing of the program's inside, the fault in the last line of stdout. */
+function expectOneMessage({ code, stdout, stderr, json }: CommandEnd, wanted: Pick<BadCase, 'code' | 'kind' | 'says'>): void {
+  expect(code, stderr).toBe(wanted.code);
+  const messages = stderr.split('\n').filter((line) => line.startsWith('error: '));
+  expect(messages, stderr).toHaveLength(1);
+  for (const pattern of wanted.says) expect(messages[0]).toMatch(pattern);
+  expect(stderr + stdout).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
+  expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  expect(json).toMatchObject({ exitCode: wanted.code, fault: { kind: wanted.kind } });
+}
+
+describe.concurrent('bad input', () => {
+  let home: LiveHome;
+  let at: (name: string) => string;
+  let lasting: number;
+
+  beforeAll(async () => {
+    home = await startHome('bad', { workers: 1 });
+    at = writeBadFiles(join(home.folder, 'data'));
+    mkdirSync(home.runs, { recursive: true });
+    lasting = processesOf(home.folder).length;
+  });
+
+  afterAll(async () => {
+    expect(processesOf(home.folder).length).toBe(lasting);
+    await home.close();
+  });
+
+  for (const [name, bad] of Object.entries(CASES)) {
+    it(`tells of ${name}`, async () => {
+      const run = name.replaceAll(' ', '-');
+      const end = await home.tessera(runArguments(at, home.runs, { run, ...bad.sets(at) }), bad.env);
+      expectOneMessage(end, bad);
+      expect(finalTables(join(home.runs, run))).toEqual([]);
+      expect(halfWritten(join(home.runs, run))).toEqual([]);
+    });
+  }
+
+  it('leaves a bad file out and counts it where the config says so', async () => {
+    const end = await home.tessera(
+      runArguments(at, home.runs, {
+        run: 'skip-file',
+        'dataset.onError': 'skip',
+        'dataset.data': [at('images'), at('truncated'), at('images')],
+        'dataset.labels': [at('labels'), at('labels'), at('labels')],
+      }),
+    );
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.json!.rows!['points']).toBe(2 * GOOD_ROWS);
+    expect(end.stderr).toMatch(/skipped 1 file/);
+    const { skipped } = manifestOf(join(home.runs, 'skip-file'));
+    expect(skipped).toHaveLength(1);
+    expect(skipped[0]!.file).toContain('truncated');
+    expect(skipped[0]!.why).toMatch(/truncated/);
+  });
+
+  it('leaves out rows with NaN where the config says so, and keeps the rest', async () => {
+    const sets = { run: 'skip-rows', 'dataset.onError': 'skip', ...CASES['NaN in an input']!.sets(at) };
+    const end = await home.tessera(runArguments(at, home.runs, sets));
+    expect(end.code, end.stderr).toBe(0);
+    const rows = await tableRows(join(home.runs, 'skip-rows'), 'points', { columns: 'point_id' });
+    const kept = new Set(rows.map(({ point_id }) => Number(point_id)));
+    expect(kept.has(NAN_ROW)).toBe(false);
+    for (let row = 0; row < 1000; row++) expect(kept.has(row)).toBe(true);
+    expect(end.json!.rows!['points']).toBe(kept.size);
+    const [skipped] = manifestOf(join(home.runs, 'skip-rows')).skipped;
+    expect(skipped!.why).toMatch(new RegExp(`${NAN_ROW}`));
+    const regions = await tableRows(join(home.runs, 'skip-rows'), 'regions', { columns: 'span, "count"' });
+    const counted = regions.filter(({ span }) => span === 'network').reduce((sum, { count }) => sum + Number(count), 0);
+    expect(counted).toBe(kept.size);
+  });
+});
+
+describe('a command that started everything itself', () => {
+  let home: LiveHome;
+  let at: (name: string) => string;
+
+  beforeAll(() => {
+    home = makeHome('alone');
+    at = writeBadFiles(join(home.folder, 'data'));
+  });
+
+  afterAll(() => home.close());
+
+  it('leaves no process behind when the data is bad', async () => {
+    const end = await home.tessera(runArguments(at, home.runs, { run: 'bad', 'dataset.data': at('magic') }));
+    expectOneMessage(end, CASES['a wrong magic number']!);
+    expect(await untilNoneOf(home.folder, 15_000)).toEqual([]);
+  });
+
+  it('ends with 130 on Ctrl-C, leaves no process behind, and is taken up by the same command', async () => {
+    const sets = { run: 'interrupted', 'dataset.data': Array(5).fill(at('images')), 'dataset.labels': Array(5).fill(at('labels')), 'stream.batchRows': 4 };
+    const running = home.start(runArguments(at, home.runs, sets));
+    await running.saying(/encoding/);
+    running.kill('SIGINT');
+    const end = await running.end;
+    expect(end.code, end.stderr).toBe(130);
+    expect(end.json).toMatchObject({ status: 'interrupted', exitCode: 130 });
+    expect(end.stderr).not.toMatch(/^\s+at /m);
+    expect(await untilNoneOf(home.folder, 15_000)).toEqual([]);
+    expect(finalTables(join(home.runs, 'interrupted'))).toEqual([]);
+    expect(halfWritten(join(home.runs, 'interrupted'))).toEqual([]);
+    const again = await home.tessera(runArguments(at, home.runs, sets));
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.json).toMatchObject({ status: 'done', rows: { points: 5 * GOOD_ROWS } });
+  });
+
+  it('says that the disk is full, leaves nothing half-written, and goes on when there is space', () => {
+    const full = join(home.folder, 'full');
+    mkdirSync(full);
+    const sets = { run: 'full', 'dataset.data': Array(5).fill(at('images')), 'dataset.labels': Array(5).fill(at('labels')), 'codes.keep': 'words' };
+    const command = tesseraCommandLine(runArguments(at, full, sets)).map((word) => `'${word}'`).join(' ');
+    // A mount of its own namespace: root or not, nothing of it outlives the script.
+    const script = `
+      mount -t tmpfs -o size=1m none "${full}" || exit 99
+      ${command} > first.out 2> first.err; echo $? > first.code
+      find "${full}" -mindepth 1 -printf '%P\\n' | sort > first.files
+      mount -o remount,size=64m "${full}"
+      ${command} > second.out 2> second.err; echo $? > second.code
+      find "${full}" -mindepth 1 -printf '%P\\n' | sort > second.files`;
+    const namespace = process.getuid?.() === 0 ? ['-m'] : ['-Urm'];
+    const shell = spawnSync('unshare', [...namespace, 'sh', '-c', script], { cwd: home.folder, env: home.env, encoding: 'utf8' });
+    expect(shell.status, `no file system of 1 MB could be mounted: ${shell.stderr}`).toBe(0);
+    const read = (name: string) => readFileSync(join(home.folder, name), 'utf8');
+    const [stdout, stderr] = [read('first.out'), read('first.err')];
+    expectOneMessage(
+      { code: Number(read('first.code')), signal: null, stdout, stderr, json: lastJson(stdout) },
+      { code: 4, kind: 'disk-full', says: [/no space left/, /resumes/] },
+    );
+    expect(read('first.files')).not.toMatch(/\.tmp|\.commit-|^full\/(points|regions|layers|units|runs)/m);
+    expect(Number(read('second.code')), read('second.err')).toBe(0);
+    expect(lastJson(read('second.out'))).toMatchObject({ status: 'done', rows: { points: 5 * GOOD_ROWS } });
+    expect(read('second.files')).toMatch(/^full\/regions/m);
+  });
+});
