@@ -24,4 +24,9 @@ export const TIMEOUTS = {
   shutdownGraceMs: 10_000,
 } as const;
 
-export const RETRY = { initialIntervalMs: 500, backoff: 2, maximumIntervalMs: 15_000, maximumAttempts: 20 } as const;
+export const RETRY = {
+  initialIntervalMs: 500,
+  backoff: 2,
+  maximumIntervalMs: 15_000,
+  maximumAttempts: 20,
+} as const;

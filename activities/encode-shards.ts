@@ -9,7 +9,11 @@ import { runInThread } from './run-in-thread.ts';
  * heartbeated; a cancelled one returns its place.
  */
 export function encodeShards(compute: Compute) {
-  return async ({ runDir, configSha256, task }: Omit<EncodeInput, 'countedSamples'>): Promise<EncodeOutput & Attempted> => {
+  return async ({
+    runDir,
+    configSha256,
+    task,
+  }: Omit<EncodeInput, 'countedSamples'>): Promise<EncodeOutput & Attempted> => {
     const { heartbeatDetails, attempt } = activityInfo();
     const beaten = heartbeatDetails as EncodeHeartbeat | undefined;
     const from = beaten?.at === 'encode' ? { shard: beaten.shard, batch: beaten.batch } : task.from;

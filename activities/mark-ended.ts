@@ -3,6 +3,13 @@ import type { RunRecords } from './ports.ts';
 
 /** Notes in run.json that a run failed or was cancelled. */
 export function markEnded(records: RunRecords) {
-  return ({ runDir, status, fault }: { runDir: string; status: 'failed' | 'cancelled'; fault: PipelineFault | null }): Promise<void> =>
-    records.markEnded(runDir, status, fault);
+  return ({
+    runDir,
+    status,
+    fault,
+  }: {
+    runDir: string;
+    status: 'failed' | 'cancelled';
+    fault: PipelineFault | null;
+  }): Promise<void> => records.markEnded(runDir, status, fault);
 }

@@ -51,9 +51,26 @@ export interface DatasetPlan {
 /** Streams one data set; one file per format in infra/datasets. */
 export interface DatasetReader {
   /** Reads as little as it can to cut shards, count rows and name labels. Heartbeats through `onProgress`. */
-  plan(options: { readonly batchRows: number; readonly signal?: AbortSignal; readonly onProgress?: (note: string) => void }): Promise<DatasetPlan>;
+  plan(options: {
+    readonly batchRows: number;
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (note: string) => void;
+  }): Promise<DatasetPlan>;
   /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and goes to `onSkip`. Buffers may be reused between batches: use one before asking for the next. */
-  read(shard: ShardSpec, options: { readonly plan: Pick<DatasetPlan, 'labelNames' | 'sampleShape'>; readonly batchRows: number; readonly fromBatch: number; readonly signal?: AbortSignal; readonly onSkip?: (skipped: { readonly sample: number; readonly where: string; readonly why: string }) => void }): AsyncIterable<InputBatch>;
+  read(
+    shard: ShardSpec,
+    options: {
+      readonly plan: Pick<DatasetPlan, 'labelNames' | 'sampleShape'>;
+      readonly batchRows: number;
+      readonly fromBatch: number;
+      readonly signal?: AbortSignal;
+      readonly onSkip?: (skipped: {
+        readonly sample: number;
+        readonly where: string;
+        readonly why: string;
+      }) => void;
+    },
+  ): AsyncIterable<InputBatch>;
   close(): Promise<void>;
 }
 
@@ -63,7 +80,11 @@ export type OpenDataset = (config: DatasetConfig) => Promise<DatasetReader>;
 export interface ModelInfo {
   readonly runtime: 'onnx' | 'tfjs';
   readonly sha256: string;
-  readonly input: { readonly name: string; readonly type: InputTensor['type']; readonly dims: readonly (number | null)[] };
+  readonly input: {
+    readonly name: string;
+    readonly type: InputTensor['type'];
+    readonly dims: readonly (number | null)[];
+  };
   readonly output: { readonly name: string; readonly dims: readonly (number | null)[] } | null;
   /** Every tap that was found, in layer order (`codeBits` for the asked granularity; 0 where a size is dynamic). */
   readonly taps: readonly TapInfo[];
@@ -120,7 +141,10 @@ export interface EncoderSession {
 }
 
 export interface ModelLoader {
-  inspect(model: Pick<ModelConfig, 'file' | 'taps' | 'input'>, options: { readonly granularity: 'image' | 'position' }): Promise<ModelInfo>;
+  inspect(
+    model: Pick<ModelConfig, 'file' | 'taps' | 'input'>,
+    options: { readonly granularity: 'image' | 'position' },
+  ): Promise<ModelInfo>;
   open(options: SessionOptions): Promise<EncoderSession>;
 }
 
@@ -129,7 +153,12 @@ export interface CodeMessage {
   readonly partition: number;
   readonly key: string;
   readonly value: Uint8Array;
-  readonly headers: { readonly kind: MessageKind; readonly run: string; readonly shard: number; readonly batch: number };
+  readonly headers: {
+    readonly kind: MessageKind;
+    readonly run: string;
+    readonly shard: number;
+    readonly batch: number;
+  };
 }
 
 export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> {
@@ -144,7 +173,11 @@ export interface CodeLog {
   /** First and next offset of a partition. */
   offsets(topic: string, partition: number): Promise<{ readonly low: bigint; readonly high: bigint }>;
   /** Messages from `from` on, in order, until `signal` aborts or the consumer returns. Yields what one fetch brought. */
-  read(topic: string, partition: number, options: { readonly from: bigint; readonly signal: AbortSignal }): AsyncIterable<readonly ReceivedMessage[]>;
+  read(
+    topic: string,
+    partition: number,
+    options: { readonly from: bigint; readonly signal: AbortSignal },
+  ): AsyncIterable<readonly ReceivedMessage[]>;
   deleteTopic(topic: string): Promise<void>;
 }
 

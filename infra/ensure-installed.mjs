@@ -35,7 +35,8 @@ export async function ensureInstalled({ root = ROOT, install = npmInstall, note 
     const startedMs = Date.now();
     note('installing the locked dependencies (npm install, once; about a minute)');
     const exitCode = await install(root);
-    if (exitCode !== 0) throw new Error(`npm install failed with exit code ${exitCode}; its message is above`);
+    if (exitCode !== 0)
+      throw new Error(`npm install failed with exit code ${exitCode}; its message is above`);
     writeFileSync(stampFile(root), lockHash(root));
     note(`dependencies installed in ${Math.round((Date.now() - startedMs) / 1000)} s`);
     return 'installed';

@@ -14,7 +14,14 @@ const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.u
 };
 
 export const CODE_VERSION = PACKAGE.version;
-const RECORDED = ['onnxruntime-node', '@tensorflow/tfjs', '@temporalio/worker', 'kafkajs', '@duckdb/node-api', 'parquet-wasm'];
+const RECORDED = [
+  'onnxruntime-node',
+  '@tensorflow/tfjs',
+  '@temporalio/worker',
+  'kafkajs',
+  '@duckdb/node-api',
+  'parquet-wasm',
+];
 
 export interface ManifestUpdate {
   readonly status: RunManifest['status'];
@@ -57,10 +64,19 @@ export async function readManifest(runDir: string): Promise<RunManifest | null> 
 }
 
 /** Marks a run that ended without a commit; without a plan there is nothing to mark. */
-export async function markEnded(runDir: string, status: 'failed' | 'cancelled', fault: PipelineFault | null): Promise<void> {
+export async function markEnded(
+  runDir: string,
+  status: 'failed' | 'cancelled',
+  fault: PipelineFault | null,
+): Promise<void> {
   const before = await readManifest(runDir);
   if (before === null || before.status === 'done') return;
-  const manifest: RunManifest = { ...before, status, finishedAt: new Date().toISOString(), ...(fault === null ? {} : { fault }) };
+  const manifest: RunManifest = {
+    ...before,
+    status,
+    finishedAt: new Date().toISOString(),
+    ...(fault === null ? {} : { fault }),
+  };
   await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
 }
 

@@ -47,7 +47,11 @@ export function gridsOf(taps: readonly TapInfo[], config: SweepConfig): GridInfo
 }
 
 /** The spans the config asks for: one per tap, and `network` over all taps where they share a grid. */
-export function spansOf(taps: readonly TapInfo[], grids: readonly GridInfo[], config: SweepConfig): SpanInfo[] {
+export function spansOf(
+  taps: readonly TapInfo[],
+  grids: readonly GridInfo[],
+  config: SweepConfig,
+): SpanInfo[] {
   const { spans, wideSpanBytes } = config.codes;
   const bytesOf = (tap: TapInfo) => ((tap.codeBits + 31) >>> 5) * 4;
   const made: Omit<SpanInfo, 'digestOnly'>[] = [];

@@ -25,7 +25,14 @@ async function main(): Promise<void> {
   const connection = await connect(env);
   await using compute = threadPool({ threads: encoders + IO_SLOTS });
   const activities = createActivities({ compute, records: { markEnded } });
-  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'maxHeartbeatThrottleInterval' | 'defaultHeartbeatThrottleInterval'> = {
+  const shared: Pick<
+    WorkerOptions,
+    | 'connection'
+    | 'namespace'
+    | 'shutdownGraceTime'
+    | 'maxHeartbeatThrottleInterval'
+    | 'defaultHeartbeatThrottleInterval'
+  > = {
     connection,
     namespace: env.temporal.namespace,
     shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
@@ -35,12 +42,22 @@ async function main(): Promise<void> {
   const workers: Promise<Worker>[] = [];
   if (queues.includes('cpu')) {
     workers.push(
-      Worker.create({ ...shared, taskQueue: TASK_QUEUES.cpu, activities, maxConcurrentActivityTaskExecutions: encoders }),
+      Worker.create({
+        ...shared,
+        taskQueue: TASK_QUEUES.cpu,
+        activities,
+        maxConcurrentActivityTaskExecutions: encoders,
+      }),
     );
   }
   if (queues.includes('io')) {
     workers.push(
-      Worker.create({ ...shared, taskQueue: TASK_QUEUES.io, activities, maxConcurrentActivityTaskExecutions: IO_SLOTS }),
+      Worker.create({
+        ...shared,
+        taskQueue: TASK_QUEUES.io,
+        activities,
+        maxConcurrentActivityTaskExecutions: IO_SLOTS,
+      }),
       Worker.create({ ...shared, taskQueue: TASK_QUEUES.workflow, workflowBundle: await bundle }),
     );
   }

@@ -27,7 +27,8 @@ async function sourcesHash(): Promise<string> {
   const hash = createHash('sha256');
   const files = ['temporal.config.ts', 'package.json'];
   for (const folder of ['workflows', 'schemas']) {
-    for (const name of (await readdir(join(ROOT, folder))).sort()) if (name.endsWith('.ts')) files.push(join(folder, name));
+    for (const name of (await readdir(join(ROOT, folder))).sort())
+      if (name.endsWith('.ts')) files.push(join(folder, name));
   }
   for (const file of files) hash.update(file).update(await readFile(join(ROOT, file)));
   return hash.digest('hex').slice(0, 16);

@@ -6,25 +6,40 @@ const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of every r
 
 const model = z
   .strictObject({
-    file: z.string().min(1).describe('An .onnx file, or the model.json of a TensorFlow.js layers or graph model.'),
+    file: z
+      .string()
+      .min(1)
+      .describe('An .onnx file, or the model.json of a TensorFlow.js layers or graph model.'),
     control: z
       .enum(['none', 'random_init', 'weight_permuted'])
       .default('none')
-      .describe('Rewrites the weights, seeded: fresh initialisation, or each tensor\'s entries shuffled.'),
+      .describe("Rewrites the weights, seeded: fresh initialisation, or each tensor's entries shuffled."),
     taps: z
       .union([z.literal('auto'), z.array(z.string().min(1)).min(1)])
       .default('auto')
       .describe('Pre-activations to record: auto finds all, or tensor-name globs in layer order.'),
-    input: z.string().min(1).optional().describe('Name of the graph input; needed only where there are several.'),
+    input: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Name of the graph input; needed only where there are several.'),
     device: z.enum(['cpu', 'cuda']).default('cpu').describe('Where the model runs.'),
-    threads: z.int().min(0).max(256).default(0).describe('Threads per session; 0 shares the cores between workers.'),
+    threads: z
+      .int()
+      .min(0)
+      .max(256)
+      .default(0)
+      .describe('Threads per session; 0 shares the cores between workers.'),
   })
   .describe('The network whose spline codes are recorded.');
 
 const transform = z
   .strictObject({
     scale: z.number().default(1).describe('Factor applied to raw values first.'),
-    mean: z.union([z.number(), z.array(z.number())]).default(0).describe('Subtracted after scaling; one number or one per channel.'),
+    mean: z
+      .union([z.number(), z.array(z.number())])
+      .default(0)
+      .describe('Subtracted after scaling; one number or one per channel.'),
     std: z
       .union([z.number().positive(), z.array(z.number().positive())])
       .default(1)
@@ -36,14 +51,28 @@ const transform = z
 
 const dataset = z
   .strictObject({
-    format: z.enum(['idx', 'npy', 'parquet', 'images', 'jsonl', 'text', 'tar']).describe('Format of the data files.'),
-    data: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('File, glob or list of them; .gz is read as is.'),
+    format: z
+      .enum(['idx', 'npy', 'parquet', 'images', 'jsonl', 'text', 'tar'])
+      .describe('Format of the data files.'),
+    data: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe('File, glob or list of them; .gz is read as is.'),
     labels: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
       .optional()
-      .describe('Label file(s), or the column (parquet, jsonl), or the member suffix (tar); for images the folder name is the label.'),
-    column: z.string().min(1).optional().describe('Column or field that holds the input (parquet, jsonl), or member suffix (tar).'),
-    tokenizer: z.string().min(1).optional().describe('Hugging Face tokenizer.json; text models give one row per token.'),
+      .describe(
+        'Label file(s), or the column (parquet, jsonl), or the member suffix (tar); for images the folder name is the label.',
+      ),
+    column: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Column or field that holds the input (parquet, jsonl), or member suffix (tar).'),
+    tokenizer: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Hugging Face tokenizer.json; text models give one row per token.'),
     contextTokens: z.int().min(1).max(65536).default(64).describe('Text: tokens per sequence.'),
     transform: transform.prefault({}),
     rows: z
@@ -52,29 +81,55 @@ const dataset = z
       .optional()
       .describe('Range of samples [from, to) of the data set; text: documents.'),
     shardRows: z.int().min(1).default(4096).describe('Samples per shard.'),
-    onError: z.enum(['fail', 'skip']).default('fail').describe('A bad file fails the run, or is left out and counted in run.json.'),
+    onError: z
+      .enum(['fail', 'skip'])
+      .default('fail')
+      .describe('A bad file fails the run, or is left out and counted in run.json.'),
   })
   .describe('The corpus.');
 
 const codes = z
   .strictObject({
-    granularity: z.enum(['image', 'position']).default('image').describe('Conv nets: one row per image, or per spatial position. Text: always per token.'),
+    granularity: z
+      .enum(['image', 'position'])
+      .default('image')
+      .describe('Conv nets: one row per image, or per spatial position. Text: always per token.'),
     spans: z
       .array(z.enum(['layer', 'network']))
       .min(1)
       .default(['layer', 'network'])
       .describe('Code columns: one per tap, and all taps concatenated.'),
-    keep: z.enum(['none', 'digests', 'words']).default('digests').describe('What the points table stores per row.'),
-    wideSpanBytes: z.int().min(4).default(8192).describe('Spans with wider codes travel and are stored as digests only.'),
-    packing: z.string().default('auto').describe('Way of packing bits; auto measures the ways for this graph and keeps the fastest.'),
-    countAmbiguous: z.boolean().default(false).describe('Also count, per row, the bits that rounding could flip.'),
+    keep: z
+      .enum(['none', 'digests', 'words'])
+      .default('digests')
+      .describe('What the points table stores per row.'),
+    wideSpanBytes: z
+      .int()
+      .min(4)
+      .default(8192)
+      .describe('Spans with wider codes travel and are stored as digests only.'),
+    packing: z
+      .string()
+      .default('auto')
+      .describe('Way of packing bits; auto measures the ways for this graph and keeps the fastest.'),
+    countAmbiguous: z
+      .boolean()
+      .default(false)
+      .describe('Also count, per row, the bits that rounding could flip.'),
   })
   .describe('Which codes are recorded and how.');
 
 const stream = z
   .strictObject({
     partitions: z.int().min(1).max(1024).default(4).describe('Kafka partitions, and so aggregators.'),
-    batchRows: z.int().min(1).max(65536).default(1024).describe('Samples per model call and message (text: tokens, rounded to whole sequences; positions: as many images as make 16 times that many rows).'),
+    batchRows: z
+      .int()
+      .min(1)
+      .max(65536)
+      .default(1024)
+      .describe(
+        'Samples per model call and message (text: tokens, rounded to whole sequences; positions: as many images as make 16 times that many rows).',
+      ),
   })
   .describe('The code log.');
 

@@ -66,7 +66,12 @@ export function faultOf(error: unknown): PipelineFault {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   const text = error instanceof Error ? error.message : String(error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || /no space left on device/i.test(text)) {
-    return { kind: 'disk-full', what: 'no space left on the device', value: text, remedy: 'Free some space; the same command resumes.' };
+    return {
+      kind: 'disk-full',
+      what: 'no space left on the device',
+      value: text,
+      remedy: 'Free some space; the same command resumes.',
+    };
   }
   return { kind: 'internal', what: text };
 }

@@ -42,7 +42,14 @@ export interface EncodeTask {
   readonly again?: true;
 }
 
-export type SweepPhase = 'planning' | 'encoding' | 'aggregating' | 'committing' | 'done' | 'failed' | 'cancelled';
+export type SweepPhase =
+  | 'planning'
+  | 'encoding'
+  | 'aggregating'
+  | 'committing'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
 
 /** Answer of the `progress` query. Live counts inside running activities come from their heartbeats ({@link EncodeHeartbeat}). */
 export interface SweepProgress {
@@ -92,8 +99,16 @@ export interface RunManifest {
   readonly status: 'running' | 'done' | 'failed' | 'cancelled';
   readonly config: SweepConfig;
   readonly configSha256: string;
-  readonly model: { readonly file: string; readonly sha256: string; readonly backend: string; readonly packing: string };
-  readonly data: { readonly sha256: string; readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[] };
+  readonly model: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly backend: string;
+    readonly packing: string;
+  };
+  readonly data: {
+    readonly sha256: string;
+    readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[];
+  };
   readonly versions: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly finishedAt?: string;

@@ -76,8 +76,17 @@ export interface SweepPlan {
   readonly classes: number | null;
   /** Whether unit counts are kept per class; false where classes x bits would not fit, then mutual information is null. */
   readonly countClasses: boolean;
-  readonly model: { readonly file: string; readonly sha256: string; readonly runtime: string; readonly backend: string; readonly packing: string };
-  readonly data: { readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[]; readonly sha256: string };
+  readonly model: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly runtime: string;
+    readonly backend: string;
+    readonly packing: string;
+  };
+  readonly data: {
+    readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[];
+    readonly sha256: string;
+  };
   /** Files that planning left out (`dataset.onError: skip`). */
   readonly skipped: readonly { readonly file: string; readonly why: string }[];
   /** Things the user should know: fallbacks taken, spans left out. */

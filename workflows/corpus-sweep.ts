@@ -50,7 +50,10 @@ async function sweep(input: SweepInput, state: SweepState): Promise<SweepResult 
       return 'continue';
     }
     state.phase = 'aggregating';
-    const inTime = await Promise.race([aggregation.done.then(() => true), sleep(LAG_CHECK_MS).then(() => false)]);
+    const inTime = await Promise.race([
+      aggregation.done.then(() => true),
+      sleep(LAG_CHECK_MS).then(() => false),
+    ]);
     if (inTime) break;
     await aggregation.stop();
     const lost = await lostShards(input, state);
@@ -94,7 +97,11 @@ async function encodeWindow(input: SweepInput, state: SweepState): Promise<void>
   await Promise.all(Array.from({ length: LIMITS.encodeWindow }, lane));
 }
 
-async function encodeOne({ runDir, configSha256 }: SweepInput, state: SweepState, task: EncodeTask): Promise<void> {
+async function encodeOne(
+  { runDir, configSha256 }: SweepInput,
+  state: SweepState,
+  task: EncodeTask,
+): Promise<void> {
   try {
     state.completed(task, await encodeShards({ runDir, configSha256, task }));
   } catch (error) {
@@ -115,7 +122,9 @@ interface Aggregation {
 function startAggregation(input: SweepInput, state: SweepState): Aggregation {
   const scope = new CancellationScope();
   const partitions = Array.from({ length: state.partitions }, (_, partition) => partition);
-  const done = scope.run(() => Promise.all(partitions.map((partition) => aggregatePartition(input, state, partition))));
+  const done = scope.run(() =>
+    Promise.all(partitions.map((partition) => aggregatePartition(input, state, partition))),
+  );
   const failure = done.then(() => new Promise<never>(() => undefined));
   failure.catch(() => undefined);
   return {
@@ -130,7 +139,11 @@ function startAggregation(input: SweepInput, state: SweepState): Aggregation {
   };
 }
 
-async function aggregatePartition({ runDir, configSha256 }: SweepInput, state: SweepState, partition: number): Promise<void> {
+async function aggregatePartition(
+  { runDir, configSha256 }: SweepInput,
+  state: SweepState,
+  partition: number,
+): Promise<void> {
   const scope = CancellationScope.current();
   while (!scope.consideredCancelled) {
     const output = await aggregateRegions({ runDir, configSha256, partition, allSent: false });
@@ -153,5 +166,7 @@ async function noteEnd({ runDir }: SweepInput, state: SweepState, error: unknown
   const cancelled = isCancellation(error);
   state.phase = cancelled ? 'cancelled' : 'failed';
   const fault = cancelled ? null : faultOfFailure(error);
-  await CancellationScope.nonCancellable(() => markEnded({ runDir, status: cancelled ? 'cancelled' : 'failed', fault }));
+  await CancellationScope.nonCancellable(() =>
+    markEnded({ runDir, status: cancelled ? 'cancelled' : 'failed', fault }),
+  );
 }

@@ -9,5 +9,8 @@ export function scheduledSweep(input: SweepInput): Promise<SweepResult> {
   const stamp = workflowInfo().startTime.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const runId = `${input.runId}-${stamp}`;
   const runDir = `${input.runDir}-${stamp}`;
-  return executeChild(corpusSweep, { workflowId: sweepWorkflowId(runId), args: [{ ...input, runId, runDir }] });
+  return executeChild(corpusSweep, {
+    workflowId: sweepWorkflowId(runId),
+    args: [{ ...input, runId, runDir }],
+  });
 }

@@ -21,7 +21,11 @@ export class SweepState {
   readonly startedAtMs: number;
   readonly #runId: string;
 
-  constructor({ runId, startedAtMs, carried }: { runId: string; startedAtMs: number; carried: SweepCarried | undefined }) {
+  constructor({
+    runId,
+    startedAtMs,
+    carried,
+  }: { runId: string; startedAtMs: number; carried: SweepCarried | undefined }) {
     this.#runId = runId;
     this.startedAtMs = carried?.startedAtMs ?? startedAtMs;
     if (carried === undefined) return;
@@ -88,7 +92,8 @@ export class SweepState {
 
   /** Opens shards again whose messages were lost from the log. */
   reopen(shards: readonly number[]): void {
-    for (const shard of shards) this.open.push({ task: -1, from: { shard, batch: 0 }, toShard: shard + 1, again: true });
+    for (const shard of shards)
+      this.open.push({ task: -1, from: { shard, batch: 0 }, toShard: shard + 1, again: true });
   }
 
   carry(): SweepCarried {

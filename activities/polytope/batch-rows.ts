@@ -60,7 +60,9 @@ export function imagePoints(
       }
     }
   }
-  const grids = cells.map((count, g) => gridRows({ firstPoint, sample, cell, grid, label }, { grid: g, cells: count }));
+  const grids = cells.map((count, g) =>
+    gridRows({ firstPoint, sample, cell, grid, label }, { grid: g, cells: count }),
+  );
   return { points, firstPoint, sample, cell, grid, label, grids };
 }
 
@@ -121,7 +123,8 @@ export function spanRows(plan: SweepPlan, points: BatchPoints, words: readonly U
   return plan.spans.map((span, index) => {
     const grid = points.grids[gridOfTap(plan, span.taps[0]!)]!;
     const wordsPerRow = span.codeBytes >> 2;
-    const joined = span.taps.length === 1 ? words[span.taps[0]!]! : joinTaps(plan, span.taps, words, grid.rows);
+    const joined =
+      span.taps.length === 1 ? words[span.taps[0]!]! : joinTaps(plan, span.taps, words, grid.rows);
     const digest = new Uint32Array(grid.rows * 4);
     digestRows(joined, { rows: grid.rows, wordsPerRow, seed: spanSeed(span.name), out: digest });
     return { ...grid, span: index, words: joined, wordsPerRow, digest };
@@ -167,7 +170,12 @@ function gridRows(
   return { rows, pointId, codeRow: own ? null : codeRow, label };
 }
 
-function joinTaps(plan: SweepPlan, taps: readonly number[], words: readonly Uint32Array[], rows: number): Uint32Array {
+function joinTaps(
+  plan: SweepPlan,
+  taps: readonly number[],
+  words: readonly Uint32Array[],
+  rows: number,
+): Uint32Array {
   const widths = taps.map((tap) => (plan.taps[tap]!.codeBits + 31) >>> 5);
   const wordsPerRow = widths.reduce((sum, width) => sum + width, 0);
   const joined = new Uint32Array(rows * wordsPerRow);
@@ -176,7 +184,8 @@ function joinTaps(plan: SweepPlan, taps: readonly number[], words: readonly Uint
     const from = words[tap]!;
     const width = widths[i]!;
     for (let row = 0; row < rows; row++) {
-      for (let word = 0; word < width; word++) joined[row * wordsPerRow + column + word] = from[row * width + word]!;
+      for (let word = 0; word < width; word++)
+        joined[row * wordsPerRow + column + word] = from[row * width + word]!;
     }
     column += width;
   });

@@ -32,7 +32,14 @@ export function partitionOf(firstWord: number, partitions: number): number {
 }
 
 // One long function on purpose: the state lives in registers (bench: packing).
-function digestRow(words: Uint32Array, start: number, count: number, seed: number, out: Uint32Array, at: number): void {
+function digestRow(
+  words: Uint32Array,
+  start: number,
+  count: number,
+  seed: number,
+  out: Uint32Array,
+  at: number,
+): void {
   let h1 = seed | 0;
   let h2 = seed | 0;
   let h3 = seed | 0;

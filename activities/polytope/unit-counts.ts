@@ -9,7 +9,12 @@
 export function countUnits(
   words: Uint32Array,
   classOf: Int32Array,
-  { rows, wordsPerRow, codeBits, classes }: { rows: number; wordsPerRow: number; codeBits: number; classes: number },
+  {
+    rows,
+    wordsPerRow,
+    codeBits,
+    classes,
+  }: { rows: number; wordsPerRow: number; codeBits: number; classes: number },
 ): Uint32Array {
   const perClass = new Int32Array(classes);
   for (let row = 0; row < rows; row++) perClass[classOf[row]!]!++;
@@ -33,14 +38,20 @@ export function countUnits(
 
 function unslice(
   counters: Uint32Array,
-  { classes, wordsPerRow, planes, codeBits }: { classes: number; wordsPerRow: number; planes: number; codeBits: number },
+  {
+    classes,
+    wordsPerRow,
+    planes,
+    codeBits,
+  }: { classes: number; wordsPerRow: number; planes: number; codeBits: number },
 ): Uint32Array {
   const counts = new Uint32Array(classes * codeBits);
   for (let klass = 0; klass < classes; klass++) {
     for (let bit = 0; bit < codeBits; bit++) {
       const slice = (klass * wordsPerRow + (bit >>> 5)) * planes;
       let count = 0;
-      for (let plane = 0; plane < planes; plane++) count += ((counters[slice + plane]! >>> (bit & 31)) & 1) << plane;
+      for (let plane = 0; plane < planes; plane++)
+        count += ((counters[slice + plane]! >>> (bit & 31)) & 1) << plane;
       counts[klass * codeBits + bit] = count;
     }
   }

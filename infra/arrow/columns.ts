@@ -26,7 +26,10 @@ export interface Column {
 /** One record batch with its schema as an Arrow IPC stream. */
 export function ipc(schema: Schema, rows: number, columns: readonly Data[]): Uint8Array {
   const type = new Struct(schema.fields as Field[]);
-  const batch = new RecordBatch(schema, makeData({ type, length: rows, nullCount: 0, children: columns as Data[] }));
+  const batch = new RecordBatch(
+    schema,
+    makeData({ type, length: rows, nullCount: 0, children: columns as Data[] }),
+  );
   const writer = new RecordBatchStreamWriter();
   writer.write(batch);
   writer.finish();
@@ -44,7 +47,13 @@ export function binaryColumn(chunks: readonly Uint8Array[]): Data<Binary> {
   chunks.forEach((chunk, i) => {
     valueOffsets[i + 1] = valueOffsets[i]! + chunk.byteLength;
   });
-  return makeData({ type: new Binary(), length: chunks.length, nullCount: 0, valueOffsets, data: Buffer.concat(chunks) });
+  return makeData({
+    type: new Binary(),
+    length: chunks.length,
+    nullCount: 0,
+    valueOffsets,
+    data: Buffer.concat(chunks),
+  });
 }
 
 /** Strings; one encode call for the whole column. */
@@ -69,8 +78,7 @@ export function optional(type: DataType, rows: number, values: ArrayBufferView |
 export function nulls(type: DataType, rows: number): Data {
   const nullBitmap = new Uint8Array((rows + 7) >> 3);
   const valueOffsets = new Int32Array(rows + 1);
-  const width = 'bitWidth' in type ? (type.bitWidth as number) >> 3 : 0;
   const ArrayType = type.ArrayType as new (length: number) => ArrayBufferView;
-  const data = width === 0 ? new Uint8Array(0) : new ArrayType(rows);
+  const data = type instanceof Utf8 ? new Uint8Array(0) : new ArrayType(rows);
   return makeData({ type, length: rows, nullCount: rows, nullBitmap, valueOffsets, data } as never) as Data;
 }

@@ -64,8 +64,18 @@ export function batchMessages(source: BatchSource): CodeMessage[] {
     const picked = spans.map((rows, i) => ({ rows, chosen: groups[i]![partition]! }));
     messages.push({ partition, key, value: codesValue(plan, picked), headers: { kind: 'codes', ...header } });
   }
-  messages.push({ partition: home, key, value: pointsValue(source, spans), headers: { kind: 'points', ...header } });
-  messages.push({ partition: home, key, value: unitsValue(source, words), headers: { kind: 'units', ...header } });
+  messages.push({
+    partition: home,
+    key,
+    value: pointsValue(source, spans),
+    headers: { kind: 'points', ...header },
+  });
+  messages.push({
+    partition: home,
+    key,
+    value: unitsValue(source, words),
+    headers: { kind: 'units', ...header },
+  });
   return messages;
 }
 
@@ -114,7 +124,13 @@ function codesValue(plan: SweepPlan, picked: readonly { rows: SpanRows; chosen: 
     makeData({ type: new Int32(), data: pointId }),
     makeData({ type: new Int32(), data: label }),
     makeData({ type: DIGEST, length: total, nullCount: 0, data: asBytes(digest) }),
-    makeData({ type: new Binary(), length: total, nullCount: 0, valueOffsets: offsets, data: asBytes(words) }),
+    makeData({
+      type: new Binary(),
+      length: total,
+      nullCount: 0,
+      valueOffsets: offsets,
+      data: asBytes(words),
+    }),
   ]);
 }
 
@@ -123,7 +139,12 @@ function unitsValue({ plan, points, encoded }: BatchSource, words: readonly Uint
   const rows = plan.taps.flatMap(({ codeBits }, tap) => {
     const grid = gridOfTap(plan, tap);
     const { ids, classOf, rowsOf } = classes[grid]!;
-    const shape = { rows: points.grids[grid]!.rows, wordsPerRow: (codeBits + 31) >>> 5, codeBits, classes: ids.length };
+    const shape = {
+      rows: points.grids[grid]!.rows,
+      wordsPerRow: (codeBits + 31) >>> 5,
+      codeBits,
+      classes: ids.length,
+    };
     const counts = countUnits(words[tap]!, classOf, shape);
     return ids.map((id, i) => ({
       tap,
@@ -152,7 +173,10 @@ function softCount({ soft, softCounts }: EncodedBatch, tap: number, { rows, code
 }
 
 /** The classes that occur on a grid, ascending, and each row's index among them. */
-function denseClasses({ rows, label }: GridRows, separate: boolean): { ids: number[]; classOf: Int32Array; rowsOf: Int32Array } {
+function denseClasses(
+  { rows, label }: GridRows,
+  separate: boolean,
+): { ids: number[]; classOf: Int32Array; rowsOf: Int32Array } {
   if (!separate) return { ids: [-1], classOf: new Int32Array(rows), rowsOf: Int32Array.of(rows) };
   const ids = [...new Set(label)].sort((a, b) => a - b);
   const lowest = ids[0] ?? 0;
@@ -200,22 +224,39 @@ function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
   const y = positions ? Int16Array.from(int((i) => Math.floor(cell[i]! / width[grid[i]!]!))) : null;
   const x = positions ? Int16Array.from(int((i) => cell[i]! % width[grid[i]!]!)) : null;
   const tokenIndex = tokens === null ? null : int((i) => tokens.firstTokenIndex[sample[i]!]! + cell[i]!);
-  const tokenId = tokens === null ? null : int((i) => Number(input.input.data[sample[i]! * contextTokens + cell[i]!]!));
+  const tokenId =
+    tokens === null ? null : int((i) => Number(input.input.data[sample[i]! * contextTokens + cell[i]!]!));
   const norm = norms === null ? null : new Float32Array(count);
   for (let i = 0; norm !== null && i < count; i++) norm[i] = norms![sample[i]!]!;
   return [
-    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: int((i) => firstPoint + i) }) },
+    {
+      name: 'point_id',
+      nullable: false,
+      data: makeData({ type: new Int32(), data: int((i) => firstPoint + i) }),
+    },
     { name: 'source_id', nullable: false, data: utf8Column(sourceIds) },
     { name: 'label', nullable: false, data: makeData({ type: new Int32(), data: points.label }) },
     { name: 'position_y', nullable: true, data: optional(new Int16(), count, y) },
     { name: 'position_x', nullable: true, data: optional(new Int16(), count, x) },
     { name: 'token_index', nullable: true, data: optional(new Int32(), count, tokenIndex) },
     { name: 'token_id', nullable: true, data: optional(new Int32(), count, tokenId) },
-    { name: 'context', nullable: true, data: tokens === null ? nulls(new Utf8(), count) : utf8Column(tokens.contexts) },
+    {
+      name: 'context',
+      nullable: true,
+      data: tokens === null ? nulls(new Utf8(), count) : utf8Column(tokens.contexts),
+    },
     { name: 'pred_class', nullable: true, data: optional(new Int32(), count, predicted?.classes ?? null) },
-    { name: 'pred_prob', nullable: true, data: optional(new Float32(), count, predicted?.probabilities ?? null) },
+    {
+      name: 'pred_prob',
+      nullable: true,
+      data: optional(new Float32(), count, predicted?.probabilities ?? null),
+    },
     { name: 'norm_start', nullable: true, data: optional(new Float32(), count, norm) },
-    { name: 'n_ambiguous', nullable: true, data: optional(new Int32(), count, ambiguousCounts(plan, points, encoded)) },
+    {
+      name: 'n_ambiguous',
+      nullable: true,
+      data: optional(new Int32(), count, ambiguousCounts(plan, points, encoded)),
+    },
   ];
 }
 

@@ -1,7 +1,13 @@
 // The code log on Kafka: one topic per run. The only file that knows kafkajs.
 
 import { randomUUID } from 'node:crypto';
-import kafkajs, { type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type Producer } from 'kafkajs';
+import kafkajs, {
+  type Consumer,
+  type EachBatchPayload,
+  type IHeaders,
+  type KafkaConfig,
+  type Producer,
+} from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { CodeLog, CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
@@ -37,8 +43,7 @@ export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
 
   return {
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
-    append: (topic, messages) =>
-      guarded(config, async () => send(await producerOf(topic), topic, messages)),
+    append: (topic, messages) => guarded(config, async () => send(await producerOf(topic), topic, messages)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
     read: (topic, partition, options) => read(kafka, config, { topic, partition, ...options }),
     deleteTopic: (topic) =>
@@ -63,18 +68,29 @@ async function withAdmin<T>(kafka: kafkajs.Kafka, use: (admin: kafkajs.Admin) =>
   }
 }
 
-function createTopic(kafka: kafkajs.Kafka, topic: string, { partitions }: { partitions: number }): Promise<void> {
+function createTopic(
+  kafka: kafkajs.Kafka,
+  topic: string,
+  { partitions }: { partitions: number },
+): Promise<void> {
   const configEntries = [
     { name: 'retention.ms', value: '-1' },
     { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
   ];
   return withAdmin(kafka, async (admin) => {
     // False means that the topic is there already: a resumed run.
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }] });
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
+    });
   });
 }
 
-async function offsets(kafka: kafkajs.Kafka, topic: string, partition: number): Promise<{ low: bigint; high: bigint }> {
+async function offsets(
+  kafka: kafkajs.Kafka,
+  topic: string,
+  partition: number,
+): Promise<{ low: bigint; high: bigint }> {
   const all = await withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic));
   const found = all.find((entry) => entry.partition === partition);
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
@@ -91,7 +107,12 @@ async function send(producer: Producer, topic: string, messages: readonly CodeMe
         partition,
         key,
         value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-        headers: { kind: headers.kind, run: headers.run, shard: String(headers.shard), batch: String(headers.batch) },
+        headers: {
+          kind: headers.kind,
+          run: headers.run,
+          shard: String(headers.shard),
+          batch: String(headers.batch),
+        },
       })),
     });
   }
@@ -119,7 +140,8 @@ function tooLarge(value: string): PipelineError {
     where: 'stream.batchRows',
     what: 'one batch of codes is larger than the broker takes',
     value,
-    remedy: 'Choose a smaller stream.batchRows or codes.wideSpanBytes, or raise message.max.bytes of the broker.',
+    remedy:
+      'Choose a smaller stream.batchRows or codes.wideSpanBytes, or raise message.max.bytes of the broker.',
   });
 }
 
@@ -155,7 +177,12 @@ async function* read(
 
 async function start(
   consumer: Consumer,
-  { topic, partition, from, handover }: { topic: string; partition: number; from: bigint; handover: Handover },
+  {
+    topic,
+    partition,
+    from,
+    handover,
+  }: { topic: string; partition: number; from: bigint; handover: Handover },
 ): Promise<void> {
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
@@ -189,7 +216,8 @@ function received({ batch }: EachBatchPayload): ReceivedMessage[] {
 
 function text(headers: IHeaders | undefined, name: string): string {
   const value = headers?.[name];
-  if (value === undefined) throw new PipelineError({ kind: 'internal', what: `message without the header ${name}` });
+  if (value === undefined)
+    throw new PipelineError({ kind: 'internal', what: `message without the header ${name}` });
   return String(value);
 }
 
@@ -205,7 +233,11 @@ function onePartition(topic: string, partition: number): kafkajs.PartitionAssign
     assign: async ({ members }) =>
       members.map(({ memberId }) => ({
         memberId,
-        memberAssignment: MemberAssignment.encode({ version: 1, assignment: { [topic]: [partition] }, userData: Buffer.alloc(0) }),
+        memberAssignment: MemberAssignment.encode({
+          version: 1,
+          assignment: { [topic]: [partition] },
+          userData: Buffer.alloc(0),
+        }),
       })),
   });
 }
@@ -267,7 +299,12 @@ async function guarded<T>(config: KafkaConfig, act: () => Promise<T>): Promise<T
     if (name === 'KafkaJSProtocolError' && /larger than|too large/i.test(what)) throw tooLarge(what);
     const where = Array.isArray(config.brokers) ? config.brokers.join(', ') : 'brokers';
     throw new PipelineError(
-      { kind: 'service-unavailable', where: `Kafka at ${where}`, what, remedy: 'Start it (tessera up) or set KAFKA_BROKERS; the same command resumes.' },
+      {
+        kind: 'service-unavailable',
+        where: `Kafka at ${where}`,
+        what,
+        remedy: 'Start it (tessera up) or set KAFKA_BROKERS; the same command resumes.',
+      },
       { cause: error },
     );
   }

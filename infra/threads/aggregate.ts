@@ -25,7 +25,10 @@ export async function aggregateTask(
   const atEnd = (offset: bigint) => last !== null && offset >= last;
   if (!aggregator.complete && !atEnd(aggregator.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
-    for await (const batch of openLog().read(plan.topic, partition, { from: aggregator.nextOffset, signal })) {
+    for await (const batch of openLog().read(plan.topic, partition, {
+      from: aggregator.nextOffset,
+      signal,
+    })) {
       await aggregator.add(batch);
       messages += batch.length;
       const offset = batch.at(-1)!.offset;

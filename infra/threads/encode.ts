@@ -57,10 +57,16 @@ async function encodeShard(
       continue;
     }
     const points = text
-      ? tokenPoints({ lengths: input.tokens!.lengths, contextTokens: input.input.dims[1]!, firstPoint, labels: input.labels })
+      ? tokenPoints({
+          lengths: input.tokens!.lengths,
+          contextTokens: input.input.dims[1]!,
+          firstPoint,
+          labels: input.labels,
+        })
       : imagePoints(plan, {
           samples: input.samples,
-          firstPoint: shard.firstPoint + (input.firstSample - shard.firstSample) * (shard.points / shard.samples),
+          firstPoint:
+            shard.firstPoint + (input.firstSample - shard.firstSample) * (shard.points / shard.samples),
           labels: input.labels,
         });
     const encoded = await session.encode(input.input).catch((error) => {
@@ -73,7 +79,11 @@ async function encodeShard(
 }
 
 /** Bad input of one shard: with `onError: skip` the log gets empty batches in its place, so that aggregation can end. */
-async function skipShard(plan: SweepPlan, shard: ShardSpec, { error, sender }: { error: unknown; sender: Sender }): Promise<string> {
+async function skipShard(
+  plan: SweepPlan,
+  shard: ShardSpec,
+  { error, sender }: { error: unknown; sender: Sender },
+): Promise<string> {
   const fault = faultOf(error);
   const badData = ['data-missing', 'data-invalid', 'non-finite-input', 'label-mismatch'].includes(fault.kind);
   if (plan.config.dataset.onError !== 'skip' || !badData) throw error;
@@ -111,9 +121,15 @@ class Sender {
     this.#context = context;
   }
 
-  async send(messages: readonly CodeMessage[], shard: ShardSpec, batch: { batch: number; samples: number }): Promise<void> {
+  async send(
+    messages: readonly CodeMessage[],
+    shard: ShardSpec,
+    batch: { batch: number; samples: number },
+  ): Promise<void> {
     await this.#onWire;
-    this.#onWire = openLog().append(this.#plan.topic, messages).then(() => this.#acknowledged(shard, batch));
+    this.#onWire = openLog()
+      .append(this.#plan.topic, messages)
+      .then(() => this.#acknowledged(shard, batch));
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);
   }

@@ -39,7 +39,11 @@ export async function openPlan(runDir: string, configSha256: string): Promise<Sw
   const bytes = await readFile(join(runDir, PLAN_FILE));
   const plan = JSON.parse(bytes.toString()) as SweepPlan;
   if (plan.configSha256 !== configSha256) {
-    throw new PipelineError({ kind: 'internal', where: join(runDir, PLAN_FILE), what: 'the plan belongs to another config' });
+    throw new PipelineError({
+      kind: 'internal',
+      where: join(runDir, PLAN_FILE),
+      what: 'the plan belongs to another config',
+    });
   }
   await closeOpened();
   opened = { key, plan, reader: null, session: null };
@@ -72,7 +76,8 @@ export function openSession(plan: SweepPlan): Promise<EncoderSession> {
 }
 
 function currentOf(plan: SweepPlan): Opened {
-  if (opened?.plan !== plan) throw new PipelineError({ kind: 'internal', what: 'a task used a plan that is not open' });
+  if (opened?.plan !== plan)
+    throw new PipelineError({ kind: 'internal', what: 'a task used a plan that is not open' });
   return opened;
 }
 
@@ -82,4 +87,3 @@ async function closeOpened(): Promise<void> {
   await (await before?.session)?.close();
   await (await before?.reader)?.close();
 }
-

@@ -11,7 +11,14 @@ import { runFolder } from '../blobs/run-folder.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { batchSamples, gridsOf, isText, readerBatchRows, spansOf, threadsPerSession } from '../sweep-geometry.ts';
+import {
+  batchSamples,
+  gridsOf,
+  isText,
+  readerBatchRows,
+  spansOf,
+  threadsPerSession,
+} from '../sweep-geometry.ts';
 import { openLog, openPlan, PLAN_FILE } from './opened.ts';
 import { surveyLog } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
@@ -85,7 +92,12 @@ async function tryFirstBatch(
 
 function planOf(
   { runId, config, configSha256 }: SweepInput,
-  { info, data, session, batchRows }: { info: ModelInfo; data: DatasetPlan; session: EncoderSession; batchRows: number },
+  {
+    info,
+    data,
+    session,
+    batchRows,
+  }: { info: ModelInfo; data: DatasetPlan; session: EncoderSession; batchRows: number },
 ): SweepPlan {
   const { taps } = session;
   const grids = gridsOf(taps, config);
@@ -94,7 +106,11 @@ function planOf(
   const shards: ShardSpec[] =
     perSample === null
       ? [...data.shards]
-      : data.shards.map((shard) => ({ ...shard, firstPoint: shard.firstSample * perSample, points: shard.samples * perSample }));
+      : data.shards.map((shard) => ({
+          ...shard,
+          firstPoint: shard.firstSample * perSample,
+          points: shard.samples * perSample,
+        }));
   const counters = (data.classes ?? 1) * taps.reduce((sum, tap) => sum + tap.codeBits, 0);
   const countClasses = data.classes !== null && counters <= MAX_UNIT_COUNTERS;
   return {
@@ -112,7 +128,13 @@ function planOf(
     labelNames: data.labelNames,
     classes: data.classes,
     countClasses,
-    model: { file: config.model.file, sha256: info.sha256, runtime: info.runtime, backend: session.backend, packing: session.packing },
+    model: {
+      file: config.model.file,
+      sha256: info.sha256,
+      runtime: info.runtime,
+      backend: session.backend,
+      packing: session.packing,
+    },
     data: { files: data.files, sha256: datasetHash(data) },
     skipped: data.skipped,
     notices: [...(session.notices ?? []), ...noticesOf({ config, grids, data, countClasses, counters })],
@@ -139,13 +161,18 @@ function noticesOf({
     notices.push(`no network span: with granularity position the taps lie on different grids (${sizes})`);
   }
   if (data.classes !== null && !countClasses) {
-    notices.push(`no mutual information of units: ${counters} counters of units x classes would not fit (limit ${MAX_UNIT_COUNTERS})`);
+    notices.push(
+      `no mutual information of units: ${counters} counters of units x classes would not fit (limit ${MAX_UNIT_COUNTERS})`,
+    );
   }
-  if (data.skipped.length > 0) notices.push(`${data.skipped.length} bad files were skipped; run.json names them`);
+  if (data.skipped.length > 0)
+    notices.push(`${data.skipped.length} bad files were skipped; run.json names them`);
   return notices;
 }
 
 /** One hash for the whole data set: of its files' hashes, in order. */
 function datasetHash(data: DatasetPlan): string {
-  return createHash("sha256").update(data.files.map((file) => file.sha256).join("\n")).digest("hex");
+  return createHash('sha256')
+    .update(data.files.map((file) => file.sha256).join('\n'))
+    .digest('hex');
 }

@@ -7,7 +7,9 @@ import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
 
 /** What a thread task answers; errors cross as data because structured clone drops an error's own fields. */
-export type TaskAnswer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: PipelineFault; readonly stack?: string };
+export type TaskAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: PipelineFault; readonly stack?: string };
 
 /** A pool that grows to `threads`; tasks are asked to stop, never killed, so they can say where they got to. */
 export function threadPool({ threads }: { threads: number }): Compute & AsyncDisposable {

@@ -27,9 +27,14 @@ export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskCo
     await folder.remove(SURVEY_FILE);
     return 0;
   }
-  const done = plan.shards.map((shard) => Math.min(shard.batches, firstMissing.get(shard.shardId) ?? shard.batches));
+  const done = plan.shards.map((shard) =>
+    Math.min(shard.batches, firstMissing.get(shard.shardId) ?? shard.batches),
+  );
   await folder.writeFile(SURVEY_FILE, Buffer.from(JSON.stringify(done)));
-  return plan.shards.reduce((sum, shard, i) => sum + Math.floor((shard.samples * done[i]!) / shard.batches), 0);
+  return plan.shards.reduce(
+    (sum, shard, i) => sum + Math.floor((shard.samples * done[i]!) / shard.batches),
+    0,
+  );
 }
 
 /** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */
@@ -53,7 +58,11 @@ export async function readSurvey(runDir: string): Promise<ReadonlyMap<number, nu
 async function surveyPartition(
   plan: SweepPlan,
   runDir: string,
-  { partition, firstMissing, context }: { partition: number; firstMissing: Map<number, number>; context: TaskContext },
+  {
+    partition,
+    firstMissing,
+    context,
+  }: { partition: number; firstMissing: Map<number, number>; context: TaskContext },
 ): Promise<boolean> {
   const { high } = await openLog().offsets(plan.topic, partition);
   const aggregator = await PartitionAggregator.open({ dir: join(runDir, SEGMENTS_FOLDER), partition, plan });
@@ -63,7 +72,9 @@ async function surveyPartition(
     return false;
   }
   const missing = new Map(
-    aggregator.missing(Number.POSITIVE_INFINITY).map((item) => [`${item.kind} ${item.shard} ${item.batch}`, item] as const),
+    aggregator
+      .missing(Number.POSITIVE_INFINITY)
+      .map((item) => [`${item.kind} ${item.shard} ${item.batch}`, item] as const),
   );
   if (from < high) {
     for await (const messages of openLog().read(plan.topic, partition, { from, signal: context.signal })) {

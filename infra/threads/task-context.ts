@@ -15,11 +15,20 @@ export interface TaskContext {
 export function threadTask<Name extends keyof ThreadTasks>(
   task: (input: ThreadTasks[Name]['input'], context: TaskContext) => Promise<ThreadTasks[Name]['output']>,
 ) {
-  return async ({ input, port }: { input: ThreadTasks[Name]['input']; port: MessagePort }): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
+  return async ({
+    input,
+    port,
+  }: {
+    input: ThreadTasks[Name]['input'];
+    port: MessagePort;
+  }): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
     const stopping = new AbortController();
     port.on('message', () => stopping.abort());
     try {
-      return { ok: true, value: await task(input, { signal: stopping.signal, progress: (report) => port.postMessage(report) }) };
+      return {
+        ok: true,
+        value: await task(input, { signal: stopping.signal, progress: (report) => port.postMessage(report) }),
+      };
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       return { ok: false, fault: faultOf(error), ...(stack === undefined ? {} : { stack }) };

@@ -25,18 +25,24 @@ export function writeBadFiles(folder: string): (name: string) => string {
   writeFileSync(at('magic'), wrongMagic);
   writeIdxLabels(at('few-labels'), labels.subarray(1));
   const floats = Float32Array.from(pixels, (pixel) => pixel / 255);
-  writeNpy(at('good.npy'), floats);
   floats[NAN_ROW * 784 + 5] = Number.NaN;
-  writeNpy(at('nan.npy'), floats);
+  writeNpy(at('nan.npy'), { descr: '<f4', shape: `${GOOD_ROWS}, 784`, bytes: Buffer.from(floats.buffer) });
+  writeNpy(at('labels.npy'), { descr: '|u1', shape: `${GOOD_ROWS},`, bytes: labels });
   writeFileSync(at('linear.onnx'), linearModel());
   writeFileSync(at('images.onnx'), pixels.subarray(0, 4096));
   return at;
 }
 
-/** `[rows, 784]` float32, npy version 1.0. */
-function writeNpy(file: string, values: Float32Array): void {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${values.length / 784}, 784), }`;
+interface Npy {
+  readonly descr: string;
+  readonly shape: string;
+  readonly bytes: Uint8Array;
+}
+
+/** npy version 1.0, row-major. */
+function writeNpy(file: string, { descr, shape, bytes }: Npy): void {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
   const padded = `${header.padEnd(117)}\n`;
   const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, padded.length, 0]);
-  writeFileSync(file, Buffer.concat([start, Buffer.from(padded), Buffer.from(values.buffer)]));
+  writeFileSync(file, Buffer.concat([start, Buffer.from(padded), bytes]));
 }

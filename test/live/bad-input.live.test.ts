@@ -56,7 +56,12 @@ const CASES: Readonly<Record<string, BadCase>> = {
     says: [/few-labels|images/, /2000/, /1999/],
   },
   'NaN in an input': {
-    sets: (at) => ({ 'dataset.format': 'npy', 'dataset.data': at('nan.npy'), 'dataset.labels': undefined, 'dataset.transform.scale': 1 }),
+    sets: (at) => ({
+      'dataset.format': 'npy',
+      'dataset.data': at('nan.npy'),
+      'dataset.labels': at('labels.npy'),
+      'dataset.transform.scale': 1,
+    }),
     code: 3,
     kind: 'non-finite-input',
     says: [/nan\.npy/, new RegExp(`row ${NAN_ROW}|#${NAN_ROW}`), /NaN/],
@@ -69,9 +74,9 @@ const CASES: Readonly<Record<string, BadCase>> = {
   },
   'taps that match nothing': {
     sets: () => ({ 'model.taps': ['layer*'] }),
-    code: 3,
-    kind: 'model-no-taps',
-    says: [/layer\*/],
+    code: 2,
+    kind: 'config-invalid',
+    says: [/model\.taps/, /layer\*/, /fc1, fc2/],
   },
   'a missing model': {
     sets: (at) => ({ 'model.file': at('none.onnx') }),
@@ -119,13 +124,26 @@ const CASES: Readonly<Record<string, BadCase>> = {
   },
 };
 
-function runArguments(at: (name: string) => string, out: string, sets: Readonly<Record<string, unknown>>): string[] {
-  const all = { 'dataset.data': at('images'), 'dataset.labels': at('labels'), 'dataset.shardRows': 1000, 'stream.batchRows': 256, ...sets };
+function runArguments(
+  at: (name: string) => string,
+  out: string,
+  sets: Readonly<Record<string, unknown>>,
+): string[] {
+  const all = {
+    'dataset.data': at('images'),
+    'dataset.labels': at('labels'),
+    'dataset.shardRows': 1000,
+    'stream.batchRows': 256,
+    ...sets,
+  };
   return ['run', CONFIG, '--out', out, '--json', ...setOptions(all)];
 }
 
 /** One message, nothing of the program's inside, the fault in the last line of stdout. */
-function expectOneMessage({ code, stdout, stderr, json }: CommandEnd, wanted: Pick<BadCase, 'code' | 'kind' | 'says'>): void {
+function expectOneMessage(
+  { code, stdout, stderr, json }: CommandEnd,
+  wanted: Pick<BadCase, 'code' | 'kind' | 'says'>,
+): void {
   expect(code, stderr).toBe(wanted.code);
   const messages = stderr.split('\n').filter((line) => line.startsWith('error: '));
   expect(messages, stderr).toHaveLength(1);
@@ -192,7 +210,9 @@ describe.concurrent('bad input', () => {
     const [skipped] = manifestOf(join(home.runs, 'skip-rows')).skipped;
     expect(skipped!.why).toMatch(new RegExp(`${NAN_ROW}`));
     const regions = await tableRows(join(home.runs, 'skip-rows'), 'regions', { columns: 'span, "count"' });
-    const counted = regions.filter(({ span }) => span === 'network').reduce((sum, { count }) => sum + Number(count), 0);
+    const counted = regions
+      .filter(({ span }) => span === 'network')
+      .reduce((sum, { count }) => sum + Number(count), 0);
     expect(counted).toBe(kept.size);
   });
 });
@@ -215,7 +235,12 @@ describe('a command that started everything itself', () => {
   });
 
   it('ends with 130 on Ctrl-C, leaves no process behind, and is taken up by the same command', async () => {
-    const sets = { run: 'interrupted', 'dataset.data': Array(5).fill(at('images')), 'dataset.labels': Array(5).fill(at('labels')), 'stream.batchRows': 4 };
+    const sets = {
+      run: 'interrupted',
+      'dataset.data': Array(5).fill(at('images')),
+      'dataset.labels': Array(5).fill(at('labels')),
+      'stream.batchRows': 4,
+    };
     const running = home.start(runArguments(at, home.runs, sets));
     await running.saying(/encoding/);
     running.kill('SIGINT');
@@ -234,8 +259,15 @@ describe('a command that started everything itself', () => {
   it('says that the disk is full, leaves nothing half-written, and goes on when there is space', () => {
     const full = join(home.folder, 'full');
     mkdirSync(full);
-    const sets = { run: 'full', 'dataset.data': Array(5).fill(at('images')), 'dataset.labels': Array(5).fill(at('labels')), 'codes.keep': 'words' };
-    const command = tesseraCommandLine(runArguments(at, full, sets)).map((word) => `'${word}'`).join(' ');
+    const sets = {
+      run: 'full',
+      'dataset.data': Array(5).fill(at('images')),
+      'dataset.labels': Array(5).fill(at('labels')),
+      'codes.keep': 'words',
+    };
+    const command = tesseraCommandLine(runArguments(at, full, sets))
+      .map((word) => `'${word}'`)
+      .join(' ');
     // A mount of its own namespace: root or not, nothing of it outlives the script.
     const script = `
       mount -t tmpfs -o size=1m none "${full}" || exit 99
@@ -245,7 +277,11 @@ describe('a command that started everything itself', () => {
       ${command} > second.out 2> second.err; echo $? > second.code
       find "${full}" -mindepth 1 -printf '%P\\n' | sort > second.files`;
     const namespace = process.getuid?.() === 0 ? ['-m'] : ['-Urm'];
-    const shell = spawnSync('unshare', [...namespace, 'sh', '-c', script], { cwd: home.folder, env: home.env, encoding: 'utf8' });
+    const shell = spawnSync('unshare', [...namespace, 'sh', '-c', script], {
+      cwd: home.folder,
+      env: home.env,
+      encoding: 'utf8',
+    });
     expect(shell.status, `no file system of 1 MB could be mounted: ${shell.stderr}`).toBe(0);
     const read = (name: string) => readFileSync(join(home.folder, name), 'utf8');
     const [stdout, stderr] = [read('first.out'), read('first.err')];

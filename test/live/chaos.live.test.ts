@@ -29,7 +29,8 @@ describe(`a sweep of ${ROWS} digits (seed ${SEED})`, () => {
   afterAll(() => home.close());
 
   function start(out: string): RunningCommand {
-    const repeated = (...names: string[]) => Array.from({ length: COPIES }, () => names.map((name) => join(MNIST, name))).flat();
+    const repeated = (...names: string[]) =>
+      Array.from({ length: COPIES }, () => names.map((name) => join(MNIST, name))).flat();
     const sets = {
       run: RUN,
       'dataset.data': repeated('train-images-idx3-ubyte', 't10k-images-idx3-ubyte'),
@@ -64,7 +65,9 @@ describe(`a sweep of ${ROWS} digits (seed ${SEED})`, () => {
     running = start('wild');
     const end = await running.end;
     const { batches, repeated } = await meter.stop();
-    process.stderr.write(`${order.join(', ')}: ${repeated} of ${batches} batches sent again, ${end.json?.restarts} restarts ${moments.map((share) => share.toFixed(2))}\n${end.stderr}`);
+    process.stderr.write(
+      `${order.join(', ')}: ${repeated} of ${batches} batches sent again, ${end.json?.restarts} restarts ${moments.map((share) => share.toFixed(2))}\n${end.stderr}`,
+    );
     expect(end.code, end.stderr).toBe(0);
     expect(end.stderr).toContain(`going on with run ${RUN}`);
     expect(end.json!.rows!['points']).toBe(ROWS);

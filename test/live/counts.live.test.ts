@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeKey, denseRow, imageRow, positionRow } from '../oracle/expected-codes.ts';
 import { denseForward, type Floats, onnxForward } from '../oracle/float-forward.ts';
 import { idxImages, idxLabels, writeIdxImages, writeIdxLabels } from '../oracle/idx-files.ts';
-import { type ExpectedSpan, expectLayers, expectPointCodes, expectRegions, expectUnits } from './expect-tables.ts';
+import {
+  type ExpectedSpan,
+  expectLayers,
+  expectPointCodes,
+  expectRegions,
+  expectUnits,
+} from './expect-tables.ts';
 import { tokenSequences } from '../oracle/token-sequences.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
 import { codedPoints, EXAMPLES, finishedSweep, networkSpan, recordedTap } from './recorded-codes.ts';
@@ -26,9 +32,15 @@ describe('counts of a sweep', () => {
   beforeAll(async () => {
     home = await startHome('counts', { workers: 1 });
     const images = join(MNIST, 't10k-images-idx3-ubyte');
-    for (const [name, rows] of [['a', FIRST], ['b', SECOND]] as const) {
+    for (const [name, rows] of [
+      ['a', FIRST],
+      ['b', SECOND],
+    ] as const) {
       writeIdxImages(join(home.folder, `${name}-images`), idxImages(images, 0, rows));
-      writeIdxLabels(join(home.folder, `${name}-labels`), idxLabels(join(MNIST, 't10k-labels-idx1-ubyte'), 0, rows));
+      writeIdxLabels(
+        join(home.folder, `${name}-labels`),
+        idxLabels(join(MNIST, 't10k-labels-idx1-ubyte'), 0, rows),
+      );
     }
     pixels = Buffer.concat([idxImages(images, 0, FIRST), idxImages(images, 0, SECOND)]);
     const classes = join(MNIST, 't10k-labels-idx1-ubyte');
@@ -38,7 +50,13 @@ describe('counts of a sweep', () => {
   afterAll(() => home.close());
 
   function sweep(example: string, run: string, sets: Readonly<Record<string, unknown>>): Promise<string> {
-    const all = { run, 'output.exemplars': EXEMPLARS, 'stream.batchRows': 256, 'dataset.shardRows': 700, ...sets };
+    const all = {
+      run,
+      'output.exemplars': EXEMPLARS,
+      'stream.batchRows': 256,
+      'dataset.shardRows': 700,
+      ...sets,
+    };
     return finishedSweep(home, join(EXAMPLES, example), all);
   }
 
@@ -50,7 +68,10 @@ describe('counts of a sweep', () => {
   it('equal a float64 forward pass of the MLP in every table', async () => {
     const runDir = await sweep('mnist-mlp/sweep.yaml', 'mlp', { ...files(), 'codes.keep': 'words' });
     const forward = denseForward(join(EXAMPLES, 'mnist-mlp/tfjs-layers/model.json'));
-    const taps = forward(Float64Array.from(pixels, (pixel) => pixel / 255), labels.length);
+    const taps = forward(
+      Float64Array.from(pixels, (pixel) => pixel / 255),
+      labels.length,
+    );
     const spans: ExpectedSpan[] = [];
     for (const name of ['fc1', 'fc2']) {
       const recorded = await recordedTap(runDir, name);
@@ -98,13 +119,20 @@ describe('counts of a sweep', () => {
   ] as const;
 
   async function cnnForward(from: number, images: number): Promise<Readonly<Record<string, Floats>>> {
-    const forward = await onnxForward(join(EXAMPLES, 'mnist-cnn/model.onnx'), CNN_TAPS.map(([name]) => name));
+    const forward = await onnxForward(
+      join(EXAMPLES, 'mnist-cnn/model.onnx'),
+      CNN_TAPS.map(([name]) => name),
+    );
     const x = Float32Array.from(pixels.subarray(from * 784, (from + images) * 784), (pixel) => pixel / 255);
     return forward.run(new ort.Tensor('float32', x, [images, 1, 28, 28]));
   }
 
   it('equal float outputs of the CNN with one code per image, wide spans as digests', async () => {
-    const runDir = await sweep('mnist-cnn/sweep.yaml', 'cnn-image', { ...files(), 'codes.keep': 'words', 'codes.wideSpanBytes': 2048 });
+    const runDir = await sweep('mnist-cnn/sweep.yaml', 'cnn-image', {
+      ...files(),
+      'codes.keep': 'words',
+      'codes.wideSpanBytes': 2048,
+    });
     const parts = await Promise.all([0, 500, 1000, 1500].map((from) => cnnForward(from, 500)));
     const spans: ExpectedSpan[] = [];
     for (const [name, channels, side] of CNN_TAPS) {
@@ -141,13 +169,19 @@ describe('counts of a sweep', () => {
     };
     const rows = await tableRows(runDir, 'points');
     expect(rows.length).toBe(images * perImage);
-    expect(rows.findIndex((row, i) => row['position_y'] !== place(i).y || row['position_x'] !== place(i).x)).toBe(-1);
+    expect(
+      rows.findIndex((row, i) => row['position_y'] !== place(i).y || row['position_x'] !== place(i).x),
+    ).toBe(-1);
     expect(rows.findIndex((row, i) => row['label'] !== labels[place(i).image])).toBe(-1);
     const spans: ExpectedSpan[] = [];
     for (const [name, channels, side] of CNN_TAPS) {
       const recorded = await recordedTap(runDir, name);
-      expect(recorded.words.findIndex((words, i) => (words !== null) !== (place(i).side === side)), name).toBe(-1);
-      const row = (point: number) => positionRow(taps[name]!, place(point).image, [place(point).y, place(point).x]);
+      expect(
+        recorded.words.findIndex((words, i) => (words !== null) !== (place(i).side === side)),
+        name,
+      ).toBe(-1);
+      const row = (point: number) =>
+        positionRow(taps[name]!, place(point).image, [place(point).y, place(point).x]);
       const { points, adopted } = codedPoints(recorded, channels, row);
       expect(adopted, name).toBeLessThan(10);
       spans.push({ name, points });
@@ -172,8 +206,12 @@ describe('counts of a sweep', () => {
     const tokens = sequences.flat();
     expect(tokens.length).toBeGreaterThan(2000);
     const rows = await tableRows(runDir, 'points');
-    const shown = rows.map((row) => `${row['source_id']} ${row['token_index']} ${row['token_id']} ${row['label_name']}`);
-    expect(shown).toEqual(tokens.map((token) => `${token.sourceId} ${token.tokenIndex} ${token.tokenId} ${token.tag}`));
+    const shown = rows.map(
+      (row) => `${row['source_id']} ${row['token_index']} ${row['token_id']} ${row['label_name']}`,
+    );
+    expect(shown).toEqual(
+      tokens.map((token) => `${token.sourceId} ${token.tokenIndex} ${token.tokenId} ${token.tag}`),
+    );
     const names = new Map(rows.map(({ label, label_name }) => [label, label_name]));
     expect(new Set(names.values()).size, 'one name for each class').toBe(names.size);
 
@@ -188,14 +226,17 @@ describe('counts of a sweep', () => {
     const spans: ExpectedSpan[] = [];
     for (const name of taps) {
       const recorded = await recordedTap(runDir, name);
-      const { points, adopted } = codedPoints(recorded, 512, (point) => denseRow(outputs[point]!.z[name]!, outputs[point]!.row));
+      const { points, adopted } = codedPoints(recorded, 512, (point) =>
+        denseRow(outputs[point]!.z[name]!, outputs[point]!.row),
+      );
       expect(adopted, name).toBeLessThan(10);
       spans.push({ name, points });
     }
     const layers = await tableRows(runDir, 'layers');
     for (const [layer, name] of taps.entries()) {
       let soft = 0;
-      for (const { z, row } of outputs) for (let unit = 0; unit < 512; unit++) if (Math.abs(denseRow(z[name]!, row)(unit)) < 2) soft++;
+      for (const { z, row } of outputs)
+        for (let unit = 0; unit < 512; unit++) if (Math.abs(denseRow(z[name]!, row)(unit)) < 2) soft++;
       expect(layers[layer]!['soft_fraction'], name).toBeCloseTo(soft / (512 * tokens.length), 5);
     }
     spans.push(networkSpan(spans));
@@ -206,7 +247,12 @@ describe('counts of a sweep', () => {
   });
 
   it('are the same for ONNX and TensorFlow.js but for ambiguous bits', async () => {
-    const sets = { ...files(), 'codes.keep': 'words', 'codes.countAmbiguous': true, 'codes.spans': ['network'] };
+    const sets = {
+      ...files(),
+      'codes.keep': 'words',
+      'codes.countAmbiguous': true,
+      'codes.spans': ['network'],
+    };
     const onnx = await sweep('mnist-mlp/sweep.yaml', 'onnx', sets);
     const tfjs = await sweep('mnist-mlp/sweep-tfjs.yaml', 'tfjs', sets);
     const [a, b] = await Promise.all([onnx, tfjs].map((runDir) => tableRows(runDir, 'points')));
@@ -218,7 +264,9 @@ describe('counts of a sweep', () => {
     });
     expect(explained).toBe(true);
     expect(differs.size).toBeLessThan(20);
-    const touched = new Set([...differs].flatMap((i) => [a![i]!, b![i]!].map((row) => codeKey(row['words_network'] as Uint8Array))));
+    const touched = new Set(
+      [...differs].flatMap((i) => [a![i]!, b![i]!].map((row) => codeKey(row['words_network'] as Uint8Array))),
+    );
     const [ours, theirs] = await Promise.all(
       [onnx, tfjs].map(async (runDir) => {
         const regions = await tableRows(runDir, 'regions', { columns: '* EXCLUDE (run_id)' });

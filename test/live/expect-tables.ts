@@ -1,7 +1,14 @@
 // Final tables against codes that an oracle computed: every region, every point, every unit.
 
 import { expect } from 'vitest';
-import { type CodedPoint, codeKey, entropyOf, type ExpectedRegion, expectedRegions, mutualInformation } from '../oracle/expected-codes.ts';
+import {
+  type CodedPoint,
+  codeKey,
+  entropyOf,
+  type ExpectedRegion,
+  expectedRegions,
+  mutualInformation,
+} from '../oracle/expected-codes.ts';
 import { fnv1a, murmur3x86x128 } from '../oracle/murmur3-x86-128.ts';
 import { type Cell, tableRows } from './table-rows.ts';
 
@@ -21,16 +28,24 @@ export function expectedDigest(span: string, code: Uint8Array): Uint8Array {
 }
 
 /** All regions of all spans, in file order, with nothing missing and nothing more. */
-export async function expectRegions(runDir: string, spans: readonly ExpectedSpan[], exemplars: number): Promise<void> {
+export async function expectRegions(
+  runDir: string,
+  spans: readonly ExpectedSpan[],
+  exemplars: number,
+): Promise<void> {
   const rows = await tableRows(runDir, 'regions');
   expect([...new Set(rows.map(({ span }) => span))]).toEqual(spans.map(({ name }) => name));
   for (const span of spans) {
     const regions = expectedRegions(span.points);
-    const byDigest = new Map([...regions.values()].map((region) => [hex(expectedDigest(span.name, region.code)), region]));
+    const byDigest = new Map(
+      [...regions.values()].map((region) => [hex(expectedDigest(span.name, region.code)), region]),
+    );
     const recorded = rows.filter((row) => row['span'] === span.name);
     expect(recorded.length, `regions of ${span.name}`).toBe(regions.size);
     expect(recorded.map(orderKey), `order of ${span.name}`).toEqual(recorded.map(orderKey).sort());
-    const wrong = recorded.flatMap((row) => differences(row, byDigest.get(hex(row['digest'])), { exemplars, ...span }));
+    const wrong = recorded.flatMap((row) =>
+      differences(row, byDigest.get(hex(row['digest'])), { exemplars, ...span }),
+    );
     expect(wrong.slice(0, 5), `regions of ${span.name}`).toEqual([]);
   }
 }
@@ -55,7 +70,8 @@ function differences(
     first_point_id: row['first_point_id'] === region.firstPointId,
     class_ids: same(row['class_ids'] as number[], classIds),
     class_counts: same(row['class_counts'] as number[], classCounts),
-    entropy_bits: classIds.length === 0 ? row['entropy_bits'] === null : near(row['entropy_bits'], region.entropyBits),
+    entropy_bits:
+      classIds.length === 0 ? row['entropy_bits'] === null : near(row['entropy_bits'], region.entropyBits),
     purity: classIds.length === 0 ? row['purity'] === null : near(row['purity'], region.purity),
     exemplars: shown.length === Math.min(exemplars, pointIds.length) && shown.every((id) => members.has(id)),
     distinct: new Set(shown).size === shown.length,
@@ -65,7 +81,11 @@ function differences(
 }
 
 /** Points carry, span by span, the digest (or the words) of their code, which is a region's. */
-export async function expectPointCodes(runDir: string, spans: readonly ExpectedSpan[], keep: 'digests' | 'words'): Promise<void> {
+export async function expectPointCodes(
+  runDir: string,
+  spans: readonly ExpectedSpan[],
+  keep: 'digests' | 'words',
+): Promise<void> {
   const rows = await tableRows(runDir, 'points');
   expect(rows.map((row) => row['point_id'])).toEqual(rows.map((_, i) => i));
   for (const { name, points, digestOnly = false } of spans) {
@@ -77,20 +97,31 @@ export async function expectPointCodes(runDir: string, spans: readonly ExpectedS
       if (!words && !digests.has(key)) digests.set(key, expectedDigest(name, code));
       return `${pointId} ${label} ${hex(words ? code : digests.get(key)!)}`;
     });
-    const recorded = rows.filter((row) => row[column] !== null).map((row) => `${row['point_id']} ${row['label']} ${hex(row[column])}`);
+    const recorded = rows
+      .filter((row) => row[column] !== null)
+      .map((row) => `${row['point_id']} ${row['label']} ${hex(row[column])}`);
     expect(recorded.length, column).toBe(points.length);
-    expect(recorded.findIndex((text, i) => text !== expected[i]), column).toBe(-1);
+    expect(
+      recorded.findIndex((text, i) => text !== expected[i]),
+      column,
+    ).toBe(-1);
   }
 }
 
 /** Rates of all units of the layer spans, mutual information of every `stride`th. */
-export async function expectUnits(runDir: string, spans: readonly ExpectedSpan[], stride: number): Promise<void> {
+export async function expectUnits(
+  runDir: string,
+  spans: readonly ExpectedSpan[],
+  stride: number,
+): Promise<void> {
   const rows = await tableRows(runDir, 'units');
   const layers = await tableRows(runDir, 'layers');
   for (const { name, points } of spans.filter((span) => span.name !== 'network')) {
     const layer = layers.find((row) => row['name'] === name)!;
     const units = rows.filter((row) => row['layer_id'] === layer['layer_id']);
-    expect(units.map((row) => row['unit'])).toEqual(Array.from({ length: Number(layer['n_bits']) }, (_, unit) => unit));
+    expect(units.map((row) => row['unit'])).toEqual(
+      Array.from({ length: Number(layer['n_bits']) }, (_, unit) => unit),
+    );
     const on = (unit: number, point: CodedPoint) => ((point.code[unit >> 3]! >> (unit & 7)) & 1) === 1;
     const wrong = units.filter((row, unit) => {
       let rate = 0;
@@ -102,7 +133,10 @@ export async function expectUnits(runDir: string, spans: readonly ExpectedSpan[]
     const labelled = points.filter(({ label }) => label !== null);
     for (let unit = 0; unit < units.length; unit += stride) {
       const pairs = labelled.map((point) => ({ on: on(unit, point), label: point.label! }));
-      expect(units[unit]!['mutual_information_bits'], `${name} unit ${unit}`).toBeCloseTo(mutualInformation(pairs), 5);
+      expect(units[unit]!['mutual_information_bits'], `${name} unit ${unit}`).toBeCloseTo(
+        mutualInformation(pairs),
+        5,
+      );
     }
   }
 }
@@ -114,7 +148,10 @@ export async function expectLayers(runDir: string, spans: readonly ExpectedSpan[
   for (const [i, { name, points }] of spans.entries()) {
     const counts = [...expectedRegions(points).values()].map(({ pointIds }) => pointIds.length);
     expect(layers[i]!['h_code_bits'], name).toBeCloseTo(entropyOf(counts), 9);
-    expect(layers[i]!['h_code_corrected_bits'], name).toBeCloseTo(entropyOf(counts) + (counts.length - 1) / (2 * Math.LN2 * points.length), 9);
+    expect(layers[i]!['h_code_corrected_bits'], name).toBeCloseTo(
+      entropyOf(counts) + (counts.length - 1) / (2 * Math.LN2 * points.length),
+      9,
+    );
     expect(layers[i]!['occupancy'], name).toBeCloseTo(counts.length / points.length, 6);
   }
 }

@@ -54,7 +54,11 @@ function readPlan(runDir: string): SweepPlan | null {
 
 async function messagesOf(home: LiveHome, topic: string): Promise<number> {
   const port = servicesOf(home).kafka!.ports[0];
-  const kafka = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 0 } });
+  const kafka = new Kafka({
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 0 },
+  });
   const admin = kafka.admin();
   try {
     await admin.connect();

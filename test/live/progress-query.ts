@@ -15,14 +15,17 @@ export function servicesOf(home: LiveHome): ServicesState {
 
 /** Asks a run's workflow for its progress. */
 export function askProgress(home: LiveHome, run: string): Promise<SweepProgress> {
-  return withClient(home, (client) => client.workflow.getHandle(sweepWorkflowId(run)).query<SweepProgress>(QUERY_PROGRESS));
+  return withClient(home, (client) =>
+    client.workflow.getHandle(sweepWorkflowId(run)).query<SweepProgress>(QUERY_PROGRESS),
+  );
 }
 
 /** How many encode activities are under way or handed out. */
 export function encodersUnderWay(home: LiveHome, run: string): Promise<number> {
   return withClient(home, async (client) => {
     const { raw } = await client.workflow.getHandle(sweepWorkflowId(run)).describe();
-    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'encodeShards').length;
+    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'encodeShards')
+      .length;
   });
 }
 

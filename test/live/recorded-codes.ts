@@ -11,11 +11,15 @@ export const EXAMPLES = join(REPOSITORY, 'examples');
 
 /** Options of `tessera run` that set config keys. */
 export function setOptions(sets: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(sets).flatMap(([key, value]) => (value === undefined ? [] : ['--set', `${key}=${JSON.stringify(value)}`]));
+  return Object.entries(sets).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
 }
 
 /** Runs a config to its end; gives the run's folder. */
-export async function finishedSweep(home: LiveHome, config: string, sets: Readonly<Record<string, unknown>>): Promise<string> {
+export async function finishedSweep(
+  home: LiveHome,
+  config: string,
+  sets: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const end = await home.tessera(['run', config, '--out', home.runs, '--json', ...setOptions(sets)]);
   expect(end.code, end.stderr).toBe(0);
   return end.json!.output!;

@@ -19,7 +19,12 @@ export function filesBelow(folder: string): string[] {
 export function tableHashes(runDir: string): Record<string, string> {
   const files = filesBelow(runDir).filter((file) => file.endsWith('.parquet'));
   return Object.fromEntries(
-    files.map((file) => [file, createHash('sha256').update(readFileSync(join(runDir, file))).digest('hex')]),
+    files.map((file) => [
+      file,
+      createHash('sha256')
+        .update(readFileSync(join(runDir, file)))
+        .digest('hex'),
+    ]),
   );
 }
 

@@ -38,8 +38,20 @@ describe('a sweep of 20,000 digits', () => {
 
   it('finishes with one row per digit and says so in its last line', () => {
     expect(first.code, first.stderr).toBe(0);
-    expect(first.json).toMatchObject({ run: 'digits', status: 'done', output: folder('first'), exitCode: 0, rows: { points: ROWS, layers: 3, units: 256, runs: 1 } });
-    expect(finalTables(folder('first'))).toEqual(['runs.parquet', 'layers.parquet', 'units.parquet', 'points', 'regions']);
+    expect(first.json).toMatchObject({
+      run: 'digits',
+      status: 'done',
+      output: folder('first'),
+      exitCode: 0,
+      rows: { points: ROWS, layers: 3, units: 256, runs: 1 },
+    });
+    expect(finalTables(folder('first'))).toEqual([
+      'runs.parquet',
+      'layers.parquet',
+      'units.parquet',
+      'points',
+      'regions',
+    ]);
     expect(halfWritten(folder('first'))).toEqual([]);
     expect(filesBelow(folder('first')).filter((file) => file.startsWith('segments'))).toEqual([]);
   });
@@ -48,7 +60,11 @@ describe('a sweep of 20,000 digits', () => {
     const rows = await tableRows(folder('first'), 'points', { columns: 'point_id, source_id, label' });
     const labels = readFileSync(join(MNIST, 'train-labels-idx1-ubyte')).subarray(8);
     expect(rows).toEqual(
-      Array.from({ length: ROWS }, (_, i) => ({ point_id: i, source_id: `train-images-idx3-ubyte#${i}`, label: labels[i] })),
+      Array.from({ length: ROWS }, (_, i) => ({
+        point_id: i,
+        source_id: `train-images-idx3-ubyte#${i}`,
+        label: labels[i],
+      })),
     );
   });
 
@@ -57,15 +73,25 @@ describe('a sweep of 20,000 digits', () => {
     expect(manifest).toMatchObject({ runId: 'digits', kind: 'sweep', status: 'done', skipped: [] });
     expect(manifest.config.dataset.rows).toEqual([0, ROWS]);
     expect(manifest.rows).toEqual(first.json!.rows);
-    for (const hash of [manifest.configSha256, manifest.model.sha256, manifest.data.sha256]) expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    for (const hash of [manifest.configSha256, manifest.model.sha256, manifest.data.sha256])
+      expect(hash).toMatch(/^[0-9a-f]{64}$/);
     expect(manifest.data.files.map(({ bytes }) => bytes)).toContain(47_040_016);
     expect(manifest.versions['node']).toBe(process.versions.node);
-    const [created, finished] = [manifest.createdAt, manifest.finishedAt!].map((time) => Date.parse(time)) as [number, number];
+    const [created, finished] = [manifest.createdAt, manifest.finishedAt!].map((time) =>
+      Date.parse(time),
+    ) as [number, number];
     expect(created).toBeGreaterThanOrEqual(started);
     expect(finished).toBeGreaterThanOrEqual(created);
     expect(manifest.seconds).toBeGreaterThan(0);
     const [run] = await tableRows(folder('first'), 'runs');
-    expect(run).toMatchObject({ run_id: 'digits', n_points: ROWS, created_at: null, wall_ms: null, model_sha256: manifest.model.sha256, exact: true });
+    expect(run).toMatchObject({
+      run_id: 'digits',
+      n_points: ROWS,
+      created_at: null,
+      wall_ms: null,
+      model_sha256: manifest.model.sha256,
+      exact: true,
+    });
   });
 
   it('says that it is finished already when it is run again, and changes nothing', async () => {
@@ -101,8 +127,17 @@ describe('a sweep of 20,000 digits', () => {
   it('stands still while paused and goes on when resumed', async () => {
     const running = home.start(args(SLOW, 'paused'));
     await doneRowsOf(1000);
-    expect(await askProgress(home, 'slow')).toMatchObject({ runId: 'slow', phase: 'encoding', samples: ROWS, points: ROWS, paused: false });
-    expect((await home.tessera(['pause', 'slow', '--json'])).json).toMatchObject({ run: 'slow', sent: 'pause' });
+    expect(await askProgress(home, 'slow')).toMatchObject({
+      runId: 'slow',
+      phase: 'encoding',
+      samples: ROWS,
+      points: ROWS,
+      paused: false,
+    });
+    expect((await home.tessera(['pause', 'slow', '--json'])).json).toMatchObject({
+      run: 'slow',
+      sent: 'pause',
+    });
     await expect.poll(() => encodersUnderWay(home, 'slow'), { timeout: 30_000 }).toBe(0);
     const held = await askProgress(home, 'slow');
     expect(held.paused).toBe(true);
@@ -127,7 +162,10 @@ describe('a sweep of 20,000 digits', () => {
   it('can be cancelled, and the same command takes it up to the same bytes', async () => {
     const running: RunningCommand = home.start(args(SLOW, 'cancelled'));
     await doneRowsOf(1000);
-    expect((await home.tessera(['cancel', 'slow', '--json'])).json).toMatchObject({ run: 'slow', sent: 'cancel' });
+    expect((await home.tessera(['cancel', 'slow', '--json'])).json).toMatchObject({
+      run: 'slow',
+      sent: 'cancel',
+    });
     const end = await running.end;
     expect(end.code).toBe(130);
     expect(end.json).toMatchObject({ status: 'cancelled', exitCode: 130 });

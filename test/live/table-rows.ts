@@ -8,13 +8,19 @@ export type TableName = 'runs' | 'layers' | 'units' | 'points' | 'regions';
 export type Cell = JS;
 
 /** Rows of one table in file order; blobs are bytes, lists arrays, 64-bit integers bigint. */
-export async function tableRows(runDir: string, table: TableName, { columns = '*' } = {}): Promise<Record<string, Cell>[]> {
+export async function tableRows(
+  runDir: string,
+  table: TableName,
+  { columns = '*' } = {},
+): Promise<Record<string, Cell>[]> {
   const { path } = TABLES.find(({ name }) => name === table)!;
   const files = path.endsWith('/') ? join(runDir, path, '*.parquet') : join(runDir, path);
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   try {
-    const reader = await connection.runAndReadAll(`SELECT ${columns} FROM read_parquet('${files.replaceAll("'", "''")}')`);
+    const reader = await connection.runAndReadAll(
+      `SELECT ${columns} FROM read_parquet('${files.replaceAll("'", "''")}')`,
+    );
     return reader.getRowObjectsJS() as Record<string, Cell>[];
   } finally {
     connection.closeSync();

@@ -76,7 +76,8 @@ export function startTessera(args: readonly string[], { env, cwd }: CommandOptio
       new Promise((resolve, reject) => {
         onText = () => {
           if (pattern.test(stderr)) resolve();
-          else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`ended without ${pattern}: ${stderr}`));
+          else if (child.exitCode !== null || child.signalCode !== null)
+            reject(new Error(`ended without ${pattern}: ${stderr}`));
         };
         onText();
       }),

@@ -48,7 +48,11 @@ export function imageRow({ data, dims }: Floats, image: number): UnitValues {
 }
 
 /** The channels of one position of `[n, channels, height, width]`. */
-export function positionRow({ data, dims }: Floats, image: number, [y, x]: readonly [number, number]): UnitValues {
+export function positionRow(
+  { data, dims }: Floats,
+  image: number,
+  [y, x]: readonly [number, number],
+): UnitValues {
   const [, channels = 0, height = 0, width = 0] = dims;
   return (channel) => data[((image * channels + channel) * height + y) * width + x]!;
 }
@@ -90,7 +94,9 @@ export function codeKey(code: Uint8Array): string {
 }
 
 /** Plug-in mutual information, in bits, of a bit and a label. */
-export function mutualInformation(pairs: readonly { readonly on: boolean; readonly label: number }[]): number {
+export function mutualInformation(
+  pairs: readonly { readonly on: boolean; readonly label: number }[],
+): number {
   const joint = new Map<string, number>();
   const byLabel = new Map<number, number>();
   let on = 0;
@@ -110,7 +116,10 @@ export function mutualInformation(pairs: readonly { readonly on: boolean; readon
 /** Entropy, in bits, of a distribution given by counts. */
 export function entropyOf(counts: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
-  return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / total) * Math.log2(count / total)), 0);
+  return counts.reduce(
+    (sum, count) => (count === 0 ? sum : sum - (count / total) * Math.log2(count / total)),
+    0,
+  );
 }
 
 function regionOf(group: readonly CodedPoint[]): ExpectedRegion {

@@ -18,7 +18,9 @@ export interface Forward {
 
 /** A session of an ONNX file that also gives the named tensors. */
 export async function onnxForward(file: string, taps: readonly string[]): Promise<Forward> {
-  const session = await ort.InferenceSession.create(withOutputs(readFileSync(file), taps), { intraOpNumThreads: 2 });
+  const session = await ort.InferenceSession.create(withOutputs(readFileSync(file), taps), {
+    intraOpNumThreads: 2,
+  });
   const [input] = session.inputNames;
   return {
     async run(tensor) {
@@ -31,8 +33,11 @@ export async function onnxForward(file: string, taps: readonly string[]): Promis
 }
 
 /** A dense ReLU net of a TensorFlow.js layers file, in float64: taps are named like its layers. */
-export function denseForward(modelJson: string): (rows: Float64Array, count: number) => Readonly<Record<string, Floats>> {
-  const [manifest] = (JSON.parse(readFileSync(modelJson, 'utf8')) as { weightsManifest: Manifest[] }).weightsManifest;
+export function denseForward(
+  modelJson: string,
+): (rows: Float64Array, count: number) => Readonly<Record<string, Floats>> {
+  const [manifest] = (JSON.parse(readFileSync(modelJson, 'utf8')) as { weightsManifest: Manifest[] })
+    .weightsManifest;
   const weights = readWeights(manifest!, new URL(manifest!.paths[0]!, `file://${modelJson}`));
   const layers = [...new Set([...weights.keys()].map((name) => name.split('/')[0]!))];
   return (rows, count) => {
@@ -59,7 +64,9 @@ function readWeights({ weights }: Manifest, file: URL): Map<string, Float32Array
   return new Map(
     weights.map(({ name, shape }) => {
       const length = shape.reduce((product, dim) => product * dim, 1);
-      const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + length * 4));
+      const values = new Float32Array(
+        bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + length * 4),
+      );
       at += length * 4;
       return [name, values];
     }),
@@ -68,7 +75,11 @@ function readWeights({ weights }: Manifest, file: URL): Map<string, Float32Array
 
 function affine(
   rows: Float64Array,
-  { count, kernel, bias }: { readonly count: number; readonly kernel: Float32Array; readonly bias: Float32Array },
+  {
+    count,
+    kernel,
+    bias,
+  }: { readonly count: number; readonly kernel: Float32Array; readonly bias: Float32Array },
 ): Float64Array {
   const outputs = bias.length;
   const inputs = kernel.length / outputs;

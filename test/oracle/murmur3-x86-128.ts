@@ -16,7 +16,10 @@ export function murmur3x86x128(key: Uint8Array, seed: number): Uint8Array {
   const blocks = Math.floor(key.length / 16);
   for (let block = 0; block < blocks; block++) {
     for (let lane = 0; lane < 4; lane++) {
-      h[lane]! ^= mixedKey(littleEndian(key.subarray(block * 16 + lane * 4, block * 16 + lane * 4 + 4)), lane);
+      h[lane]! ^= mixedKey(
+        littleEndian(key.subarray(block * 16 + lane * 4, block * 16 + lane * 4 + 4)),
+        lane,
+      );
       h[lane] = (rotated(h[lane]!, STATE_TURNS[lane]!) + h[(lane + 1) % 4]!) & MASK;
       h[lane] = (h[lane]! * 5n + ADDED[lane]!) & MASK;
     }

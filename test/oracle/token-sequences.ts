@@ -16,14 +16,20 @@ export type TokenSequence = readonly ExpectedToken[];
 /** Reads the first `documents` lines of a jsonl file of words and tags; every word is encoded with a space before it. */
 export function tokenSequences(
   jsonl: string,
-  { tokenizer, documents, contextTokens }: { readonly tokenizer: string; readonly documents: number; readonly contextTokens: number },
+  {
+    tokenizer,
+    documents,
+    contextTokens,
+  }: { readonly tokenizer: string; readonly documents: number; readonly contextTokens: number },
 ): TokenSequence[] {
   const encoder = new Tokenizer(JSON.parse(readFileSync(tokenizer, 'utf8')), {});
   const lines = readFileSync(jsonl, 'utf8').split('\n').slice(0, documents);
   return lines.flatMap((line) => {
     const { id, words, tags } = JSON.parse(line) as { id: string; words: string[]; tags: string[] };
     const tokens = words.flatMap((word, i) =>
-      encoder.encode(` ${word}`, { add_special_tokens: false }).ids.map((tokenId: number) => ({ tokenId, tag: tags[i]! })),
+      encoder
+        .encode(` ${word}`, { add_special_tokens: false })
+        .ids.map((tokenId: number) => ({ tokenId, tag: tags[i]! })),
     );
     const numbered = tokens.map((token, tokenIndex) => ({ ...token, sourceId: id, tokenIndex }));
     return Array.from({ length: Math.ceil(tokens.length / contextTokens) }, (_, i) =>

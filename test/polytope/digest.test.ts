@@ -30,7 +30,9 @@ describe('digestRows', () => {
     const words = Uint32Array.from({ length: 6 }, (_, i) => i * 7919);
     const out = new Uint32Array(8);
     digestRows(words, { rows: 2, wordsPerRow: 3, seed: 1, out });
-    expect(Buffer.from(out.buffer).toString('hex')).toBe(digestHex(words.slice(0, 3), 1) + digestHex(words.slice(3), 1));
+    expect(Buffer.from(out.buffer).toString('hex')).toBe(
+      digestHex(words.slice(0, 3), 1) + digestHex(words.slice(3), 1),
+    );
   });
 
   it('separates spans by their names', () => {
@@ -43,7 +45,10 @@ describe('digestRows', () => {
   it('spreads digests evenly over partitions', () => {
     const rows = 8000;
     const out = new Uint32Array(rows * 4);
-    digestRows(Uint32Array.from({ length: rows }, (_, i) => i), { rows, wordsPerRow: 1, seed: 0, out });
+    digestRows(
+      Uint32Array.from({ length: rows }, (_, i) => i),
+      { rows, wordsPerRow: 1, seed: 0, out },
+    );
     const counts = [0, 0, 0, 0, 0];
     for (let row = 0; row < rows; row++) counts[partitionOf(out[row * 4]!, 5)]!++;
     // Binomial(8000, 1/5) has standard deviation 36; six of them is a false alarm once in 5e8 runs.

@@ -4,7 +4,14 @@ import { SweepState } from '../../workflows/sweep-state.ts';
 
 function planned(shards: number): SweepState {
   const state = new SweepState({ runId: 'r', startedAtMs: 5, carried: undefined });
-  state.planned({ shards, samples: shards * 10, points: shards * 10, partitions: 2, notices: [], alreadySamples: 0 });
+  state.planned({
+    shards,
+    samples: shards * 10,
+    points: shards * 10,
+    partitions: 2,
+    notices: [],
+    alreadySamples: 0,
+  });
   return state;
 }
 
@@ -15,18 +22,21 @@ function takeAll(state: SweepState) {
 }
 
 describe('SweepState', () => {
-  it.each([1, 5, 63, 64, 65, 500, 64 * 64 + 1, 20_000])('cuts %i shards into tasks that cover each shard once', (shards) => {
-    const tasks = takeAll(planned(shards));
-    expect(tasks[0]!.from).toEqual({ shard: 0, batch: 0 });
-    expect(tasks.at(-1)!.toShard).toBe(shards);
-    tasks.slice(1).forEach((task, i) => {
-      expect(task.from.shard).toBe(tasks[i]!.toShard);
-    });
-    for (const task of tasks) {
-      expect(task.toShard - task.from.shard).toBeGreaterThan(0);
-      expect(task.toShard - task.from.shard).toBeLessThanOrEqual(LIMITS.shardsPerTask);
-    }
-  });
+  it.each([1, 5, 63, 64, 65, 500, 64 * 64 + 1, 20_000])(
+    'cuts %i shards into tasks that cover each shard once',
+    (shards) => {
+      const tasks = takeAll(planned(shards));
+      expect(tasks[0]!.from).toEqual({ shard: 0, batch: 0 });
+      expect(tasks.at(-1)!.toShard).toBe(shards);
+      tasks.slice(1).forEach((task, i) => {
+        expect(task.from.shard).toBe(tasks[i]!.toShard);
+      });
+      for (const task of tasks) {
+        expect(task.toShard - task.from.shard).toBeGreaterThan(0);
+        expect(task.toShard - task.from.shard).toBeLessThanOrEqual(LIMITS.shardsPerTask);
+      }
+    },
+  );
 
   it('takes a task that was handed back before new ones, at its place', () => {
     const state = planned(1000);
@@ -61,11 +71,24 @@ describe('SweepState', () => {
       state.completed(task, { from: { shard: task.toShard, batch: 0 }, samples: 1, skipped: [], attempt: 1 });
     }
     const open = state.take()!;
-    state.completed(open, { from: { shard: open.from.shard, batch: 1 }, samples: 7, skipped: [{ shard: 1, why: 'bad' }], attempt: 2 });
+    state.completed(open, {
+      from: { shard: open.from.shard, batch: 1 },
+      samples: 7,
+      skipped: [{ shard: 1, why: 'bad' }],
+      attempt: 2,
+    });
     expect(state.historyIsLong).toBe(true);
-    const next = new SweepState({ runId: 'r', startedAtMs: 99, carried: JSON.parse(JSON.stringify(state.carry())) });
+    const next = new SweepState({
+      runId: 'r',
+      startedAtMs: 99,
+      carried: JSON.parse(JSON.stringify(state.carry())),
+    });
     next.planned(state.plan!);
-    expect(next.progress()).toMatchObject({ doneSamples: LIMITS.tasksPerHistory + 7, restarts: 1, startedAtMs: 5 });
+    expect(next.progress()).toMatchObject({
+      doneSamples: LIMITS.tasksPerHistory + 7,
+      restarts: 1,
+      startedAtMs: 5,
+    });
     expect(next.skipped).toEqual([{ shard: 1, why: 'bad' }]);
     expect(next.take()).toEqual({ ...open, from: { shard: open.from.shard, batch: 1 } });
     expect(next.take()!.task).toBe(LIMITS.tasksPerHistory + 1);

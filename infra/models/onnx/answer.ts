@@ -47,7 +47,13 @@ export function answerOutputs(answer: Answer | null): GraphOutput[] {
 /** Where one run of a batch writes the answer. */
 export function answerFetches(
   answer: Answer,
-  { kernel, memory, rows, run, lead }: { kernel: PackingKernel; memory: SessionMemory; rows: number; run: number; lead: readonly number[] },
+  {
+    kernel,
+    memory,
+    rows,
+    run,
+    lead,
+  }: { kernel: PackingKernel; memory: SessionMemory; rows: number; run: number; lead: readonly number[] },
 ): Record<string, Tensor> {
   if (answer.kind === 'logits') {
     const offset = memory.logits + 4 * run * rows * answer.classes;

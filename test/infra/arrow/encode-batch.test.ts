@@ -49,7 +49,9 @@ function batchOf(samples: number, labels: Int32Array | null): InputBatch {
 }
 
 function encodedOf(codes: Uint8Array[], samples: number): EncodedBatch {
-  const logits = Float32Array.from({ length: samples * 3 }, (_, i) => (i % 3 === Math.floor(i / 3) % 3 ? 2 : 0));
+  const logits = Float32Array.from({ length: samples * 3 }, (_, i) =>
+    i % 3 === Math.floor(i / 3) % 3 ? 2 : 0,
+  );
   return {
     codes,
     logits: { data: logits, classes: 3 },
@@ -76,7 +78,11 @@ describe('batchMessages', () => {
         expect(seen.has(key)).toBe(false);
         const digest = Buffer.from(row.digest);
         expect(digest.readUInt32LE(0) % 3).toBe(message.partition);
-        seen.set(key, { words: Buffer.from(row.words).toString('hex'), label: row.label, digest: digest.toString('hex') });
+        seen.set(key, {
+          words: Buffer.from(row.words).toString('hex'),
+          label: row.label,
+          digest: digest.toString('hex'),
+        });
       }
     }
     expect(seen.size).toBe(2 * ROWS);
@@ -116,17 +122,33 @@ describe('batchMessages', () => {
     const samples = 4;
     const points = imagePoints(plan, { samples, firstPoint: 60, labels: null });
     const cells = [randomCodes(samples * 6, 8), randomCodes(samples * 6, 4)];
-    const source = { plan, shard: 0, input: batchOf(samples, null), points, encoded: encodedOf(cells, samples) };
+    const source = {
+      plan,
+      shard: 0,
+      input: batchOf(samples, null),
+      points,
+      encoded: encodedOf(cells, samples),
+    };
     const table = tableFromIPC(batchMessages(source).find((m) => m.headers.kind === 'points')!.value);
     expect(table.numRows).toBe(24);
     const eleventh = table.get(11)!;
-    expect([eleventh.point_id, eleventh.source_id, eleventh.position_y, eleventh.position_x]).toEqual([71, 'file#1', 1, 2]);
+    expect([eleventh.point_id, eleventh.source_id, eleventh.position_y, eleventh.position_x]).toEqual([
+      71,
+      'file#1',
+      1,
+      2,
+    ]);
     expect(eleventh.label).toBe(-1);
   });
 
   it('leaves padding tokens out and numbers the rest without gaps', () => {
     const lengths = Int32Array.of(3, 1);
-    const points = tokenPoints({ lengths, contextTokens: 4, firstPoint: 9, labels: Int32Array.of(1, 1, 2, 0) });
+    const points = tokenPoints({
+      lengths,
+      contextTokens: 4,
+      firstPoint: 9,
+      labels: Int32Array.of(1, 1, 2, 0),
+    });
     expect([...points.grids[0]!.pointId]).toEqual([9, 10, 11, 12]);
     expect([...points.grids[0]!.codeRow!]).toEqual([0, 1, 2, 4]);
     expect([...points.grids[0]!.label]).toEqual([1, 1, 2, 0]);

@@ -32,12 +32,23 @@ function meterOver(looks: readonly (readonly [atMs: number, doneRows: number])[]
 describe('snapshotOf', () => {
   it('adds what running tasks have acknowledged, in rows', () => {
     const pending = [
-      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 } },
-      { type: 'encodeShards', attempt: 3, lastFailure: null, heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 } },
+      {
+        type: 'encodeShards',
+        attempt: 1,
+        lastFailure: null,
+        heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 },
+      },
+      {
+        type: 'encodeShards',
+        attempt: 3,
+        lastFailure: null,
+        heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 },
+      },
       { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: null },
       {
         type: 'aggregateRegions',
-        attempt: 1, lastFailure: null,
+        attempt: 1,
+        lastFailure: null,
         heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 },
       },
     ];
@@ -56,7 +67,12 @@ describe('snapshotOf', () => {
 
   it('never counts more rows than there are', () => {
     const pending = [
-      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 } },
+      {
+        type: 'encodeShards',
+        attempt: 1,
+        lastFailure: null,
+        heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 },
+      },
     ];
     expect(snapshotOf(PROGRESS, { pending, atMs: 0 }).doneRows).toBe(400);
   });

@@ -1,0 +1,113 @@
+// The invariant: commands and workers use services that exist already, by the security settings of the environment alone, and no
+// secret comes out.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEnv } from '../../infra/env.ts';
+import { pickPorts } from '../../infra/local/ports.ts';
+import { ensureServices, type Services } from '../../infra/services.ts';
+import { type Certificates, makeCertificates } from './certificates.ts';
+import { type LiveHome, makeHome } from './live-home.ts';
+import { EXAMPLES, setOptions } from './recorded-codes.ts';
+import { filesBelow } from './run-files.ts';
+import { type SecureKafka, startSecureKafka } from './secure-kafka.ts';
+import { openTlsGate, type TlsGate } from './tls-gate.ts';
+
+const LOGIN = { username: 'sweeper', password: 'correct-horse-battery' };
+const WRONG = 'wrong-horse-battery';
+const NAMESPACE = 'guarded';
+
+describe('services behind TLS and passwords', () => {
+  let home: LiveHome;
+  let temporal: Services;
+  let kafka: SecureKafka;
+  let gate: TlsGate;
+  let settings: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    home = makeHome('secure');
+    mkdirSync(home.runs, { recursive: true });
+    const certificates = makeCertificates(join(home.folder, 'certificates'));
+    const [clients = 0, internal = 0, controller = 0] = await pickPorts([[], [], []]);
+    const ports = { clients, internal, controller };
+    kafka = await startSecureKafka(join(home.folder, 'broker'), { env: home.env, ports, login: LOGIN, certificates });
+    // Only Temporal is started here, because brokers are configured; it lives in a home of its own.
+    const server = { ...home.env, TESSERA_HOME: join(home.folder, 'server'), TEMPORAL_NAMESPACE: NAMESPACE };
+    const env = readEnv({ ...server, ...kafkaSettings(certificates) });
+    temporal = await ensureServices({ env, keep: false });
+    gate = await openTlsGate(Number(temporal.temporal.address.split(':')[1]), certificates);
+    settings = { ...kafkaSettings(certificates), ...temporalSettings(certificates) };
+  });
+
+  afterAll(async () => {
+    gate?.close();
+    await temporal?.stop();
+    await kafka?.stop();
+    await home.close();
+  });
+
+  function kafkaSettings({ ca }: Certificates): Record<string, string> {
+    return {
+      KAFKA_BROKERS: kafka.address,
+      KAFKA_SSL_CA: ca,
+      KAFKA_SASL_MECHANISM: 'scram-sha-256',
+      KAFKA_SASL_USERNAME: LOGIN.username,
+      KAFKA_SASL_PASSWORD: LOGIN.password,
+    };
+  }
+
+  /** A profile as the temporal CLI and every SDK read it. */
+  function temporalSettings({ ca, client }: Certificates): Record<string, string> {
+    const profile = (name: string, own: string) =>
+      `[profile.${name}]\naddress = "localhost:${gate.port}"\nnamespace = "${NAMESPACE}"\n[profile.${name}.tls]\nserver_ca_cert_path = "${ca}"\n${own}`;
+    const known = `client_cert_path = "${client.cert}"\nclient_key_path = "${client.key}"\n`;
+    const file = join(home.folder, 'temporal.toml');
+    writeFileSync(file, `${profile('known', known)}\n${profile('stranger', '')}`);
+    return { TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'known' };
+  }
+
+  function run(name: string, changed: NodeJS.ProcessEnv) {
+    const sets = { run: name, 'dataset.rows': [0, 1500], 'dataset.shardRows': 500 };
+    const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
+    return home.tessera(['run', config, '--out', home.runs, '--json', ...setOptions(sets)], { ...settings, ...changed });
+  }
+
+  for (const mechanism of ['scram-sha-256', 'plain']) {
+    it(`sweeps over SASL_SSL (${mechanism}) and mutual TLS`, async () => {
+      const before = gate.admitted;
+      const end = await run(mechanism, { KAFKA_SASL_MECHANISM: mechanism });
+      expect(end.code, end.stderr).toBe(0);
+      expect(end.json).toMatchObject({ status: 'done', rows: { points: 1500 } });
+      // At least one connection of the command and one of its worker.
+      expect(gate.admitted - before).toBeGreaterThanOrEqual(2);
+      expect(end.stderr).not.toMatch(/starting on/);
+    });
+  }
+
+  it('says which service refused, and never the password', async () => {
+    const [badPassword, noCertificate, plainText] = await Promise.all([
+      run('wrong-password', { KAFKA_SASL_PASSWORD: WRONG }),
+      run('no-certificate', { TEMPORAL_PROFILE: 'stranger' }),
+      run('no-tls', { KAFKA_SSL_CA: '', KAFKA_SSL: 'false' }),
+    ]);
+    for (const end of [badPassword, noCertificate, plainText]) {
+      expect(end.code, end.stderr).toBe(4);
+      expect(end.json).toMatchObject({ exitCode: 4, fault: { kind: 'service-unavailable' } });
+      expect(end.stderr.match(/^error: /gm)).toHaveLength(1);
+    }
+    expect(badPassword.stderr).toMatch(/KAFKA_BROKERS.*authentication/i);
+    expect(badPassword.stderr).toContain('KAFKA_SASL');
+    expect(noCertificate.stderr).toMatch(/TEMPORAL_ADDRESS.*TLS/);
+    expect(plainText.stderr).toMatch(/KAFKA_BROKERS.*KAFKA_SSL/);
+  });
+
+  it('writes no secret anywhere', async () => {
+    const end = await run('failing', { KAFKA_SASL_PASSWORD: WRONG });
+    const own = filesBelow(home.folder).filter((file) => !/^(broker|certificates|server)\//.test(file));
+    expect(own.length).toBeGreaterThan(5);
+    const texts = [end.stdout, end.stderr, ...own.map((file) => readFileSync(join(home.folder, file), 'latin1'))];
+    const key = readFileSync(join(home.folder, 'certificates', 'client.key'), 'utf8').split('\n')[1]!;
+    for (const secret of [LOGIN.password, WRONG, key]) expect(texts.some((text) => text.includes(secret))).toBe(false);
+  });
+});
