@@ -53,6 +53,25 @@ export interface CommitOutput {
   readonly notices: readonly string[];
 }
 
+/** An independent part of a commit: one stretch of points, or one span's regions. */
+export type CommitPart =
+  | { readonly kind: 'points'; readonly part: number; readonly from: number; readonly to: number }
+  | { readonly kind: 'regions'; readonly span: number };
+
+export interface CommitPartInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+  /** Temporary folder of the commit, where the tables are put together. */
+  readonly folder: string;
+  readonly part: CommitPart;
+}
+
+export interface CommitPartOutput {
+  readonly rows: number;
+  /** Regions: how many regions have each number of points. */
+  readonly sizes: readonly (readonly [count: number, regions: number])[];
+}
+
 /** Added by activities: which attempt succeeded, so that restarts can be counted. */
 export interface Attempted {
   readonly attempt: number;
@@ -64,4 +83,5 @@ export interface ThreadTasks {
   encode: { input: EncodeInput; output: EncodeOutput };
   aggregate: { input: AggregateInput; output: AggregateOutput };
   commit: { input: CommitInput; output: CommitOutput };
+  commitPart: { input: CommitPartInput; output: CommitPartOutput };
 }

@@ -12,6 +12,7 @@ import { TABLES } from '#schemas/columns/tables.ts';
 import { UNITS_TABLE } from '#schemas/columns/units.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
+import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
@@ -20,7 +21,7 @@ import { unitCounts } from '../arrow/decode-message.ts';
 import { writeWhole } from '../blobs/run-folder.ts';
 import { readBlocks, syncFolder, writeParquet } from '../parquet/parquet-file.ts';
 import { commitTasks, finalContent, runCommitTask, withPart } from './commit-task.ts';
-import type { CommitTask, CommitTaskOptions, CommitTaskResult } from './commit-task.ts';
+import type { CommitTaskOptions } from './commit-task.ts';
 import { tableOptions } from './plan-tables.ts';
 import { expectedCount, SeenBatches } from './seen-batches.ts';
 import { allSegments } from './segment-files.ts';
@@ -41,7 +42,7 @@ export interface CommitOptions {
    * Runs one task; give one that hands tasks to other threads to use them all. @default in this thread, one
    * by one
    */
-  readonly runTask?: (options: CommitTaskOptions) => Promise<CommitTaskResult>;
+  readonly runTask?: (options: CommitTaskOptions) => Promise<CommitPartOutput>;
   /** Passed on to every task. */
   readonly merge?: CommitTaskOptions['merge'];
 }
@@ -138,7 +139,7 @@ async function writeTables(
   const { plan, codeVersion } = options;
   const tasks = commitTasks(plan);
   const results = await runTasks(options, tasks, folder);
-  const rowsOf = (kind: CommitTask['kind']) =>
+  const rowsOf = (kind: CommitPart['kind']) =>
     results.reduce((sum, { rows }, i) => sum + (tasks[i]!.kind === kind ? rows : 0), 0);
   const statistics = {
     plan,
@@ -158,9 +159,9 @@ async function writeTables(
 
 async function runTasks(
   options: CommitOptions,
-  tasks: readonly CommitTask[],
+  tasks: readonly CommitPart[],
   folder: string,
-): Promise<CommitTaskResult[]> {
+): Promise<CommitPartOutput[]> {
   const { plan, runDir, merge, signal, onProgress, runTask } = options;
   const segmentsDir = join(runDir, SEGMENTS_FOLDER);
   const common = {
@@ -170,22 +171,22 @@ async function runTasks(
     ...(merge === undefined ? {} : { merge }),
     ...(signal === undefined ? {} : { signal }),
   };
-  const run = async (task: CommitTask): Promise<CommitTaskResult> => {
+  const run = async (task: CommitPart): Promise<CommitPartOutput> => {
     signal?.throwIfAborted();
     const result = await (runTask ?? runCommitTask)({ ...common, task });
     onProgress?.(`${task.kind}: ${result.rows} rows`);
     return result;
   };
   if (runTask !== undefined) return Promise.all(tasks.map(run));
-  const results: CommitTaskResult[] = [];
+  const results: CommitPartOutput[] = [];
   for (const task of tasks) results.push(await run(task));
   return results;
 }
 
 function sizesOf(
   plan: SweepPlan,
-  tasks: readonly CommitTask[],
-  results: readonly CommitTaskResult[],
+  tasks: readonly CommitPart[],
+  results: readonly CommitPartOutput[],
 ): RegionSizes[] {
   const sizes = plan.spans.map(() => new RegionSizes());
   tasks.forEach((task, i) => {

@@ -6,6 +6,7 @@ import type { TableDef } from '#schemas/columns/column.ts';
 import { pointsTable } from '#schemas/columns/points.ts';
 import { REGIONS_TABLE } from '#schemas/columns/regions.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
+import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
@@ -20,25 +21,13 @@ import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
 import { allSegments, segmentPath } from './segment-files.ts';
 import type { Segment, SegmentPart } from './segment-files.ts';
 
-/** Plain data: it may cross to another thread. */
-export type CommitTask =
-  | { readonly kind: 'points'; readonly part: number; readonly from: number; readonly to: number }
-  | { readonly kind: 'regions'; readonly span: number };
-
-/** What a task found out; plain data too. */
-export interface CommitTaskResult {
-  readonly rows: number;
-  /** Regions tasks: how many regions have each number of points. */
-  readonly sizes: readonly (readonly [count: number, regions: number])[];
-}
-
 export interface CommitTaskOptions {
   readonly plan: SweepPlan;
   /** Folder of segments. */
   readonly segmentsDir: string;
   /** Temporary folder of the commit, where the tables are put together. */
   readonly folder: string;
-  readonly task: CommitTask;
+  readonly task: CommitPart;
   /**
    * Partial regions merged at a time, and memory before spilling: smaller is slower, the files are the same.
    */
@@ -50,17 +39,17 @@ export interface CommitTaskOptions {
 const PART_POINTS = PART_GROUPS * ROW_GROUP_ROWS;
 
 /** Everything that must be written, the longest first. */
-export function commitTasks(plan: SweepPlan): CommitTask[] {
+export function commitTasks(plan: SweepPlan): CommitPart[] {
   const parts = Math.max(1, Math.ceil(plan.points / PART_POINTS));
-  const regions = plan.spans.map((_, span): CommitTask => ({ kind: 'regions', span })).reverse();
-  const points = Array.from({ length: parts }, (_, part): CommitTask => {
+  const regions = plan.spans.map((_, span): CommitPart => ({ kind: 'regions', span })).reverse();
+  const points = Array.from({ length: parts }, (_, part): CommitPart => {
     return { kind: 'points', part, from: part * PART_POINTS, to: (part + 1) * PART_POINTS };
   });
   return [...regions, ...points];
 }
 
 /** Writes the part files of one task. */
-export async function runCommitTask(options: CommitTaskOptions): Promise<CommitTaskResult> {
+export async function runCommitTask(options: CommitTaskOptions): Promise<CommitPartOutput> {
   const { plan, segmentsDir, task } = options;
   const segments = await allSegments(segmentsDir, plan);
   switch (task.kind) {
@@ -73,9 +62,9 @@ export async function runCommitTask(options: CommitTaskOptions): Promise<CommitT
 
 async function writePoints(
   { plan, folder, signal }: CommitTaskOptions,
-  { part, from, to }: CommitTask & { kind: 'points' },
+  { part, from, to }: CommitPart & { kind: 'points' },
   segments: readonly Segment[],
-): Promise<CommitTaskResult> {
+): Promise<CommitPartOutput> {
   const kept = keptColumns(plan);
   const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
   const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: ROW_GROUP_ROWS });
@@ -90,9 +79,9 @@ async function writePoints(
 
 async function writeRegions(
   { plan, folder, merge, signal }: CommitTaskOptions,
-  { span }: CommitTask & { kind: 'regions' },
+  { span }: CommitPart & { kind: 'regions' },
   segments: readonly Segment[],
-): Promise<CommitTaskResult> {
+): Promise<CommitPartOutput> {
   const sizes = new RegionSizes();
   const files = withPart(segments, 'regions').map(({ path, note }) => ({
     path,

@@ -1,22 +1,45 @@
 // The end of a sweep: final tables, run.json, and the topic is given back.
 
-import type { CommitInput, CommitOutput } from '#schemas/tasks.ts';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { CommitInput, CommitOutput, CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import { commitRun } from '../aggregate/commit-run.ts';
+import { runCommitTask } from '../aggregate/commit-task.ts';
 import { CODE_VERSION, writeManifest } from '../run-manifest.ts';
+import { SEGMENTS_FOLDER } from './aggregate.ts';
+import { lanes } from './lanes.ts';
 import { openLog, openPlan } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
-/** Repeating it gives the same tables. */
+/** Repeating it gives the same tables. Parts go to other threads, as many at once as there are cores. */
 export async function commitTask(
   { sweep, restarts, skipped, startedAtMs }: CommitInput,
-  { signal, progress }: TaskContext,
+  { signal, progress, fork }: TaskContext,
 ): Promise<CommitOutput> {
-  const { runDir } = sweep;
-  const plan = await openPlan(runDir, sweep.configSha256);
-  const { rows } = await commitRun({ runDir, plan, codeVersion: CODE_VERSION, signal, onProgress: progress });
+  const { runDir, configSha256 } = sweep;
+  const plan = await openPlan(runDir, configSha256);
+  const inLane = lanes(availableParallelism());
+  const { rows } = await commitRun({
+    runDir,
+    plan,
+    codeVersion: CODE_VERSION,
+    signal,
+    onProgress: progress,
+    runTask: ({ folder, task }) =>
+      inLane(() => fork('commitPart', { runDir, configSha256, folder, part: task })),
+  });
   const skippedShards = skipped.map(({ shard, why }) => ({ file: `shard ${shard}`, why }));
   const seconds = (Date.now() - startedAtMs) / 1000;
   await writeManifest(runDir, plan, { status: 'done', rows, restarts, seconds, skippedShards });
   await openLog().deleteTopic(plan.topic);
   return { rows, notices: plan.notices };
+}
+
+/** One part of the tables: a stretch of points, or one span's regions. */
+export async function commitPartTask(
+  { runDir, configSha256, folder, part }: CommitPartInput,
+  { signal }: TaskContext,
+): Promise<CommitPartOutput> {
+  const plan = await openPlan(runDir, configSha256);
+  return runCommitTask({ plan, segmentsDir: join(runDir, SEGMENTS_FOLDER), folder, task: part, signal });
 }

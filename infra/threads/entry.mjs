@@ -3,4 +3,4 @@
 import { register } from 'tsx/esm/api';
 
 register();
-export const { plan, encode, aggregate, commit } = await import('./tasks.ts');
+export const { plan, encode, aggregate, commit, commitPart } = await import('./tasks.ts');

@@ -1,14 +1,37 @@
-// What every thread task gets beside its input: a stop signal, a way to report progress, faults as data.
+// What every thread task gets beside its input: a stop signal, a way to report progress, a way to hand parts of its work to
+// other threads. Faults cross as data, because structured clone drops an error's own fields.
 
 import type { MessagePort } from 'node:worker_threads';
-import { faultOf } from '#schemas/errors.ts';
+import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
-import type { TaskAnswer } from './pool.ts';
+
+/** What a thread task answers. */
+export type TaskAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: PipelineFault; readonly stack?: string };
+
+/** A thread asks the pool to run a part of its task elsewhere. */
+export interface ForkRequest {
+  readonly kind: 'fork';
+  readonly id: number;
+  readonly name: keyof ThreadTasks;
+  readonly input: unknown;
+}
+
+/** What the pool tells a thread. */
+export type ToThread =
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'forked'; readonly id: number; readonly answer: TaskAnswer<unknown> };
 
 export interface TaskContext {
   /** Aborted when the task should stop at the next batch and return where it is. */
   readonly signal: AbortSignal;
   readonly progress: (report: unknown) => void;
+  /** Runs a part of the work in another thread of the pool. */
+  readonly fork: <Name extends keyof ThreadTasks>(
+    name: Name,
+    input: ThreadTasks[Name]['input'],
+  ) => Promise<ThreadTasks[Name]['output']>;
 }
 
 /** Wraps a task function into what the pool calls. */
@@ -22,13 +45,8 @@ export function threadTask<Name extends keyof ThreadTasks>(
     input: ThreadTasks[Name]['input'];
     port: MessagePort;
   }): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
-    const stopping = new AbortController();
-    port.on('message', () => stopping.abort());
     try {
-      return {
-        ok: true,
-        value: await task(input, { signal: stopping.signal, progress: (report) => port.postMessage(report) }),
-      };
+      return { ok: true, value: await task(input, contextOf(port)) };
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       return { ok: false, fault: faultOf(error), ...(stack === undefined ? {} : { stack }) };
@@ -36,4 +54,35 @@ export function threadTask<Name extends keyof ThreadTasks>(
       port.close();
     }
   };
+}
+
+function contextOf(port: MessagePort): TaskContext {
+  const stopping = new AbortController();
+  const waiting = new Map<number, (answer: TaskAnswer<unknown>) => void>();
+  let lastId = 0;
+  port.on('message', (message: ToThread) => {
+    if (message.kind === 'stop') stopping.abort();
+    else waiting.get(message.id)?.(message.answer);
+  });
+  return {
+    signal: stopping.signal,
+    progress: (report) => port.postMessage({ kind: 'progress', report }),
+    fork: async (name, input) => {
+      const id = ++lastId;
+      const answer = await new Promise<TaskAnswer<unknown>>((resolve) => {
+        waiting.set(id, resolve);
+        port.postMessage({ kind: 'fork', id, name, input } satisfies ForkRequest);
+      });
+      waiting.delete(id);
+      return unwrap(answer as TaskAnswer<ThreadTasks[typeof name]['output']>);
+    },
+  };
+}
+
+/** The value of an answer, or its fault thrown with the stack of the thread it came from. */
+export function unwrap<T>(answer: TaskAnswer<T>): T {
+  if (answer.ok) return answer.value;
+  const error = new PipelineError(answer.fault);
+  if (answer.stack !== undefined) error.stack = answer.stack;
+  throw error;
 }

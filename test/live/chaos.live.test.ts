@@ -65,9 +65,8 @@ describe(`a sweep of ${ROWS} digits (seed ${SEED})`, () => {
     running = start('wild');
     const end = await running.end;
     const { batches, repeated } = await meter.stop();
-    process.stderr.write(
-      `${order.join(', ')}: ${repeated} of ${batches} batches sent again, ${end.json?.restarts} restarts ${moments.map((share) => share.toFixed(2))}\n${end.stderr}`,
-    );
+    const happened = order.map((victim, i) => `${victim} at ${Math.round(moments[i]! * 100)} %`).join(', ');
+    process.stderr.write(`killed ${happened}: ${repeated} of ${batches} batches were sent again\n`);
     expect(end.code, end.stderr).toBe(0);
     expect(end.stderr).toContain(`going on with run ${RUN}`);
     expect(end.json!.rows!['points']).toBe(ROWS);
