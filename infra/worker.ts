@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
   const bundle = workflowBundle(join(env.home, 'cache'));
   const connection = await connect(env);
-  await using compute = threadPool({ threads: encoders + IO_SLOTS });
+  await using compute = threadPool({ threads: encoders + 2 });
   const activities = createActivities({ compute, records: { markEnded } });
   const shared: Pick<
     WorkerOptions,

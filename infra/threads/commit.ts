@@ -1,6 +1,5 @@
 // The end of a sweep: final tables, run.json, and the topic is given back.
 
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { CommitInput, CommitOutput, CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import { commitRun } from '../aggregate/commit-run.ts';
@@ -11,14 +10,17 @@ import { lanes } from './lanes.ts';
 import { openLog, openPlan } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
-/** Repeating it gives the same tables. Parts go to other threads, as many at once as there are cores. */
+/** Parts of the tables that are written at once: each holds about 150 MB. */
+const PARTS_AT_ONCE = 2;
+
+/** Repeating it gives the same tables. Parts go to other threads. */
 export async function commitTask(
   { sweep, restarts, skipped, startedAtMs }: CommitInput,
   { signal, progress, fork }: TaskContext,
 ): Promise<CommitOutput> {
   const { runDir, configSha256 } = sweep;
   const plan = await openPlan(runDir, configSha256);
-  const inLane = lanes(availableParallelism());
+  const inLane = lanes(PARTS_AT_ONCE);
   const { rows } = await commitRun({
     runDir,
     plan,

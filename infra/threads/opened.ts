@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeLog, DatasetReader, EncoderSession } from '../../activities/ports.ts';
-import { openDataset } from '../datasets/open.ts';
 import { kafkaClientConfig, readEnv } from '../env.ts';
 import { kafkaCodeLog } from '../kafka/code-log.ts';
 import { modelLoader } from '../models/registry.ts';
@@ -53,7 +52,10 @@ export async function openPlan(runDir: string, configSha256: string): Promise<Sw
 /** The data set of the plan opened last. */
 export function openReader(plan: SweepPlan): Promise<DatasetReader> {
   const current = currentOf(plan);
-  current.reader ??= openDataset(plan.config.dataset);
+  // Loaded on demand: an aggregator shares this file and needs no decoders.
+  current.reader ??= import('../datasets/open.ts').then(({ openDataset }) =>
+    openDataset(plan.config.dataset),
+  );
   return current.reader;
 }
 

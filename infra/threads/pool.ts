@@ -1,29 +1,33 @@
 // Science off the event loop: ONNX Runtime blocks its thread for a whole batch, and heartbeats must flow meanwhile.
 
+import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
+import { readEnv } from '../env.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
+import { threadBundle } from './thread-bundle.ts';
 
 type TaskName = keyof ThreadTasks;
 
-/** A pool that grows to `threads`; tasks are asked to stop, never killed, so they can say where they got to. */
+/** More than the activity slots of a process, so that none ever waits for the thread. */
+const MAX_AGGREGATORS = 1024;
+
+/**
+ * Threads for work that fills a core, and one for all aggregators of the process: those mostly wait, and every thread costs
+ * about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
+ */
 export function threadPool({ threads }: { threads: number }): Compute & AsyncDisposable {
-  const pool = new Piscina({
-    filename: new URL('./entry.mjs', import.meta.url).href,
-    execArgv: ['--no-warnings'],
-    minThreads: 0,
-    maxThreads: threads,
-    idleTimeout: 60_000,
-    concurrentTasksPerWorker: 1,
-  });
+  const opened = openPools(threads);
+  opened.catch(() => undefined); // told to whoever runs the first task
 
   async function answerOf(
     name: TaskName,
     input: unknown,
     { signal, onProgress }: { signal: AbortSignal; onProgress: (report: unknown) => void },
   ): Promise<TaskAnswer<unknown>> {
+    const pools = await opened;
     const { port1, port2 } = new MessageChannel();
     const stop = () => tell(port1, { kind: 'stop' });
     if (signal.aborted) stop();
@@ -37,6 +41,7 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
       return answerOf(part, partInput, { signal, onProgress: () => undefined });
     }
     try {
+      const pool = name === 'aggregate' ? pools.listening : pools.computing;
       return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);
@@ -48,7 +53,25 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
     async run(name, input, options) {
       return unwrap((await answerOf(name, input, options)) as TaskAnswer<ThreadTasks[typeof name]['output']>);
     },
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    [Symbol.asyncDispose]: async () => {
+      const pools = await opened.catch(() => null);
+      await Promise.all([pools?.computing.destroy(), pools?.listening.destroy()]);
+    },
+  };
+}
+
+async function openPools(threads: number): Promise<{ computing: Piscina; listening: Piscina }> {
+  const options = {
+    filename: await threadBundle(join(readEnv().home, 'cache')),
+    execArgv: ['--no-warnings', '--enable-source-maps'],
+    // A small young generation: batches are typed arrays, which the collector only sees through it.
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    minThreads: 0,
+    idleTimeout: 60_000,
+  };
+  return {
+    computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),
+    listening: new Piscina({ ...options, maxThreads: 1, concurrentTasksPerWorker: MAX_AGGREGATORS }),
   };
 }
 

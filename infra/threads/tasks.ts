@@ -1,13 +1,18 @@
-// The functions a pool thread can be asked for, by name.
+// The functions a pool thread can be asked for, by name. Each loads its code when it is first asked for: an aggregator
+// needs no model runtime, an encoder no Parquet writer, and what a thread does not load does not delay it.
 
-import { aggregateTask } from './aggregate.ts';
-import { commitPartTask, commitTask } from './commit.ts';
-import { encodeTask } from './encode.ts';
-import { planTask } from './plan.ts';
 import { threadTask } from './task-context.ts';
 
-export const plan = threadTask<'plan'>(planTask);
-export const encode = threadTask<'encode'>(encodeTask);
-export const aggregate = threadTask<'aggregate'>(aggregateTask);
-export const commit = threadTask<'commit'>(commitTask);
-export const commitPart = threadTask<'commitPart'>(commitPartTask);
+export const plan = threadTask<'plan'>(async (...task) => (await import('./plan.ts')).planTask(...task));
+export const encode = threadTask<'encode'>(async (...task) =>
+  (await import('./encode.ts')).encodeTask(...task),
+);
+export const aggregate = threadTask<'aggregate'>(async (...task) =>
+  (await import('./aggregate.ts')).aggregateTask(...task),
+);
+export const commit = threadTask<'commit'>(async (...task) =>
+  (await import('./commit.ts')).commitTask(...task),
+);
+export const commitPart = threadTask<'commitPart'>(async (...task) =>
+  (await import('./commit.ts')).commitPartTask(...task),
+);

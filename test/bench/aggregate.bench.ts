@@ -19,6 +19,7 @@ import { keptColumns, pointColumns, tableOptions } from '../../infra/aggregate/p
 import { writeParquet } from '../../infra/parquet/parquet-file.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { encodeRows, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
+import { compared } from './comparison.ts';
 
 const ROUNDS = 3;
 const [points = '280000', inputs = '70000'] = process.argv.slice(2).map(Number).map(String);
@@ -58,8 +59,12 @@ try {
   report('aggregation (messages to segments)', best.aggregate);
   report('commit (segments to tables)', best.commit);
   report('DuckDB alone (table to Parquet)', best.duckdb);
-  const ratio = (best.aggregate + best.commit) / best.duckdb;
-  console.log(`aggregation and commit take ${ratio.toFixed(2)} x the time of DuckDB alone`);
+  compared('aggregate', {
+    what: 'aggregation and commit, one thread',
+    unit: 's',
+    ours: { name: 'messages to tables', value: (best.aggregate + best.commit) / 1000 },
+    baseline: { name: 'DuckDB alone, table to Parquet', value: best.duckdb / 1000 },
+  });
   connection.closeSync();
 } finally {
   await rm(folder, { recursive: true });

@@ -9,6 +9,7 @@ import { pointHash } from '../../activities/polytope/point-hash.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
 import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
 import { encodeRows, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
+import { compared } from './comparison.ts';
 
 const CODE_WORDS = 16;
 /** One row in so many repeats an earlier one. */
@@ -44,7 +45,13 @@ try {
     onProgress: (note) => report(note, rows, committedMs),
   });
   clearInterval(timer);
-  console.log(`${summary.rows.regions} regions; peak ${peakMb.toFixed(0)} MB of ${LIMIT_MB} MB allowed`);
+  console.log(`${summary.rows.regions} regions`);
+  compared('memory', {
+    what: `${millions} million rows of ${CODE_WORDS * 4}-byte codes`,
+    unit: 'MB',
+    ours: { name: 'peak resident', value: peakMb },
+    baseline: { name: 'allowed', value: LIMIT_MB },
+  });
   process.exitCode = peakMb < LIMIT_MB ? 0 : 1;
 } finally {
   await rm(folder, { recursive: true });

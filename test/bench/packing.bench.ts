@@ -10,6 +10,7 @@ import { loadModel } from '../../infra/models/onnx/load.ts';
 import { PACKING_WAYS } from '../../infra/models/onnx/packing-ways.ts';
 import { openRuntime } from '../../infra/models/onnx/runtime.ts';
 import { onnxModels } from '../../infra/models/onnx.ts';
+import { compared, median } from './comparison.ts';
 import { convNet, mlpNet, normals } from './random-nets.ts';
 
 const CASES = [
@@ -67,10 +68,17 @@ async function compare(
         countAmbiguous: false,
       };
       const session = await onnxModels.open(options);
-      const result = await alternate(forward, { run: () => session.encode(input), batch: one.batch });
-      console.log(
-        `${one.what}, ${threadCount} thread(s), ${granularity}, ${packing} (${session.packing}): ${result}`,
-      );
+      const { plain, coded, byCpuTime } = await alternate(forward, {
+        run: () => session.encode(input),
+        batch: one.batch,
+      });
+      const how = `${granularity}, ${packing} (${session.packing}), by cpu time ${byCpuTime}`;
+      compared('packing', {
+        what: `${one.what}, ${threadCount} thread(s), ${how}`,
+        unit: 'rows/s',
+        ours: { name: 'encode', value: coded },
+        baseline: { name: 'forward only', value: plain },
+      });
       await session.close();
     }
   }
@@ -82,17 +90,16 @@ interface Timed {
 }
 
 /** Medians over many short windows; the ratio of processor time holds on a busy machine, too. */
-async function alternate(forward: Timed, encode: Timed): Promise<string> {
+async function alternate(forward: Timed, encode: Timed) {
   const plain: Rate[] = [];
   const coded: Rate[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     plain.push(await rate(forward.run, forward.batch));
     coded.push(await rate(encode.run, encode.batch));
   }
-  const ratio = (of: keyof Rate) => median(coded.map((c, i) => c[of] / (plain[i]?.[of] ?? 1))).toFixed(3);
-  const speed = (rates: readonly Rate[]) => median(rates.map((r) => r.wall)).toFixed(0);
-  const ratios = `ratio ${ratio('wall')}, by cpu time ${ratio('cpu')}`;
-  return `forward ${speed(plain)}/s, encode ${speed(coded)}/s, ${ratios}`;
+  const byCpuTime = median(coded.map((c, i) => c.cpu / (plain[i]?.cpu ?? 1))).toFixed(3);
+  const speed = (rates: readonly Rate[]) => median(rates.map((r) => r.wall));
+  return { plain: speed(plain), coded: speed(coded), byCpuTime };
 }
 
 /** The batch size that forward only likes best: the baseline gets every advantage. */
@@ -135,8 +142,4 @@ async function rate(run: () => Promise<unknown>, rows: number): Promise<Rate> {
   const { user, system } = process.cpuUsage(used);
   const perMs = calls * rows * 1000;
   return { wall: perMs / (performance.now() - start), cpu: (perMs * 1000) / (user + system) };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -22,6 +22,7 @@ import {
   waves,
   writeTfjsModel,
 } from '../infra/models/tfjs-fixtures.ts';
+import { compared } from './comparison.ts';
 
 interface Net {
   readonly name: string;
@@ -127,7 +128,14 @@ async function measure(backend: TfjsBackend, net: Net): Promise<void> {
   process.stdout.write(
     `${net.name} on tfjs/${backend}: forward only ${rate(base)} (again ${(base / again).toFixed(2)}), ${shown.join(', ')}`,
   );
-  process.stdout.write(`, auto chose ${sessions[0]!.packing} ${rate(auto)} (${(base / auto).toFixed(2)})\n`);
+  process.stdout.write('\n');
+  const perSecond = (ms: number) => (net.batchSamples / ms) * 1000;
+  compared('tfjs', {
+    what: `${net.name} on tfjs/${backend}, auto (${sessions[0]!.packing})`,
+    unit: 'rows/s',
+    ours: { name: 'encode', value: perSecond(auto) },
+    baseline: { name: 'forward only', value: perSecond(base) },
+  });
   for (const session of sessions) await session.close();
   plain.close();
 }

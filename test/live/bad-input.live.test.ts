@@ -1,10 +1,11 @@
-// The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what, where and which value;
-// no table is half there, and no process stays.
+// The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what, where
+// and which value; no table is half there, and no process stays.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BadCase, CASES } from './bad-cases.ts';
 import { GOOD_ROWS, NAN_ROW, writeBadFiles } from './bad-files.ts';
 import { type LiveHome, makeHome, startHome } from './live-home.ts';
 import { processesOf, untilNoneOf } from './process-table.ts';
@@ -14,115 +15,6 @@ import { tableRows } from './table-rows.ts';
 import { type CommandEnd, lastJson, tesseraCommandLine } from './tessera-command.ts';
 
 const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
-
-interface BadCase {
-  readonly sets: (at: (name: string) => string) => Readonly<Record<string, unknown>>;
-  readonly env?: NodeJS.ProcessEnv;
-  readonly code: number;
-  readonly kind: string;
-  /** What the message must hold: the thing, the place, the value. */
-  readonly says: readonly RegExp[];
-}
-
-const CASES: Readonly<Record<string, BadCase>> = {
-  'a missing IDX file': {
-    sets: (at) => ({ 'dataset.data': at('nowhere') }),
-    code: 3,
-    kind: 'data-missing',
-    says: [/no such file/, /dataset\.data/, /nowhere/],
-  },
-  'a pattern that no file matches': {
-    sets: (at) => ({ 'dataset.data': at('nothing-*') }),
-    code: 3,
-    kind: 'data-missing',
-    says: [/nothing-\*/],
-  },
-  'a truncated IDX file': {
-    sets: (at) => ({ 'dataset.data': at('truncated') }),
-    code: 3,
-    kind: 'data-invalid',
-    says: [/truncated/, /967572 bytes/, /1568016/],
-  },
-  'a wrong magic number': {
-    sets: (at) => ({ 'dataset.data': at('magic') }),
-    code: 3,
-    kind: 'data-invalid',
-    says: [/magic/, /0b ?ad ?c0 ?de/i],
-  },
-  'one label too few': {
-    sets: (at) => ({ 'dataset.labels': at('few-labels') }),
-    code: 3,
-    kind: 'label-mismatch',
-    says: [/few-labels|images/, /2000/, /1999/],
-  },
-  'NaN in an input': {
-    sets: (at) => ({
-      'dataset.format': 'npy',
-      'dataset.data': at('nan.npy'),
-      'dataset.labels': at('labels.npy'),
-      'dataset.transform.scale': 1,
-    }),
-    code: 3,
-    kind: 'non-finite-input',
-    says: [/nan\.npy/, new RegExp(`row ${NAN_ROW}|#${NAN_ROW}`), /NaN/],
-  },
-  'a model without taps': {
-    sets: (at) => ({ 'model.file': at('linear.onnx') }),
-    code: 3,
-    kind: 'model-no-taps',
-    says: [/linear\.onnx/],
-  },
-  'taps that match nothing': {
-    sets: () => ({ 'model.taps': ['layer*'] }),
-    code: 2,
-    kind: 'config-invalid',
-    says: [/model\.taps/, /layer\*/, /fc1, fc2/],
-  },
-  'a missing model': {
-    sets: (at) => ({ 'model.file': at('none.onnx') }),
-    code: 3,
-    kind: 'model-missing',
-    says: [/model\.file/, /none\.onnx/],
-  },
-  'a file that is no model': {
-    sets: (at) => ({ 'model.file': at('images.onnx') }),
-    code: 3,
-    kind: 'model-invalid',
-    says: [/images\.onnx/],
-  },
-  'a model for another shape': {
-    sets: () => ({ 'model.file': join(EXAMPLES, 'mnist-cnn/model.onnx') }),
-    code: 3,
-    kind: 'shape-mismatch',
-    says: [/784/, /28/],
-  },
-  'an unknown config key': {
-    sets: () => ({ 'dataset.shardrows': 10 }),
-    code: 2,
-    kind: 'config-invalid',
-    says: [/dataset\.shardrows/, /shardRows/],
-  },
-  'a value that is not allowed': {
-    sets: () => ({ 'stream.partitions': 0 }),
-    code: 2,
-    kind: 'config-invalid',
-    says: [/stream\.partitions/, /0/],
-  },
-  'a broker that does not answer': {
-    sets: () => ({}),
-    env: { KAFKA_BROKERS: '127.0.0.1:1' },
-    code: 4,
-    kind: 'service-unavailable',
-    says: [/Kafka/, /KAFKA_BROKERS/, /127\.0\.0\.1:1/],
-  },
-  'a Temporal server that does not answer': {
-    sets: () => ({}),
-    env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
-    code: 4,
-    kind: 'service-unavailable',
-    says: [/Temporal/, /TEMPORAL_ADDRESS/, /127\.0\.0\.1:1/],
-  },
-};
 
 function runArguments(
   at: (name: string) => string,
@@ -156,18 +48,22 @@ function expectOneMessage(
 describe.concurrent('bad input', () => {
   let home: LiveHome;
   let at: (name: string) => string;
-  let lasting: number;
+  let lasting: ReadonlySet<number>;
 
   beforeAll(async () => {
     home = await startHome('bad', { workers: 1 });
     at = writeBadFiles(join(home.folder, 'data'));
     mkdirSync(home.runs, { recursive: true });
-    lasting = processesOf(home.folder).length;
+    lasting = new Set(processesOf(home.folder).map(({ pid }) => pid));
   });
 
   afterAll(async () => {
-    expect(processesOf(home.folder).length).toBe(lasting);
+    // Services and background workers, and what those started, stay until they are told to go.
+    const left = processesOf(home.folder).filter(
+      ({ pid, parent }) => !lasting.has(pid) && !lasting.has(parent),
+    );
     await home.close();
+    expect(left).toEqual([]);
   });
 
   for (const [name, bad] of Object.entries(CASES)) {

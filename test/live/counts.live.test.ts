@@ -1,6 +1,5 @@
 // The invariant: a sweep's tables say of every code what counting the float pre-activations by hand says.
 
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,10 +13,10 @@ import {
   expectRegions,
   expectUnits,
 } from './expect-tables.ts';
-import { tokenSequences } from '../oracle/token-sequences.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
 import { codedPoints, EXAMPLES, finishedSweep, networkSpan, recordedTap } from './recorded-codes.ts';
 import { tableRows } from './table-rows.ts';
+import { expectTokenCounts } from './token-counts.ts';
 
 const EXEMPLARS = 3;
 /** Two files that overlap, so that codes occur once and twice. */
@@ -163,8 +162,11 @@ describe('counts of a sweep', () => {
     const grids = [28, 14, 7];
     const perImage = grids.reduce((sum, side) => sum + side * side, 0);
     const place = (point: number) => {
-      let cell = point % perImage;
-      const side = grids.find((grid) => (cell < grid * grid ? true : ((cell -= grid * grid), false)))!;
+      const within = point % perImage;
+      const cellsAbove = (side: number) =>
+        grids.filter((grid) => grid > side).reduce((sum, grid) => sum + grid * grid, 0);
+      const side = grids.findLast((grid) => cellsAbove(grid) <= within)!;
+      const cell = within - cellsAbove(side);
       return { image: Math.floor(point / perImage), side, y: Math.floor(cell / side), x: cell % side };
     };
     const rows = await tableRows(runDir, 'points');
@@ -192,58 +194,7 @@ describe('counts of a sweep', () => {
   });
 
   it('equal float outputs of the transformer, token by token', async () => {
-    const jsonl = join(home.folder, 'brown.jsonl');
-    execFileSync(process.execPath, [join(EXAMPLES, 'brown/prepare.mjs'), '--out', jsonl]);
-    const documents = 110;
-    const runDir = await sweep('brown/sweep.yaml', 'brown', {
-      'dataset.data': jsonl,
-      'dataset.rows': [0, documents],
-      'dataset.shardRows': 40,
-      'codes.keep': 'words',
-    });
-    const tokenizer = join(EXAMPLES, 'brown/tokenizer.json');
-    const sequences = tokenSequences(jsonl, { tokenizer, documents, contextTokens: 64 });
-    const tokens = sequences.flat();
-    expect(tokens.length).toBeGreaterThan(2000);
-    const rows = await tableRows(runDir, 'points');
-    const shown = rows.map(
-      (row) => `${row['source_id']} ${row['token_index']} ${row['token_id']} ${row['label_name']}`,
-    );
-    expect(shown).toEqual(
-      tokens.map((token) => `${token.sourceId} ${token.tokenIndex} ${token.tokenId} ${token.tag}`),
-    );
-    const names = new Map(rows.map(({ label, label_name }) => [label, label_name]));
-    expect(new Set(names.values()).size, 'one name for each class').toBe(names.size);
-
-    const taps = [0, 1, 2, 3].map((block) => `/blocks.${block}/fc_in/Add_output_0`);
-    const forward = await onnxForward(join(EXAMPLES, 'brown/model.onnx'), taps);
-    const outputs: { readonly z: Readonly<Record<string, Floats>>; readonly row: number }[] = [];
-    for (const sequence of sequences) {
-      const ids = BigInt64Array.from(sequence, ({ tokenId }) => BigInt(tokenId));
-      const z = await forward.run(new ort.Tensor('int64', ids, [1, ids.length]));
-      outputs.push(...sequence.map((_, row) => ({ z, row })));
-    }
-    const spans: ExpectedSpan[] = [];
-    for (const name of taps) {
-      const recorded = await recordedTap(runDir, name);
-      const { points, adopted } = codedPoints(recorded, 512, (point) =>
-        denseRow(outputs[point]!.z[name]!, outputs[point]!.row),
-      );
-      expect(adopted, name).toBeLessThan(10);
-      spans.push({ name, points });
-    }
-    const layers = await tableRows(runDir, 'layers');
-    for (const [layer, name] of taps.entries()) {
-      let soft = 0;
-      for (const { z, row } of outputs)
-        for (let unit = 0; unit < 512; unit++) if (Math.abs(denseRow(z[name]!, row)(unit)) < 2) soft++;
-      expect(layers[layer]!['soft_fraction'], name).toBeCloseTo(soft / (512 * tokens.length), 5);
-    }
-    spans.push(networkSpan(spans));
-    await expectRegions(runDir, spans, EXEMPLARS);
-    await expectPointCodes(runDir, spans, 'words');
-    await expectUnits(runDir, spans, 7);
-    await expectLayers(runDir, spans);
+    await expectTokenCounts(home, (sets) => sweep('brown/sweep.yaml', 'brown', sets), EXEMPLARS);
   });
 
   it('are the same for ONNX and TensorFlow.js but for ambiguous bits', async () => {

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { QUERY_PROGRESS, type SweepProgress, sweepWorkflowId } from '#schemas/messages.ts';
 import type { ServicesState } from '../../infra/local/state.ts';
@@ -36,18 +35,5 @@ async function withClient<T>(home: LiveHome, ask: (client: Client) => Promise<T>
     return await ask(new Client({ connection }));
   } finally {
     await connection.close();
-  }
-}
-
-/** Asks until the answer satisfies `wanted`; a run that cannot be asked yet is asked again. */
-export async function untilProgress(
-  home: LiveHome,
-  run: string,
-  wanted: (progress: SweepProgress) => boolean,
-): Promise<SweepProgress> {
-  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
-    const progress = await askProgress(home, run).catch(() => null);
-    if (progress !== null && wanted(progress)) return progress;
-    if (Date.now() > deadline) throw new Error(`no such progress in 60 s: ${JSON.stringify(progress)}`);
   }
 }

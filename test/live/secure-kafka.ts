@@ -40,7 +40,11 @@ export async function startSecureKafka(
   const { ports, login, certificates } = options;
   mkdirSync(folder, { recursive: true });
   const env: Env = readEnv(options.env);
-  const { value: engine } = await provisionKafka({ env, probe: machineProbe(env.variables.reveal()), onNote: () => undefined });
+  const { value: engine } = await provisionKafka({
+    env,
+    probe: machineProbe(env.variables.reveal()),
+    onNote: () => undefined,
+  });
   if (engine.kind !== 'java') throw new Error('this test needs Java');
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, serverProperties(folder, options));

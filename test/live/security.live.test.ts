@@ -34,7 +34,12 @@ describe('services behind TLS and passwords', () => {
     const certificates = makeCertificates(join(home.folder, 'certificates'));
     const [clients = 0, internal = 0, controller = 0] = await pickPorts([[], [], []]);
     const ports = { clients, internal, controller };
-    kafka = await startSecureKafka(join(home.folder, 'broker'), { env: home.env, ports, login: LOGIN, certificates });
+    kafka = await startSecureKafka(join(home.folder, 'broker'), {
+      env: home.env,
+      ports,
+      login: LOGIN,
+      certificates,
+    });
     // Only Temporal is started here, because brokers are configured; it lives in a home of its own.
     const server = { ...home.env, TESSERA_HOME: join(home.folder, 'server'), TEMPORAL_NAMESPACE: NAMESPACE };
     const env = readEnv({ ...server, ...kafkaSettings(certificates) });
@@ -73,7 +78,10 @@ describe('services behind TLS and passwords', () => {
   async function run(name: string, changed: NodeJS.ProcessEnv): Promise<CommandEnd> {
     const sets = { run: name, 'dataset.rows': [0, 1500], 'dataset.shardRows': 500 };
     const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
-    const end = await home.tessera(['run', config, '--out', home.runs, '--json', ...setOptions(sets)], { ...settings, ...changed });
+    const end = await home.tessera(['run', config, '--out', home.runs, '--json', ...setOptions(sets)], {
+      ...settings,
+      ...changed,
+    });
     said.push(end.stdout, end.stderr);
     return end;
   }
@@ -112,6 +120,7 @@ describe('services behind TLS and passwords', () => {
     expect(own.some((file) => file.includes('logs/worker-'))).toBe(true);
     const texts = [...said, ...own.map((file) => readFileSync(join(home.folder, file), 'latin1'))];
     const key = readFileSync(join(home.folder, 'certificates', 'client.key'), 'utf8').split('\n')[1]!;
-    for (const secret of [LOGIN.password, WRONG, key]) expect(texts.some((text) => text.includes(secret))).toBe(false);
+    for (const secret of [LOGIN.password, WRONG, key])
+      expect(texts.some((text) => text.includes(secret))).toBe(false);
   });
 });

@@ -7,6 +7,8 @@ export interface ExpectedToken {
   readonly sourceId: string;
   readonly tokenIndex: number;
   readonly tokenId: number;
+  /** What the token stands for; the word's first one starts with a space. */
+  readonly text: string;
   readonly tag: string;
 }
 
@@ -29,7 +31,7 @@ export function tokenSequences(
     const tokens = words.flatMap((word, i) =>
       encoder
         .encode(` ${word}`, { add_special_tokens: false })
-        .ids.map((tokenId: number) => ({ tokenId, tag: tags[i]! })),
+        .ids.map((tokenId: number) => ({ tokenId, tag: tags[i]!, text: encoder.decode([tokenId]) })),
     );
     const numbered = tokens.map((token, tokenIndex) => ({ ...token, sourceId: id, tokenIndex }));
     return Array.from({ length: Math.ceil(tokens.length / contextTokens) }, (_, i) =>

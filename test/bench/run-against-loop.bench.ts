@@ -1,0 +1,137 @@
+// A whole run (Temporal, Kafka, aggregation, commit) against the bare loop over the same data: the demo's digits ten
+// times. node --import tsx test/bench/run-against-loop.bench.ts
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import type { SweepPlan } from '#schemas/sweep.ts';
+import { type LiveHome, REPOSITORY, startHome } from '../live/live-home.ts';
+import { type LoopSeconds, startBareLoop } from './bare-loop.ts';
+import { compared, median } from './comparison.ts';
+import { type RunPhases, runPhases, serverCpuSeconds } from './run-phases.ts';
+
+const TIMES = 10;
+const ROUNDS = 3;
+const EXAMPLE = join(REPOSITORY, 'examples/mnist-mlp');
+
+interface Timed {
+  readonly seconds: number;
+  /** Processor seconds of everything but the command itself; null where they cannot be read. */
+  readonly cpu: number | null;
+}
+
+interface RunTimed extends Timed {
+  readonly phases: RunPhases;
+}
+
+/** The demo's config with its files listed ten times. */
+function writeConfig(folder: string): string {
+  const config = parse(readFileSync(join(EXAMPLE, 'sweep.yaml'), 'utf8')) as {
+    model: { file: string };
+    dataset: { data: string[]; labels: string[] };
+  };
+  const here = (file: string) => join(EXAMPLE, file);
+  const repeated = (files: readonly string[]) => Array.from({ length: TIMES }, () => files.map(here)).flat();
+  config.model.file = here(config.model.file);
+  config.dataset.data = repeated(config.dataset.data);
+  config.dataset.labels = repeated(config.dataset.labels);
+  const file = join(folder, 'sweep.json');
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+/** One `tessera run` with services and worker up already; seconds as the command itself counts them. */
+async function wholeRun(home: LiveHome, runId: string): Promise<RunTimed> {
+  const before = serverCpuSeconds(home.folder);
+  const file = join(home.folder, 'sweep.json');
+  const { json, stderr } = await home.tessera([
+    'run',
+    file,
+    '--out',
+    home.runs,
+    '--set',
+    `run=${runId}`,
+    '--json',
+  ]);
+  if (json?.status !== 'done') throw new Error(`the run failed: ${stderr}`);
+  const after = serverCpuSeconds(home.folder);
+  const sum = (all: Record<string, number>) => Object.values(all).reduce((a, b) => a + b, 0);
+  const status = (await home.tessera(['status', '--json'])).json as unknown as {
+    services: { name: string; address: string }[];
+  };
+  const address = status.services.find(({ name }) => name === 'temporal')!.address;
+  return {
+    seconds: json.seconds!,
+    cpu: before === null || after === null ? null : sum(after) - sum(before),
+    phases: await runPhases(address, { runId, slots: availableParallelism() }),
+  };
+}
+
+async function timedLoop(work: () => Promise<LoopSeconds>): Promise<Timed & { readonly loop: LoopSeconds }> {
+  const before = process.cpuUsage();
+  const loop = await work();
+  const { user, system } = process.cpuUsage(before);
+  return { loop, seconds: loop.total, cpu: (user + system) / 1e6 };
+}
+
+async function rounds(home: LiveHome) {
+  writeConfig(home.folder);
+  // Not counted: it starts the worker's threads, as the loop's are started before the clock, and leaves the plan.
+  await wholeRun(home, 'warm-up');
+  const planned = join(home.runs, 'warm-up');
+  const plan = JSON.parse(readFileSync(join(planned, 'plan.json'), 'utf8')) as SweepPlan;
+  await using loop = await startBareLoop(planned, { plan, threads: availableParallelism() });
+  await loop.encodeOnly();
+  const found = { encode: [] as Timed[], inProcess: [] as Timed[], run: [] as RunTimed[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    found.encode.push(await timedLoop(() => loop.encodeOnly()));
+    const inProcess = await timedLoop(() => loop.wholeRun(join(home.folder, 'in-process')));
+    found.inProcess.push(inProcess);
+    const run = await wholeRun(home, `round-${round}`);
+    found.run.push(run);
+    printRound(round, { encode: found.encode.at(-1)!, inProcess, run });
+  }
+  return { found, rows: plan.samples };
+}
+
+function printRound(
+  round: number,
+  { encode, inProcess, run }: { encode: Timed; inProcess: Timed & { loop: LoopSeconds }; run: RunTimed },
+): void {
+  const s = (seconds: number | null) => seconds?.toFixed(2) ?? '?';
+  const { encoding, aggregating, committing } = inProcess.loop;
+  const { phases } = run;
+  const spent = `encoding ${s(encoding)}, aggregating ${s(aggregating)}, committing ${s(committing)}`;
+  console.log(`round ${round + 1}, seconds (processor seconds):`);
+  console.log(`  bare encode loop        ${s(encode.seconds)} (${s(encode.cpu)})`);
+  console.log(`  with aggregate, commit  ${s(inProcess.seconds)} (${s(inProcess.cpu)}): ${spent}`);
+  console.log(
+    `  whole run               ${s(run.seconds)} (${s(run.cpu)}): planning ${s(phases.planning)}, ` +
+      `encoding ${s(phases.encoding)} (slots idle ${(phases.idleSlots * 100).toFixed(1)} %), ` +
+      `aggregating ${s(phases.aggregating)}, committing ${s(phases.committing)}, ` +
+      `around the workflow ${s(run.seconds - phases.workflow)}`,
+  );
+}
+
+const home = await startHome('bench', { workers: 1 });
+const { found, rows } = await rounds(home).finally(() => home.close());
+const what = `${rows.toLocaleString('en')} rows, ${availableParallelism()} threads`;
+const seconds = (all: readonly Timed[]) => median(all.map((one) => one.seconds));
+const cpu = (all: readonly Timed[]) => median(all.map((one) => one.cpu ?? Number.NaN));
+const run = { name: 'whole run', value: seconds(found.run) };
+const say = (title: string, ours: { name: string; value: number }, baseline: typeof ours) =>
+  compared('run-against-loop', { what: `${what}, ${title}`, unit: 's', ours, baseline });
+say('wall', run, { name: 'bare encode loop', value: seconds(found.encode) });
+say('wall', run, { name: 'loop with aggregate and commit', value: seconds(found.inProcess) });
+say(
+  'wall',
+  { name: 'encoding phase', value: median(found.run.map(({ phases }) => phases.encoding)) },
+  { name: 'bare encode loop', value: seconds(found.encode) },
+);
+say(
+  'processor time',
+  { name: 'worker and services', value: cpu(found.run) },
+  { name: 'loop with aggregate and commit', value: cpu(found.inProcess) },
+);
+console.log(`whole run: ${Math.round(rows / run.value).toLocaleString('en')} rows/s`);

@@ -1,0 +1,55 @@
+// What pool threads load: every task's code runs in a plain thread, and is built once.
+
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { threadPool } from '../../../infra/threads/pool.ts';
+import { threadBundle } from '../../../infra/threads/thread-bundle.ts';
+
+let home = '';
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'thread-bundle-'));
+});
+afterAll(() => rm(home, { recursive: true }));
+
+/** Imports a module in a thread without any loader, and says what went wrong. */
+function importInThread(url: string): Promise<string> {
+  return new Promise((resolve) => {
+    const thread = new Worker(`import(${JSON.stringify(url)})`, { eval: true, execArgv: [] });
+    thread.on('error', (error) => resolve(error.message));
+    thread.on('exit', () => resolve('loaded'));
+  });
+}
+
+describe('the bundle of the pool threads', () => {
+  test('every part of it loads in a thread that knows no TypeScript', async () => {
+    const entry = await threadBundle(join(home, 'cache'));
+    const folder = new URL('.', entry);
+    const parts = (await readdir(folder)).filter((name) => name.endsWith('.mjs'));
+    expect(parts.length).toBeGreaterThan(5);
+    const outcomes = await Promise.all(
+      parts.map(async (name) => `${name} ${await importInThread(new URL(name, folder).href)}`),
+    );
+    expect(outcomes).toEqual(parts.map((name) => `${name} loaded`));
+  }, 60_000);
+
+  test('is not built again while no source changes', async () => {
+    const cache = join(home, 'cache');
+    const builtAt = (await stat(fileURLToPath(await threadBundle(cache)))).mtimeMs;
+    expect((await stat(fileURLToPath(await threadBundle(cache)))).mtimeMs).toBe(builtAt);
+    expect(await readdir(cache)).toHaveLength(1);
+  });
+});
+
+describe('the pool', () => {
+  test('runs a task from the bundle and gives its fault back', async () => {
+    vi.stubEnv('TESSERA_HOME', home);
+    await using pool = threadPool({ threads: 1 });
+    const input = { runDir: join(home, 'no-run'), configSha256: 'x', partition: 0, allSent: false };
+    const options = { signal: new AbortController().signal, onProgress: () => undefined };
+    await expect(pool.run('aggregate', input, options)).rejects.toThrow(/no-run.plan.json/);
+  }, 30_000);
+});
