@@ -67,7 +67,8 @@ async function openPools(threads: number): Promise<{ computing: Piscina; listeni
     // A small young generation: batches are typed arrays, which the collector only sees through it.
     resourceLimits: { maxYoungGenerationSizeMb: 2 },
     minThreads: 0,
-    idleTimeout: 60_000,
+    // Idle encoders give their sessions back while a long commit needs the memory.
+    idleTimeout: 3_000,
   };
   return {
     computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),

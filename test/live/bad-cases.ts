@@ -1,4 +1,4 @@
-// Everything that users get wrong, with what they are told: exit code, kind of fault, and what the one message holds.
+// What users get wrong, and what they are told: exit code, kind of fault, what the one message holds.
 
 import { join } from 'node:path';
 import { NAN_ROW } from './bad-files.ts';

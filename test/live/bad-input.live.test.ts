@@ -1,5 +1,5 @@
-// The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what, where
-// and which value; no table is half there, and no process stays.
+// The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what,
+// where and which value; no table is half there, and no process stays.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// One temporary home per test file: real services in it, the real command line on it, nothing of it left afterwards.
+// One temporary home per test file: real services, the real command line, nothing left afterwards.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// A broker as an administrator would run one: clients come in by TLS and a password only, sizes are Kafka's defaults.
+// A broker as an administrator would run one: clients need TLS and a password, sizes are Kafka's defaults.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -99,17 +99,19 @@ function serverProperties(
   }: { readonly ports: Ports; readonly login: Login; readonly certificates: Certificates },
 ): string {
   const security = 'org.apache.kafka.common.security';
+  const user = `user_${username}="${password}"`;
+  const listeners = `SASL_SSL://127.0.0.1:${ports.clients},INTERNAL://127.0.0.1:${ports.internal}`;
   const lines = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
-    listeners: `SASL_SSL://127.0.0.1:${ports.clients},INTERNAL://127.0.0.1:${ports.internal},CONTROLLER://127.0.0.1:${ports.controller}`,
-    'advertised.listeners': `SASL_SSL://127.0.0.1:${ports.clients},INTERNAL://127.0.0.1:${ports.internal}`,
+    listeners: `${listeners},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': listeners,
     'listener.security.protocol.map': 'SASL_SSL:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INTERNAL',
     'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256',
-    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${security}.plain.PlainLoginModule required user_${username}="${password}";`,
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${security}.plain.PlainLoginModule required ${user};`,
     'listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config': `${security}.scram.ScramLoginModule required;`,
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': certificates.server.both,

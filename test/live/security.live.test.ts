@@ -1,5 +1,5 @@
-// The invariant: commands and workers use services that exist already, by the security settings of the environment alone, and no
-// secret comes out.
+// The invariant: commands and workers use services that exist already, by the security settings of the
+// environment alone, and no secret comes out.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,8 +67,9 @@ describe('services behind TLS and passwords', () => {
 
   /** A profile as the temporal CLI and every SDK read it. */
   function temporalSettings({ ca, client }: Certificates): Record<string, string> {
+    const at = `address = "localhost:${gate.port}"\nnamespace = "${NAMESPACE}"`;
     const profile = (name: string, own: string) =>
-      `[profile.${name}]\naddress = "localhost:${gate.port}"\nnamespace = "${NAMESPACE}"\n[profile.${name}.tls]\nserver_ca_cert_path = "${ca}"\n${own}`;
+      [`[profile.${name}]`, at, `[profile.${name}.tls]`, `server_ca_cert_path = "${ca}"`, own].join('\n');
     const known = `client_cert_path = "${client.cert}"\nclient_key_path = "${client.key}"\n`;
     const file = join(home.folder, 'temporal.toml');
     writeFileSync(file, `${profile('known', known)}\n${profile('stranger', '')}`);

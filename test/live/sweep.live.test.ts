@@ -1,4 +1,5 @@
-// The invariant: one config gives one set of bytes, whoever computes it, and a run can be left, watched, held and taken up again.
+// The invariant: one config gives one set of bytes, whoever computes it, and a run can be watched, held,
+// cancelled and taken up again.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A gate before a plain Temporal server: lets in only clients with a certificate of the test's authority, over HTTP/2.
+// A gate before a plain Temporal server: only clients with a certificate of the test's authority come in.
 
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';

@@ -1,4 +1,4 @@
-// What the contract says a row's code is, bit by bit from float pre-activations, and what a group of equal codes is.
+// What the contract says a row's code is, bit by bit from float pre-activations, and what a region is.
 
 import type { Floats } from './float-forward.ts';
 
@@ -16,8 +16,8 @@ export interface SettledCode {
 }
 
 /**
- * The code of one row. Where the sign cannot be told in float32, the recorded bit is believed, so that one rounding does not
- * hide the rest of the row from the comparison.
+ * The code of one row. Where the sign cannot be told in float32, the recorded bit is believed, so that one
+ * rounding does not hide the rest of the row from the comparison.
  */
 export function settledCode(z: UnitValues, units: number, recorded: Uint8Array): SettledCode {
   let largest = 0;

@@ -1,5 +1,5 @@
-// Forward passes that give pre-activations as floats: ONNX Runtime on the unmodified graph with the taps made outputs, and
-// an MLP multiplied out in plain float64.
+// Forward passes that give pre-activations as floats: ONNX Runtime on the graph with the taps made outputs,
+// and an MLP multiplied out in plain float64.
 
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';

@@ -1,4 +1,4 @@
-// MurmurHash3_x86_128 from its definition, byte by byte and with whole integers: slow, and sharing nothing with the product.
+// MurmurHash3_x86_128 from its definition, in whole integers: slow, and sharing nothing with the product.
 
 const MASK = 0xffffffffn;
 const C = [0x239b961bn, 0xab0e9789n, 0x38b34ae5n, 0xa1e38b93n] as const;

@@ -15,7 +15,11 @@ export interface ExpectedToken {
 /** Tokens of up to `contextTokens` that the model sees together. */
 export type TokenSequence = readonly ExpectedToken[];
 
-/** Reads the first `documents` lines of a jsonl file of words and tags; every word is encoded with a space before it. */
+interface Definition extends Record<string, unknown> {
+  readonly model: { readonly vocab: Readonly<Record<string, number>> };
+}
+
+/** Reads the first lines of a jsonl file of words and tags; every word is encoded with a space before it. */
 export function tokenSequences(
   jsonl: string,
   {
@@ -24,14 +28,20 @@ export function tokenSequences(
     contextTokens,
   }: { readonly tokenizer: string; readonly documents: number; readonly contextTokens: number },
 ): TokenSequence[] {
-  const encoder = new Tokenizer(JSON.parse(readFileSync(tokenizer, 'utf8')), {});
+  const definition = JSON.parse(readFileSync(tokenizer, 'utf8')) as Definition;
+  const encoder = new Tokenizer(definition, {});
+  // Byte-level vocabularies write a space as G with a dot; the corpus is ASCII, so that is all there is to undo.
+  const texts = Object.entries(definition.model.vocab).map(
+    ([piece, id]) => [id, piece.replaceAll('\u0120', ' ')] as const,
+  );
+  const pieces = new Map(texts);
   const lines = readFileSync(jsonl, 'utf8').split('\n').slice(0, documents);
   return lines.flatMap((line) => {
     const { id, words, tags } = JSON.parse(line) as { id: string; words: string[]; tags: string[] };
     const tokens = words.flatMap((word, i) =>
       encoder
         .encode(` ${word}`, { add_special_tokens: false })
-        .ids.map((tokenId: number) => ({ tokenId, tag: tags[i]!, text: encoder.decode([tokenId]) })),
+        .ids.map((tokenId: number) => ({ tokenId, tag: tags[i]!, text: pieces.get(tokenId)! })),
     );
     const numbered = tokens.map((token, tokenIndex) => ({ ...token, sourceId: id, tokenIndex }));
     return Array.from({ length: Math.ceil(tokens.length / contextTokens) }, (_, i) =>
