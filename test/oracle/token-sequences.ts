@@ -30,7 +30,7 @@ export function tokenSequences(
 ): TokenSequence[] {
   const definition = JSON.parse(readFileSync(tokenizer, 'utf8')) as Definition;
   const encoder = new Tokenizer(definition, {});
-  // Byte-level vocabularies write a space as G with a dot; the corpus is ASCII, so that is all there is to undo.
+  // Byte-level vocabularies write a space as G with a dot; in ASCII text there is nothing else to undo.
   const texts = Object.entries(definition.model.vocab).map(
     ([piece, id]) => [id, piece.replaceAll('\u0120', ' ')] as const,
   );

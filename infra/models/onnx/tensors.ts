@@ -107,12 +107,6 @@ export function attributeNamed(of: NodeProto, name: string): AttributeProto | un
   return of.attribute.find((attribute) => attribute.name === name);
 }
 
-/** Ints of an attribute, or the default. */
-export function intsAttribute(of: NodeProto, name: string, fallback: readonly number[]): readonly number[] {
-  const found = attributeNamed(of, name);
-  return found === undefined ? fallback : (found.ints ?? []).map(int);
-}
-
 /** Int of an attribute, or the default. */
 export function intAttribute(of: NodeProto, name: string, fallback: number): number {
   const found = attributeNamed(of, name);
