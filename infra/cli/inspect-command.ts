@@ -73,10 +73,14 @@ export function inspectLines(
   ];
 }
 
-function exactnessLine({ taps, inexact }: ModelInfo): string {
+function exactnessLine({ taps, inexact, operators: all }: ModelInfo): string {
   const soft = taps.filter(({ exact }) => !exact).length;
-  if (soft === 0 && inexact.length === 0)
-    return 'exact: the network is piecewise linear, so equal codes mean one linear map';
+  if (soft === 0 && inexact.length === 0) {
+    // Which input of a pooling window wins is a bend too, and the codes do not record it.
+    return all.some(({ op }) => /max_?pool/i.test(op))
+      ? 'exact but for max-pooling: piecewise linear; equal codes may hold several linear maps, one per choice of maxima'
+      : 'exact: the network is piecewise linear, so equal codes mean one linear map';
+  }
   const operators = inexact.map(({ op, count }) => `${op} ${count}`).join(', ');
   const because = operators === '' ? '' : ` (not piecewise linear: ${operators})`;
   return `not exact${because}: ${soft} of ${taps.length} taps have codes that name level sets, not polytopes`;
