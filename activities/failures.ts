@@ -3,14 +3,17 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { FAULTS, faultOf, type PipelineFault } from '#schemas/errors.ts';
 
+/** A fault of the program itself is tried again twice, in case it was the machine's; more would only hide it. */
+const INTERNAL_ATTEMPTS = 3;
+
 /** Wraps what a thread threw; a cancellation passes unchanged. */
-export function failureOf(error: unknown): Error {
+export function failureOf(error: unknown, { attempt }: { attempt: number }): Error {
   if (error instanceof CancelledFailure) return error;
   const fault: PipelineFault = faultOf(error);
   return ApplicationFailure.create({
     message: error instanceof Error ? error.message : String(error),
     type: fault.kind,
-    nonRetryable: !FAULTS[fault.kind].retry,
+    nonRetryable: !FAULTS[fault.kind].retry || (fault.kind === 'internal' && attempt >= INTERNAL_ATTEMPTS),
     details: [fault],
     ...(error instanceof Error ? { cause: error } : {}),
   });

@@ -30,7 +30,7 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   } catch (error) {
     if (context.cancellationSignal.aborted) throw new CancelledFailure('stopped');
     context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, { attempt });
-    throw failureOf(error);
+    throw failureOf(error, { attempt });
   } finally {
     clearInterval(timer);
   }

@@ -135,7 +135,7 @@ describe('a command that started everything itself', () => {
       run: 'interrupted',
       'dataset.data': Array(5).fill(at('images')),
       'dataset.labels': Array(5).fill(at('labels')),
-      'stream.batchRows': 4,
+      'stream.batchRows': 32,
     };
     const running = home.start(runArguments(at, home.runs, sets));
     await running.saying(/encoding/);
