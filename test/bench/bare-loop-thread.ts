@@ -14,7 +14,7 @@ import type { Handed, LoopJob, LoopRole } from './bare-loop.ts';
 /** Batches that an encoder may be ahead of the aggregators. */
 const AHEAD = 4;
 
-const role = workerData as LoopRole;
+const role = workerData.role as LoopRole;
 parentPort!.on('message', (job: LoopJob) => {
   const work = role.kind === 'encode' ? encode(job, role) : aggregate(job, role.partition);
   work.then(() => parentPort!.postMessage('done'));

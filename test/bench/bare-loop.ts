@@ -1,13 +1,15 @@
 // The bare loop: a sweep's work in one process, without Kafka and Temporal. What orchestration is measured against.
 
-import { once } from 'node:events';
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
 import { PLAN_FILE } from '../../infra/threads/opened.ts';
+import { ask, nextMessage, startThread } from './threads.ts';
+
+const MODULE = './bare-loop-thread.ts';
 
 /** What a thread is for; encoders share a counter of shards. */
 export type LoopRole =
@@ -49,12 +51,14 @@ export async function startBareLoop(
   { plan, threads }: { readonly plan: SweepPlan; readonly threads: number },
 ): Promise<BareLoop> {
   const next = new Int32Array(new SharedArrayBuffer(4));
-  const encoders = Array.from({ length: threads }, () => startThread({ kind: 'encode', next }));
+  const encoders = Array.from({ length: threads }, () =>
+    startThread(MODULE, { kind: 'encode', next } satisfies LoopRole),
+  );
   const aggregators = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
-    startThread({ kind: 'aggregate', partition }),
+    startThread(MODULE, { kind: 'aggregate', partition } satisfies LoopRole),
   );
   const all = [...encoders, ...aggregators];
-  await Promise.all(all.map((thread) => once(thread, 'message')));
+  await Promise.all(all.map(nextMessage));
   const { configSha256 } = plan;
 
   async function run(runDir: string, withAggregators: boolean) {
@@ -63,10 +67,10 @@ export async function startBareLoop(
     Atomics.store(next, 0, 0);
     const start = performance.now();
     const encoded = encoders.map((thread, i) =>
-      work(thread, { runDir, configSha256, ports: channels[i]!.map(({ port1 }) => port1) }),
+      give(thread, { runDir, configSha256, ports: channels[i]!.map(({ port1 }) => port1) }),
     );
     const aggregated = readers.map((thread, i) =>
-      work(thread, { runDir, configSha256, ports: channels.map((ports) => ports[i]!.port2) }),
+      give(thread, { runDir, configSha256, ports: channels.map((ports) => ports[i]!.port2) }),
     );
     await Promise.all(encoded);
     const encodedAt = performance.now();
@@ -100,15 +104,6 @@ export async function startBareLoop(
   };
 }
 
-function startThread(role: LoopRole): Worker {
-  return new Worker(new URL('./bare-loop-entry.mjs', import.meta.url), {
-    workerData: role,
-    execArgv: ['--no-warnings'],
-  });
-}
-
-async function work(thread: Worker, job: LoopJob): Promise<void> {
-  const done = once(thread, 'message');
-  thread.postMessage(job, [...job.ports]);
-  await done;
+function give(thread: Worker, job: LoopJob): Promise<unknown> {
+  return ask(thread, job, job.ports);
 }

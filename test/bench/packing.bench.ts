@@ -32,7 +32,7 @@ const CASES = [
   },
 ] as const;
 const WINDOW_MS = 120;
-const ROUNDS = 25;
+const ROUNDS = 21;
 
 const [threads = '1', only = '', ...ways] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), 'packing-bench-'));

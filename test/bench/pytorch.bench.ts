@@ -8,15 +8,15 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { EncoderSession } from '../../activities/ports.ts';
-import { onnxModels } from '../../infra/models/onnx.ts';
 import { REPOSITORY } from '../live/live-home.ts';
 import { compared, median } from './comparison.ts';
-import { convNet, mlpNet, normals } from './random-nets.ts';
+import type { EncodeRole } from './encode-thread.ts';
+import { convNet, mlpNet } from './random-nets.ts';
+import { ask, nextMessage, startThread } from './threads.ts';
 
 const PEER = fileURLToPath(new URL('./peer-pytorch.py', import.meta.url));
 const ROUNDS = 3;
-const SECONDS_EACH = 1;
+const ENCODE_MS = 1000;
 
 interface Net {
   readonly name: string;
@@ -33,23 +33,24 @@ interface PeerSeconds {
   readonly forward: number;
   readonly encode: number;
   readonly write: number;
-  readonly torch: string;
-}
-
-interface PeerSettings {
-  readonly batch: number;
-  readonly layout: string;
+  /** What it found to be fastest. */
+  readonly settings: string;
 }
 
 const { values: options } = parseArgs({ options: { python: { type: 'string' } } });
 const python = options.python ?? process.env.TESSERA_BENCH_PYTHON ?? 'python3';
 
-/** One call of the script; null where a package is missing. */
-function peer(net: Net, { batch, layout, threads, out }: PeerSettings & { threads: number; out: string }) {
-  const shape = net.shape.join('x');
-  const args = [PEER, net.file, shape, String(batch), String(net.rows), String(threads), layout, out];
-  // Memory that is given back and asked for again costs PyTorch a third on big activations.
-  const env = { ...process.env, MALLOC_TRIM_THRESHOLD_: '4294967296', MALLOC_MMAP_THRESHOLD_: '4294967296' };
+interface Run {
+  readonly threads: number;
+  readonly out: string;
+}
+
+/** One call of the script, which gets every advantage; null where a package is missing. */
+function peer({ file, shape, batches, layouts, rows }: Net, { threads, out }: Run): PeerSeconds | null {
+  const lists = [shape.join('x'), batches.join(','), layouts.join(',')];
+  const args = [PEER, file, ...lists, String(rows), String(threads), out];
+  // glibc keeps what is freed, so that big activations are not page faults again in every batch.
+  const env = { ...process.env, MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '4294967296' };
   const { status, stdout, stderr, error } = spawnSync(python, args, { encoding: 'utf8', env });
   if (status === 0) return JSON.parse(stdout) as PeerSeconds;
   if (error !== undefined || status === 3) {
@@ -60,64 +61,28 @@ function peer(net: Net, { batch, layout, threads, out }: PeerSettings & { thread
   throw new Error(stderr);
 }
 
-/** The settings under which the peer encodes fastest: it gets every advantage. */
-function bestSettings(net: Net, run: { threads: number; out: string }): PeerSettings | null {
-  let best: (PeerSettings & { speed: number }) | null = null;
-  for (const layout of net.layouts) {
-    for (const batch of net.batches) {
-      const found = peer({ ...net, rows: Math.min(net.rows, 4 * batch) }, { batch, layout, ...run });
-      if (found === null) return null;
-      const speed = found.rows / found.encode;
-      if (best === null || speed > best.speed) best = { batch, layout, speed };
-    }
-  }
-  return best;
-}
-
-/** Rows a second of one session. */
-async function ourRate(net: Net, session: EncoderSession, data: Float32Array): Promise<number> {
-  const batch = net.batches[0]!;
-  const input = { type: 'float32' as const, data, dims: [batch, ...net.shape] };
-  const start = performance.now();
-  let rows = 0;
-  while (performance.now() - start < SECONDS_EACH * 1000) {
-    await session.encode(input);
-    rows += batch;
-  }
-  return (rows * 1000) / (performance.now() - start);
-}
-
-function openOurs(net: Net, threads: number): Promise<EncoderSession> {
-  return onnxModels.open({
-    model: { file: net.file, control: 'none', taps: 'auto', device: 'cpu', threads },
-    seed: 0,
-    granularity: 'image',
-    sampleShape: net.shape,
-    batchSamples: net.batches[0]!,
-    threads,
-    packing: 'auto',
-    countAmbiguous: false,
-  });
-}
-
-async function compare(net: Net, { threads, out }: { threads: number; out: string }): Promise<boolean> {
-  const settings = bestSettings(net, { threads, out });
-  if (settings === null) return false;
-  const session = await openOurs(net, threads);
-  const data = normals(net.batches[0]! * net.shape.reduce((a, b) => a * b, 1), 3);
-  await session.encode({ type: 'float32', data, dims: [net.batches[0]!, ...net.shape] });
+/** Alternates the two; false where there is no PyTorch. */
+async function compare(net: Net, run: Run): Promise<boolean> {
+  const first = peer(net, run);
+  if (first === null) return false;
+  const { threads } = run;
+  // As the pool does it: one thread and session a core.
+  const role: EncodeRole = { file: net.file, shape: net.shape, batch: net.batches[0]! };
+  const encoders = Array.from({ length: threads }, () => startThread('./encode-thread.ts', role));
+  await Promise.all(encoders.map(nextMessage));
   const ours: number[] = [];
-  const theirs: PeerSeconds[] = [];
+  const theirs = [first];
   for (let round = 0; round < ROUNDS; round++) {
-    ours.push(await ourRate(net, session, data));
-    const found = peer(net, { ...settings, threads, out });
+    const rates = await Promise.all(encoders.map((thread) => ask<number>(thread, ENCODE_MS)));
+    ours.push(rates.reduce((sum, one) => sum + one, 0));
+    const found = round + 1 < ROUNDS ? peer(net, run) : null;
     if (found !== null) theirs.push(found);
   }
-  await session.close();
+  await Promise.all(encoders.map((thread) => thread.terminate()));
   const rate = (of: (seconds: PeerSeconds) => number) => median(theirs.map((one) => one.rows / of(one)));
   const what = `${net.name}, ${threads} thread(s)`;
   console.log(
-    `PyTorch ${theirs[0]?.torch}, batch ${settings.batch}, ${settings.layout}: forward only ` +
+    `${first.settings}: forward only ` +
       `${rate(({ forward }) => forward).toFixed(0)} rows/s, with group-by and Parquet ` +
       `${rate(({ encode, write }) => encode + write).toFixed(0)} rows/s`,
   );
@@ -138,7 +103,7 @@ try {
       file: join(REPOSITORY, 'examples/mnist-mlp/model.onnx'),
       shape: [784],
       batches: [1024, 256, 4096],
-      rows: 65_536,
+      rows: 32_768,
       layouts: ['contiguous'],
     },
     {
@@ -146,7 +111,7 @@ try {
       file: join(folder, 'mlp.onnx'),
       shape: [784],
       batches: [1024, 256, 4096],
-      rows: 32_768,
+      rows: 16_384,
       layouts: ['contiguous'],
     },
     {
@@ -154,18 +119,17 @@ try {
       file: join(folder, 'conv.onnx'),
       shape: [3, 32, 32],
       batches: [256, 64],
-      rows: 2048,
+      rows: 1024,
       layouts: ['contiguous', 'channels_last'],
     },
   ];
   await writeFile(nets[1]!.file, mlpNet([784, 512, 512, 512, 10]));
   await writeFile(nets[2]!.file, convNet());
   const out = join(folder, 'regions.parquet');
-  let present = true;
-  for (const net of nets) {
-    for (const threads of new Set([1, availableParallelism()]))
-      present = present && (await compare(net, { threads, out }));
-  }
+  const cases = nets.flatMap((net) =>
+    [...new Set([1, availableParallelism()])].map((threads) => ({ net, threads })),
+  );
+  for (const { net, threads } of cases) if (!(await compare(net, { threads, out }))) break;
 } finally {
   await rm(folder, { recursive: true });
 }
