@@ -24,7 +24,7 @@ import { commitTasks, finalContent, runCommitTask, withPart } from './commit-tas
 import type { CommitTaskOptions } from './commit-task.ts';
 import { tableOptions } from './plan-tables.ts';
 import { expectedCount, SeenBatches } from './seen-batches.ts';
-import { allSegments } from './segment-files.ts';
+import { allSegments, SEGMENTS_FOLDER } from './segment-files.ts';
 import type { Segment } from './segment-files.ts';
 import { addSampleBlock, checkUnits } from './statistic-blocks.ts';
 import { layersBlock, runsBlock, tapStats, unitBlocks } from './statistic-tables.ts';
@@ -58,7 +58,6 @@ export interface CommitSummary {
   };
 }
 
-const SEGMENTS_FOLDER = 'segments';
 const RECORD_FILE = '.commit.json';
 
 /**

@@ -12,6 +12,9 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { openParquet, syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
 import type { SeenRanges } from './seen-batches.ts';
 
+/** Folder of a run that holds finished segments until the commit. */
+export const SEGMENTS_FOLDER = 'segments';
+
 export type SegmentPart = 'points' | 'units' | 'sample' | 'regions';
 
 const METADATA_KEY = 'tessera:segment';

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import type { AggregateHeartbeat } from '#schemas/messages.ts';
 import type { AggregateInput, AggregateOutput } from '#schemas/tasks.ts';
 import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
+import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { openLog, openPlan } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
-
-/** Folder of a run that holds finished segments until the commit. */
-export const SEGMENTS_FOLDER = 'segments';
 
 /** A segment is written at least this often, so that a restart repeats little and notebooks can look in. */
 const SEGMENT_EVERY_MS = 60_000;

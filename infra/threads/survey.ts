@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
+import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
-import { SEGMENTS_FOLDER } from './aggregate.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 

@@ -2,15 +2,20 @@
 // TypeScript starts a loader thread of its own and reads a thousand modules one by one: measured 1.3 s of processor time
 // a thread, and 0.45 s from a bundle.
 
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { ROOT, sourcesHash } from '../sources-hash.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const SOURCES = ['schemas', 'activities', 'infra'];
+const SOURCES = {
+  files: ['package-lock.json', 'temporal.config.ts'],
+  folders: ['schemas', 'activities', 'infra'],
+  // The bundle names files of this clone, and is resolved by this Node.
+  salt: `${ROOT} ${process.version}`,
+};
 /** They carry binaries or WebAssembly that they look for beside themselves. */
 const STAYS_OUTSIDE = /^(onnxruntime-node|@duckdb\/|sharp|parquet-wasm|@tensorflow\/)/;
 /** CommonJS packages inside an ES module need a `require` for what lies outside. */
@@ -18,7 +23,7 @@ const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; con
 
 /** URL of an up-to-date `tasks.mjs` below `cache`; its folder appears whole or not at all. */
 export async function threadBundle(cache: string): Promise<string> {
-  const folder = join(cache, `threads-${await sourcesHash()}`);
+  const folder = join(cache, `threads-${await sourcesHash(SOURCES)}`);
   const entry = join(folder, 'tasks.mjs');
   if (!existsSync(entry)) await writeBundle(folder);
   return pathToFileURL(entry).href;
@@ -72,15 +77,4 @@ function inPlace(): Plugin {
       });
     },
   };
-}
-
-async function sourcesHash(): Promise<string> {
-  const hash = createHash('sha256').update(ROOT).update(process.version);
-  const files = ['package-lock.json', 'temporal.config.ts'];
-  for (const folder of SOURCES) {
-    const names = await readdir(join(ROOT, folder), { recursive: true });
-    files.push(...names.filter((name) => name.endsWith('.ts')).map((name) => join(folder, name)));
-  }
-  for (const file of files.sort()) hash.update(file).update(await readFile(join(ROOT, file)));
-  return hash.digest('hex').slice(0, 16);
 }

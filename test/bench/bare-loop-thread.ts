@@ -7,7 +7,7 @@ import { imagePoints } from '../../activities/polytope/batch-rows.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
 import { batchMessages } from '../../infra/arrow/encode-batch.ts';
-import { SEGMENTS_FOLDER } from '../../infra/threads/aggregate.ts';
+import { SEGMENTS_FOLDER } from '../../infra/aggregate/segment-files.ts';
 import { openPlan, openReader, openSession } from '../../infra/threads/opened.ts';
 import type { Handed, LoopJob, LoopRole } from './bare-loop.ts';
 
