@@ -8,5 +8,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    retry: process.env.CI === 'true' ? 1 : 0,
   },
 });
