@@ -91,6 +91,34 @@ export interface ModelInfo {
   /** Operator types that are not piecewise linear, with how often each occurs: what makes codes inexact polytopes. */
   readonly inexact: readonly { readonly op: string; readonly count: number }[];
   readonly operators: readonly { readonly op: string; readonly count: number }[];
+  /** What exact geometry makes of the model; absent where the runtime has none. */
+  readonly geometry?: GeometryInfo;
+}
+
+/**
+ * What an operator is to the values that flow through it. `constant`: they do not reach it. `behind the logits`: it only turns
+ * logits into an answer. `not supported`: it may be piecewise linear, but exact geometry does not know it.
+ */
+export type OperatorKind =
+  | 'affine'
+  | 'piecewise linear'
+  | 'not piecewise linear'
+  | 'not supported'
+  | 'constant'
+  | 'behind the logits';
+
+/** Where exact geometry may start, and what stands in its way. */
+export interface GeometryInfo {
+  readonly operators: readonly { readonly op: string; readonly kind: OperatorKind; readonly count: number }[];
+  /** Spaces in graph order, with the operators behind each that make it inexact; null where the input's shape is open. */
+  readonly startSpaces:
+    | readonly {
+        readonly name: string;
+        readonly shape: readonly number[];
+        readonly tapsBefore: number;
+        readonly inexact: readonly string[];
+      }[]
+    | null;
 }
 
 export interface SessionOptions {

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 
-const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of every random choice of the run.');
+export const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of every random choice of the run.');
 
-const model = z
+export const model = z
   .strictObject({
     file: z
       .string()
@@ -49,7 +49,7 @@ const transform = z
   })
   .describe('How raw values become model input: (raw * scale - mean) / std.');
 
-const dataset = z
+export const dataset = z
   .strictObject({
     format: z
       .enum(['idx', 'npy', 'parquet', 'images', 'jsonl', 'text', 'tar'])
@@ -133,14 +133,14 @@ const stream = z
   })
   .describe('The code log.');
 
-const output = z
+export const output = z
   .strictObject({
     dir: z.string().min(1).default('runs').describe('Folder that receives one folder per run.'),
     exemplars: z.int().min(0).max(1024).default(8).describe('Example points kept per region.'),
   })
   .describe('Where results go.');
 
-const runId = z
+export const runId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash and underscore, at most 100')
   .optional()

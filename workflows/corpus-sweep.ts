@@ -12,7 +12,7 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
-import type { EncodeTask, SweepInput, SweepResult } from '../schemas/messages.ts';
+import type { EncodeTask, SweepInput, RunResult } from '../schemas/messages.ts';
 import { LIMITS } from '../temporal.config.ts';
 import { faultOfFailure } from './faults.ts';
 import { pauseSignal, progressQuery, resumeSignal } from './handlers.ts';
@@ -23,7 +23,7 @@ import { SweepState } from './sweep-state.ts';
 const LAG_CHECK_MS = 60_000;
 
 /** Sweeps one corpus through one model; see architecture section 1. */
-export async function corpusSweep(input: SweepInput): Promise<SweepResult> {
+export async function corpusSweep(input: SweepInput): Promise<RunResult> {
   const state = new SweepState({ runId: input.runId, startedAtMs: Date.now(), carried: input.carried });
   setHandler(progressQuery, () => state.progress());
   setHandler(pauseSignal, () => state.pause());
@@ -40,7 +40,7 @@ export async function corpusSweep(input: SweepInput): Promise<SweepResult> {
   return continueAsNew<typeof corpusSweep>({ ...input, carried: state.carry() });
 }
 
-async function sweep(input: SweepInput, state: SweepState): Promise<SweepResult | 'continue'> {
+async function sweep(input: SweepInput, state: SweepState): Promise<RunResult | 'continue'> {
   state.planned(await planShards(input));
   let aggregation = startAggregation(input, state);
   while (true) {

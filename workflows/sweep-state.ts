@@ -1,11 +1,11 @@
 // The pure state behind a sweep: which tasks are open, what is done, what the progress query says.
 
-import type { EncodeTask, SweepCarried, SweepPhase, SweepProgress } from '../schemas/messages.ts';
+import type { EncodeTask, SweepCarried, RunPhase, RunProgress } from '../schemas/messages.ts';
 import type { Attempted, EncodeOutput, PlanOutput } from '../schemas/tasks.ts';
 import { LIMITS } from '../temporal.config.ts';
 
 export class SweepState {
-  phase: SweepPhase = 'planning';
+  phase: RunPhase = 'planning';
   paused = false;
   plan: PlanOutput | null = null;
   doneSamples = 0;
@@ -109,11 +109,12 @@ export class SweepState {
     };
   }
 
-  progress(): SweepProgress {
+  progress(): RunProgress {
     return {
       runId: this.#runId,
       phase: this.phase,
       paused: this.paused,
+      unit: 'rows',
       samples: this.plan?.samples ?? 0,
       points: this.plan?.points ?? 0,
       doneSamples: this.doneSamples,

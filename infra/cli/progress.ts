@@ -1,11 +1,11 @@
 // What a run's progress means: rows, rows per second, time left. Pure; the clock is an argument.
 
-import type { EncodeHeartbeat, SweepPhase, SweepProgress } from '#schemas/messages.ts';
+import type { EncodeHeartbeat, RunPhase, RunProgress } from '#schemas/messages.ts';
 
 /** One look at a run. Rows are code rows of the data set: images, positions or tokens. */
 export interface RunSnapshot {
   readonly runId: string;
-  readonly phase: SweepPhase;
+  readonly phase: RunPhase;
   readonly paused: boolean;
   readonly rows: number;
   readonly doneRows: number;
@@ -42,7 +42,7 @@ const WINDOW_MS = 15_000;
  * @param atMs - when it was seen, milliseconds.
  */
 export function snapshotOf(
-  progress: SweepProgress,
+  progress: RunProgress,
   { pending, atMs }: { readonly pending: readonly PendingActivity[]; readonly atMs: number },
 ): RunSnapshot {
   const beats = pending.map(({ heartbeat }) => heartbeat);

@@ -2,7 +2,7 @@
 
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
-import type { LoadedSweep } from '../config/load-config.ts';
+import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
 import { readManifest } from './run-folder.ts';
@@ -41,7 +41,7 @@ interface Outcome {
 
 /** The report of a run, with what its manifest knows. */
 export function reportRun<T extends Outcome>(
-  { runId, runDir }: LoadedSweep,
+  { runId, runDir }: LoadedRun,
   outcome: T,
 ): RunReport & Pick<T, 'fault'> {
   const { status, fault } = outcome;

@@ -10,7 +10,7 @@ import {
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepInput } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
-import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
+import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { openSession } from './session.ts';
@@ -79,7 +79,7 @@ export function checkCron(cron: string | undefined): string {
 async function putSchedule(
   client: Client,
   scheduleId: string,
-  { loaded, cron }: { readonly loaded: LoadedSweep; readonly cron: string },
+  { loaded, cron }: { readonly loaded: LoadedRun; readonly cron: string },
 ): Promise<void> {
   const { runId, runDir, config, configSha256 } = loaded;
   const input: SweepInput = { runId, config, configSha256, runDir };

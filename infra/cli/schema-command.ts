@@ -3,7 +3,7 @@
 import type { ColumnDef, TableDef } from '#schemas/columns/column.ts';
 import { TABLES } from '#schemas/columns/tables.ts';
 import { PipelineError } from '#schemas/errors.ts';
-import { sweepConfigSchema } from '../config/config-schema.ts';
+import { configSchema } from '../config/config-schema.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatTable } from './format.ts';
@@ -15,7 +15,7 @@ export function schemaCommand(
   { terminal }: CommandContext,
 ): ExitCode {
   if (name === 'config') {
-    const schema = sweepConfigSchema();
+    const schema = configSchema();
     terminal.answer(options.json === true ? JSON.stringify(schema) : JSON.stringify(schema, null, 2));
     return 0;
   }

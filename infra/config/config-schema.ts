@@ -1,11 +1,13 @@
-// The sweep config's JSON Schema, for editors and for telling people what a key may hold.
+// The JSON Schema of each kind of config, for editors and for telling people what a key may hold.
 
 import { z } from 'zod';
 
 import { sweepConfig } from '#schemas/config.ts';
+import { type ExperimentName, lensConfig } from '#schemas/lens-config.ts';
 
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
+  readonly title?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -22,10 +24,33 @@ export interface JsonSchema {
   readonly default?: unknown;
 }
 
-/** JSON Schema (draft 2020-12) of what a user may write into a sweep config. */
-export function sweepConfigSchema(): JsonSchema {
-  const schema = z.toJSONSchema(sweepConfig, { io: 'input' });
-  return { ...schema, title: 'Tessera sweep config' } as JsonSchema;
+/** A kind of config: what parses it, and the same as JSON Schema (draft 2020-12) of what a user may write. */
+export interface ConfigForm<Config> {
+  readonly parser: z.ZodType<Config>;
+  readonly schema: JsonSchema;
+}
+
+export function sweepForm() {
+  return formOf(sweepConfig, 'Tessera sweep config');
+}
+
+/** The members of the lens config, one per experiment. */
+export const EXPERIMENTS = lensConfig.options.map(({ shape }) => shape.experiment.value) as ExperimentName[];
+
+export function lensForm(experiment: ExperimentName) {
+  const member = lensConfig.options.find(({ shape }) => shape.experiment.value === experiment)!;
+  return formOf(member, `Tessera lens config, experiment ${experiment}`);
+}
+
+/** Every config in one schema, for editors. */
+export function configSchema(): JsonSchema {
+  const forms = [sweepForm(), ...EXPERIMENTS.map(lensForm)];
+  return { title: 'Tessera config', anyOf: forms.map(({ schema }) => schema) };
+}
+
+function formOf<Config>(parser: z.ZodType<Config>, title: string): ConfigForm<Config> {
+  const schema = z.toJSONSchema(parser, { io: 'input' });
+  return { parser, schema: { ...schema, title } as JsonSchema };
 }
 
 /** Every key of the config with its dotted path: `model.control`, `dataset.transform.scale`, ... */
