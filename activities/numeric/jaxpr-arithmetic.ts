@@ -2,8 +2,16 @@
 // collect, two halves of a `where` that add up. Signs move outwards until a subtraction takes them.
 
 import type { ElementType } from './onnx-program.ts';
+import { addNeighbours } from './jaxpr-joins.ts';
 import { reshape, transpose } from './jaxpr-views.ts';
-import { broadcastShape, constantOf, isFloat, sameShape, type Value, type ValueGraph } from './jaxpr-values.ts';
+import {
+  broadcastShape,
+  constantOf,
+  isFloat,
+  sameShape,
+  type Value,
+  type ValueGraph,
+} from './jaxpr-values.ts';
 
 type Fold = (...operands: number[]) => number;
 
@@ -40,7 +48,12 @@ const RULES: Readonly<Record<string, Rule>> = {
  * An elementwise ONNX operator on operands that broadcast. The result may be stored smaller than their broadcast
  * shape (a product with 0 is a scalar 0), which the views above make up for.
  */
-export function elementwise(graph: ValueGraph, op: string, operands: readonly Value[], type: ElementType): Value {
+export function elementwise(
+  graph: ValueGraph,
+  op: string,
+  operands: readonly Value[],
+  type: ElementType,
+): Value {
   const ordered = COMMUTES.has(op) ? operands.toSorted(constantsLast) : operands;
   const folded = fold(graph, op, ordered, type);
   if (folded !== null) return folded;
@@ -61,7 +74,8 @@ export function scale(graph: ValueGraph, value: Value, factor: number): Value {
 }
 
 export function negate(graph: ValueGraph, value: Value): Value {
-  return isFloat(value.type) ? scale(graph, value, -1) : elementwise(graph, 'Neg', [value], value.type);
+  if (isFloat(value.type)) return scale(graph, value, -1);
+  return elementwise(graph, 'Sub', [graph.constant(0, value.type), value], value.type);
 }
 
 /** `x` and `c` where `value` is `x * c` with a constant c; c = 1 where there is none. */
@@ -82,7 +96,12 @@ function fold(graph: ValueGraph, op: string, operands: readonly Value[], type: E
 }
 
 /** Operands that were all reshaped, or all transposed, alike: the arithmetic goes first and the move after it. */
-function beforeMoves(graph: ValueGraph, op: string, operands: readonly Value[], type: ElementType): Value | null {
+function beforeMoves(
+  graph: ValueGraph,
+  op: string,
+  operands: readonly Value[],
+  type: ElementType,
+): Value | null {
   const moving = operands.filter(({ shape }) => shape.length > 0);
   const first = moving[0];
   const source = first?.inputs[0];
@@ -184,7 +203,12 @@ function simplifyWhere(graph: ValueGraph, [condition, yes, no]: readonly Value[]
   if (left.of === right.of) {
     const factors = [graph.constant(left.factor, type), graph.constant(right.factor, type)];
     if (left.factor === -right.factor && Math.abs(left.factor) === 1) return null;
-    return elementwise(graph, 'Mul', [left.of, elementwise(graph, 'Where', [condition!, ...factors], type)], type);
+    return elementwise(
+      graph,
+      'Mul',
+      [left.of, elementwise(graph, 'Where', [condition!, ...factors], type)],
+      type,
+    );
   }
   if (left.factor === -1 && right.factor === -1) {
     return negate(graph, elementwise(graph, 'Where', [condition!, left.of, right.of], type));
@@ -202,42 +226,4 @@ function joinSelections(graph: ValueGraph, a: Value, { b, sign }: { b: Value; si
   if (!(zero(x!) || zero(u!)) || !(zero(y!) || zero(v!))) return null;
   const branches = [zero(x!) ? scale(graph, u!, sign) : x!, zero(y!) ? scale(graph, v!, sign) : y!];
   return elementwise(graph, 'Where', [condition!, ...branches], a.type);
-}
-
-/** Two arrays padded with zeros to neighbouring places are their concatenation: how slices give their gradients back. */
-function addNeighbours(graph: ValueGraph, a: Value, b: Value): Value | null {
-  if (a.op !== 'Pad' || b.op !== 'Pad' || !sameShape(a.shape, b.shape)) return null;
-  const axis = onlyPadded(a);
-  if (axis === null || axis !== onlyPadded(b)) return null;
-  const start = (pad: Value) => (pad.params.low as readonly number[])[axis]!;
-  const [first, second] = start(a) < start(b) ? [a, b] : [b, a];
-  const parts = [first.inputs[0]!, second.inputs[0]!];
-  if (start(first) + parts[0]!.shape[axis]! !== start(second)) return null;
-  const joined = concatenate(graph, parts, axis);
-  const pads = { low: first.params.low as readonly number[], high: second.params.high as readonly number[] };
-  return pad(graph, joined, pads);
-}
-
-function onlyPadded(value: Value): number | null {
-  const padded = value.shape.flatMap((size, axis) => (size === value.inputs[0]!.shape[axis] ? [] : [axis]));
-  return padded.length === 1 ? padded[0]! : null;
-}
-
-/** Joined along `axis`; a part that is itself joined along it gives its parts. */
-export function concatenate(graph: ValueGraph, parts: readonly Value[], axis: number): Value {
-  const flat = parts.flatMap((part) => (part.op === 'Concat' && part.params.axis === axis ? part.inputs : [part]));
-  const size = flat.reduce((sum, part) => sum + part.shape[axis]!, 0);
-  const shape = flat[0]!.shape.with(axis, size);
-  return graph.make('Concat', flat, { shape, type: flat[0]!.type, params: { axis } });
-}
-
-/** Zeros around a value: `low` before and `high` after it, per dimension, none negative. */
-export function pad(
-  graph: ValueGraph,
-  value: Value,
-  { low, high }: { readonly low: readonly number[]; readonly high: readonly number[] },
-): Value {
-  const shape = value.shape.map((size, axis) => size + low[axis]! + high[axis]!);
-  if (sameShape(shape, value.shape)) return value;
-  return graph.make('Pad', [value], { shape, type: value.type, params: { low, high } });
 }

@@ -54,7 +54,8 @@ function reduce(
   // Dimensions of size 1 that a reshape put in are in the way of other forms of the same sum.
   if (value.op === 'Reshape') {
     const moved = withoutOnes(value, axes);
-    if (moved !== null) return reshape(graph, reduce(graph, moved.value, { op, axes: moved.axes }), left(value, axes));
+    if (moved !== null)
+      return reshape(graph, reduce(graph, moved.value, { op, axes: moved.axes }), left(value, axes));
   }
   return graph.make(REDUCERS[op], [value], { shape: left(value, axes), type: value.type, params: { axes } });
 }
@@ -66,7 +67,8 @@ function left(value: Value, axes: readonly number[]): number[] {
 function withoutOnes(value: Value, axes: readonly number[]): { value: Value; axes: number[] } | null {
   const source = value.inputs[0]!;
   const dense = value.shape.flatMap((size, axis) => (size === 1 ? [] : [axis]));
-  const same = source.shape.length === dense.length && dense.every((axis, i) => value.shape[axis] === source.shape[i]);
+  const same =
+    source.shape.length === dense.length && dense.every((axis, i) => value.shape[axis] === source.shape[i]);
   return same ? { value: source, axes: axes.map((axis) => dense.indexOf(axis)) } : null;
 }
 
@@ -81,7 +83,10 @@ export function dotView(graph: ValueGraph, a: View, b: View): View {
   const rank = Math.max(a.shape.length, b.shape.length);
   const full = padShape(a.shape, rank).map((size, axis) => Math.max(size, padShape(b.shape, rank)[axis]!));
   const shape = full.slice(0, -1);
-  const [x, y] = [a, b].map(({ value }) => ({ value, stored: padShape(value.shape, rank) })) as [Operand, Operand];
+  const [x, y] = [a, b].map(({ value }) => ({
+    value,
+    stored: padShape(value.shape, rank),
+  })) as unknown as readonly [Operand, Operand];
   const inner = full[rank - 1]!;
   const type = a.value.type;
   // Where an operand is the same along the contracted axis it comes out of the sum.
@@ -126,7 +131,11 @@ interface MatrixPlan {
   readonly columns: readonly number[];
 }
 
-function multiplied(graph: ValueGraph, { left, right, batch, rows, columns }: MatrixPlan, rank: number): Value {
+function multiplied(
+  graph: ValueGraph,
+  { left, right, batch, rows, columns }: MatrixPlan,
+  rank: number,
+): Value {
   const sizes = (operand: Operand, axes: readonly number[]) => axes.map((axis) => operand.stored[axis]!);
   const batches = batch.length === 0 ? [] : [sizeOf(sizes(left, batch))];
   const inner = left.stored[rank - 1]!;
@@ -134,11 +143,21 @@ function multiplied(graph: ValueGraph, { left, right, batch, rows, columns }: Ma
   const b = arranged(graph, right, [...batch, rank - 1, ...columns]);
   const m = sizeOf(sizes(left, rows));
   const n = sizeOf(sizes(right, columns));
-  const product = matmul(graph, reshape(graph, a, [...batches, m, inner]), reshape(graph, b, [...batches, inner, n]));
+  const product = matmul(
+    graph,
+    reshape(graph, a, [...batches, m, inner]),
+    reshape(graph, b, [...batches, inner, n]),
+  );
   const axes = [...batch, ...rows, ...columns];
-  const apart = reshape(graph, product, [...sizes(left, batch), ...sizes(left, rows), ...sizes(right, columns)]);
+  const apart = reshape(graph, product, [
+    ...sizes(left, batch),
+    ...sizes(left, rows),
+    ...sizes(right, columns),
+  ]);
   const order = axes.map((_, i) => i).sort((i, j) => axes[i]! - axes[j]!);
-  const target = Array.from({ length: rank - 1 }, (_, axis) => Math.max(left.stored[axis]!, right.stored[axis]!));
+  const target = Array.from({ length: rank - 1 }, (_, axis) =>
+    Math.max(left.stored[axis]!, right.stored[axis]!),
+  );
   return storedAs(graph, transpose(graph, apart, order), target);
 }
 

@@ -3,6 +3,7 @@
 // out form is compiled, which is right too.
 
 import { elementwise, scale, splitScale } from './jaxpr-arithmetic.ts';
+import { softplus } from './jaxpr-special.ts';
 import { constantOf, isFloat, type Value, type ValueGraph } from './jaxpr-values.ts';
 
 /** The shorter value equal to `value`, or null. */
@@ -37,7 +38,7 @@ function sigmoidOf(graph: ValueGraph, value: Value): Value | null {
 /** log(1 + exp(x)), without overflow for large x. */
 function softplusOf(graph: ValueGraph, value: Value): Value | null {
   const x = exponentPlusOne(value.inputs[0]!);
-  return x === null ? null : elementwise(graph, 'Softplus', [x], value.type);
+  return x === null ? null : softplus(graph, x);
 }
 
 /** where(x < 0, -x, x). */
@@ -58,7 +59,10 @@ function sigmoidTimesExp(graph: ValueGraph, value: Value): Value | null {
     if (at === -1) continue;
     const rest = factors.filter((factor, i) => i !== at && i !== factors.indexOf(exponential));
     const sigmoid = elementwise(graph, 'Sigmoid', [x], value.type);
-    return rest.reduce((product, factor) => elementwise(graph, 'Mul', [product, factor], value.type), sigmoid);
+    return rest.reduce(
+      (product, factor) => elementwise(graph, 'Mul', [product, factor], value.type),
+      sigmoid,
+    );
   }
   return null;
 }
@@ -99,7 +103,12 @@ function tanhOf(graph: ValueGraph, value: Value): Value | null {
     const x = flippedSign(c);
     if (x === null) continue;
     const { e, ratio } = tanhParts(graph, x, c);
-    const quotient = elementwise(graph, 'Mul', [elementwise(graph, 'Add', [e, one(graph, x, -1)], x.type), ratio], x.type);
+    const quotient = elementwise(
+      graph,
+      'Mul',
+      [elementwise(graph, 'Add', [e, one(graph, x, -1)], x.type), ratio],
+      x.type,
+    );
     if (cofactor(value, c) === quotient) return elementwise(graph, 'Tanh', [x], x.type);
   }
   return null;

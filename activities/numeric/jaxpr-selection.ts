@@ -1,7 +1,16 @@
 // Taking, placing and ordering elements: slices, pads, joins, gather, scatter, sort.
 
-import { concatenate, elementwise, pad } from './jaxpr-arithmetic.ts';
-import { expand, materialise, materialiseAxes, reshape, storedAs, storedShape, transpose } from './jaxpr-views.ts';
+import { elementwise } from './jaxpr-arithmetic.ts';
+import { concatenate, pad } from './jaxpr-joins.ts';
+import {
+  expand,
+  materialise,
+  materialiseAxes,
+  reshape,
+  storedAs,
+  storedShape,
+  transpose,
+} from './jaxpr-views.ts';
 import { padShape, sizeOf, type Value, type ValueGraph, type View } from './jaxpr-values.ts';
 
 /** Elements `[start, end)` of every axis; an axis that is broadcast stays so. */
@@ -47,7 +56,11 @@ export function flipView(graph: ValueGraph, view: View, axes: readonly number[])
   const turned = axes.filter((axis) => stored[axis]! > 1);
   if (turned.length === 0) return view;
   const source = reshape(graph, view.value, stored);
-  const value = graph.make('Reverse', [source], { shape: stored, type: source.type, params: { axes: turned } });
+  const value = graph.make('Reverse', [source], {
+    shape: stored,
+    type: source.type,
+    params: { axes: turned },
+  });
   return { value, shape: view.shape };
 }
 
@@ -84,7 +97,11 @@ interface Indexing {
 }
 
 /** `x[..., i, ..., j, ...]` for integer arrays i, j that broadcast. */
-export function gatherView(graph: ValueGraph, [x, ...indices]: readonly View[], { axis, outDim }: Indexing): Value {
+export function gatherView(
+  graph: ValueGraph,
+  [x, ...indices]: readonly View[],
+  { axis, outDim }: Indexing,
+): Value {
   const source = materialise(graph, x!);
   const rest = source.shape.flatMap((_, at) => (axis.includes(at) ? [] : [at]));
   const index = indexTensor(graph, indices);
@@ -107,7 +124,12 @@ export function gatherView(graph: ValueGraph, [x, ...indices]: readonly View[], 
 export function scatterView(
   graph: ValueGraph,
   [updates, ...indices]: readonly View[],
-  { axis, outDim, shape, op }: Indexing & { readonly shape: readonly number[]; readonly op: 'add' | 'update' },
+  {
+    axis,
+    outDim,
+    shape,
+    op,
+  }: Indexing & { readonly shape: readonly number[]; readonly op: 'add' | 'update' },
 ): Value {
   const index = indexTensor(graph, indices);
   const count = index.shape.length - 1;

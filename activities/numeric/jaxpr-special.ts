@@ -7,19 +7,19 @@ import type { Value, ValueGraph } from './jaxpr-values.ts';
 // Chebyshev coefficients on [-1, 1], fitted in 50 digits by test/golden/special/make_special.py.
 // log(erfc(z) exp(z^2) / t) in 2 t - 1, t = 2 / (2 + z), for z >= 0.
 const ERFC = [
-  -0.6513268598908547, 0.6419697923564902, 0.019476473204185836, -0.009561514786808632, -0.0009465953444820369,
-  0.00036683949785276145, 4.252332480690777e-5, -2.0278578112534242e-5, -1.6242900046470256e-6,
-  1.3036558355805232e-6, 1.5626441722066142e-8, -8.523809591492654e-8, 6.5290544390988515e-9,
-  5.059343495551469e-9, -9.91364156493033e-10, -2.273651222931836e-10, 9.646791102015527e-11,
-  2.3940380830391146e-12, -6.886027526497553e-12, 8.944879273090725e-13, 3.130921399342958e-13,
-  -1.1270822361367252e-13, 3.810905255189232e-16, 7.106097613609237e-15, -1.5230282014571043e-15,
-  -9.457494571291233e-17, 1.210237189224279e-16, -2.816663087747177e-17,
+  -0.6513268598908547, 0.6419697923564902, 0.019476473204185836, -0.009561514786808632,
+  -0.0009465953444820369, 0.00036683949785276145, 4.252332480690777e-5, -2.0278578112534242e-5,
+  -1.6242900046470256e-6, 1.3036558355805232e-6, 1.5626441722066142e-8, -8.523809591492654e-8,
+  6.5290544390988515e-9, 5.059343495551469e-9, -9.91364156493033e-10, -2.273651222931836e-10,
+  9.646791102015527e-11, 2.3940380830391146e-12, -6.886027526497553e-12, 8.944879273090725e-13,
+  3.130921399342958e-13, -1.1270822361367252e-13, 3.810905255189232e-16, 7.106097613609237e-15,
+  -1.5230282014571043e-15, -9.457494571291233e-17, 1.210237189224279e-16, -2.816663087747177e-17,
 ];
 // atan(x) / x in 2 (x / tan(pi / 8))^2 - 1, for |x| <= tan(pi / 8).
 const ATAN = [
-  0.9734102303447442, -0.02595272048264835, 0.0006189529749236903, -1.753749333545473e-5, 5.405768595016133e-7,
-  -1.7519588845815832e-8, 5.870281888102748e-10, -2.01424319791343e-11, 7.035532200059104e-13,
-  -2.491686527572419e-14, 8.922736554855606e-16, -3.224307727535369e-17,
+  0.9734102303447442, -0.02595272048264835, 0.0006189529749236903, -1.753749333545473e-5,
+  5.405768595016133e-7, -1.7519588845815832e-8, 5.870281888102748e-10, -2.01424319791343e-11,
+  7.035532200059104e-13, -2.491686527572419e-14, 8.922736554855606e-16, -3.224307727535369e-17,
 ];
 const TAN_PI_8 = Math.SQRT2 - 1;
 
@@ -101,7 +101,8 @@ export function softplus(graph: ValueGraph, x: Value): Value {
 
 /** Bit operators on uint32 values. */
 function bits(graph: ValueGraph) {
-  const word = (value: number | Value) => (typeof value === 'number' ? graph.constant(value, 'uint32') : value);
+  const word = (value: number | Value) =>
+    typeof value === 'number' ? graph.constant(value, 'uint32') : value;
   const binary = (op: string) => (a: number | Value, b: number | Value) =>
     elementwise(graph, op, [word(a), word(b)], 'uint32');
   return {
@@ -123,28 +124,4 @@ export function bitCount(graph: ValueGraph, x: Value): Value {
   const fours = add(and(pairs, 0x33333333), and(right(pairs, 2), 0x33333333));
   const bytes = and(add(fours, right(fours, 4)), 0x0f0f0f0f);
   return right(mul(bytes, 0x01010101), 24);
-}
-
-const ROTATIONS = [
-  [13, 15, 26, 6],
-  [17, 29, 16, 24],
-] as const;
-
-/**
- * Threefry-2x32 with 20 rounds, as jax-js' counter-based keys use it: two words of a block.
- * @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
- */
-export function threefry(graph: ValueGraph, key: readonly [Value, Value], counter: readonly [Value, Value]): [Value, Value] {
-  const { add, xor, or, left, right } = bits(graph);
-  const keys = [key[0], key[1], xor(xor(key[0], key[1]), 0x1bd11bda)];
-  let [x, y] = [add(counter[0], keys[0]!), add(counter[1], keys[1]!)];
-  for (let block = 1; block <= 5; block++) {
-    for (const turn of ROTATIONS[(block - 1) % 2]!) {
-      x = add(x, y);
-      y = xor(or(left(y, turn), right(y, 32 - turn)), x);
-    }
-    x = add(x, keys[block % 3]!);
-    y = add(add(y, keys[(block + 1) % 3]!), block);
-  }
-  return [x, y];
 }

@@ -35,13 +35,21 @@ export class ValueGraph {
   readonly #known = new Map<string, Value>();
   readonly #data: TensorData[] = [];
   #next = 0;
+  #recognising = false;
 
   constructor(recognise: Recognise = () => null) {
     this.#recognise = recognise;
   }
 
+  /** Not within itself: a pattern is rebuilt to be compared, and what it is rebuilt of is no news. */
   recognise(value: Value): Value | null {
-    return this.#recognise(this, value);
+    if (this.#recognising) return null;
+    this.#recognising = true;
+    try {
+      return this.#recognise(this, value);
+    } finally {
+      this.#recognising = false;
+    }
   }
 
   make(

@@ -1,7 +1,15 @@
 // Moving elements without arithmetic. Broadcasts stay implicit, reshapes merge, and transposes are reduced to the
 // smallest permutation that says the same: what remains is what a memory layout really needs.
 
-import { constantOf, padShape, sameShape, sizeOf, type Value, type ValueGraph, type View } from './jaxpr-values.ts';
+import {
+  constantOf,
+  padShape,
+  sameShape,
+  sizeOf,
+  type Value,
+  type ValueGraph,
+  type View,
+} from './jaxpr-values.ts';
 
 /** The same elements in another shape of equal size. */
 export function reshape(graph: ValueGraph, value: Value, shape: readonly number[]): Value {

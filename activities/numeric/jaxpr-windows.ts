@@ -32,7 +32,10 @@ export function poolView(graph: ValueGraph, view: View, { window, strides, dilat
   return { value: moved, shape: moved.shape };
 }
 
-function placesOf(size: number, { size: window, stride, spacing }: { size: number; stride: number; spacing: number }): number {
+function placesOf(
+  size: number,
+  { size: window, stride, spacing }: { size: number; stride: number; spacing: number },
+): number {
   return Math.ceil((size - spacing * (window - 1)) / stride);
 }
 
@@ -53,7 +56,8 @@ export function poolTransposeView(
   const before = Array.from({ length: first }, (_, axis) => axis);
   const pairs = window.flatMap((_, i) => [first + i, first + count + i]);
   let current: View = transposeView(graph, view, [...before, ...pairs]);
-  for (let i = 0; i < count; i++) current = addWindows(graph, current, { axis: first + i, i, inShape, window, strides });
+  for (let i = 0; i < count; i++)
+    current = addWindows(graph, current, { axis: first + i, i, inShape, window, strides });
   return current;
 }
 
@@ -76,7 +80,10 @@ function addWindows(
     const to = Math.floor(n / window[i]!) * strides[i]! + (n % window[i]!);
     ones[to * length + n] = 1;
   }
-  const matrix = graph.make('Cast', [graph.array(ones, [size, length], 'float64')], { shape: [size, length], type: value.type });
+  const matrix = graph.make('Cast', [graph.array(ones, [size, length], 'float64')], {
+    shape: [size, length],
+    type: value.type,
+  });
   const rows = reshapeView(graph, last, [...last.shape.slice(0, -1), 1, length]);
   const sum = dotView(graph, rows, { value: matrix, shape: [size, length] });
   const back = Array.from({ length: rank }, (_, at) => (at < axis ? at : at === axis ? rank - 1 : at - 1));
@@ -92,7 +99,11 @@ interface ConvParams {
 }
 
 /** Cross-correlation of `[..., batch, channels, space...]` with `[..., out, channels, window...]`. */
-export function convView(graph: ValueGraph, x: View, { filter, params }: { filter: View; params: ConvParams }): View {
+export function convView(
+  graph: ValueGraph,
+  x: View,
+  { filter, params }: { filter: View; params: ConvParams },
+): View {
   const { vmapDims, strides, rhsDilation } = params;
   const spread = dilated(graph, x, params);
   const padded = cropped(graph, spread, params);
@@ -112,11 +123,21 @@ export function convView(graph: ValueGraph, x: View, { filter, params }: { filte
   const inner = sizeOf(moved.shape.slice(vmapDims + 1 + count));
   const left = reshapeView(graph, moved, [...batch, 1, ...places, inner]);
   const lead = filter.shape.slice(0, vmapDims);
-  const right = reshapeView(graph, filter, [...lead, 1, filter.shape[vmapDims]!, ...places.map(() => 1), inner]);
+  const right = reshapeView(graph, filter, [
+    ...lead,
+    1,
+    filter.shape[vmapDims]!,
+    ...places.map(() => 1),
+    inner,
+  ]);
   return dotView(graph, left, right);
 }
 
-function convolution(graph: ValueGraph, x: View, { filter, params }: { filter: View; params: ConvParams }): View {
+function convolution(
+  graph: ValueGraph,
+  x: View,
+  { filter, params }: { filter: View; params: ConvParams },
+): View {
   const [source, weights] = [materialise(graph, x), materialise(graph, filter)];
   const places = params.strides.map((stride, i) =>
     placesOf(source.shape[i + 2]!, { size: weights.shape[i + 2]!, stride, spacing: params.rhsDilation[i]! }),
@@ -138,20 +159,39 @@ function dilated(graph: ValueGraph, view: View, { lhsDilation }: ConvParams): Vi
   const space = view.shape.slice(first);
   const apart = reshapeView(graph, view, [...lead, ...space.flatMap((size) => [size, 1])]);
   const none = lead.map(() => [0, 0]);
-  const padded = padView(graph, apart, [...none, ...lhsDilation.flatMap((by) => [[0, 0], [0, by - 1]])]);
+  const padded = padView(graph, apart, [
+    ...none,
+    ...lhsDilation.flatMap((by) => [
+      [0, 0],
+      [0, by - 1],
+    ]),
+  ]);
   const joined = reshapeView(graph, padded, [...lead, ...space.map((size, i) => size * lhsDilation[i]!)]);
   const ends = space.map((size, i) => (size - 1) * lhsDilation[i]! + 1);
-  return sliceView(graph, joined, [...lead, ...ends].map((end) => [0, end]));
+  return sliceView(
+    graph,
+    joined,
+    [...lead, ...ends].map((end) => [0, end]),
+  );
 }
 
 /** Padding, where a negative one cuts. */
 function cropped(graph: ValueGraph, view: View, { padding }: ConvParams): View {
   const first = view.shape.length - padding.length;
   const around = view.shape.map((_, axis) => padding[axis - first] ?? [0, 0]);
-  const grown = padView(graph, view, around.map((sides) => sides.map((side) => Math.max(0, side))));
+  const grown = padView(
+    graph,
+    view,
+    around.map((sides) => sides.map((side) => Math.max(0, side))),
+  );
   const ranges = grown.shape.map((size, axis) => {
     const [low, high] = around[axis]!;
     return [Math.max(0, -low!), size - Math.max(0, -high!)];
   });
-  return sameShape(grown.shape, ranges.map(([start, end]) => end! - start!)) ? grown : sliceView(graph, grown, ranges);
+  return sameShape(
+    grown.shape,
+    ranges.map(([start, end]) => end! - start!),
+  )
+    ? grown
+    : sliceView(graph, grown, ranges);
 }

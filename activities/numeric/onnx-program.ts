@@ -43,3 +43,22 @@ export interface OnnxProgram {
   readonly initializers: readonly OnnxInitializer[];
   readonly nodes: readonly OnnxNode[];
 }
+
+/** Runs programs; implemented on ONNX Runtime outside the science. */
+export interface ProgramRunner {
+  open(program: OnnxProgram): Promise<RunningProgram>;
+}
+
+/** A program ready to run. */
+export interface RunningProgram {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /**
+   * Runs once.
+   * @param data - one array per input, in order, row-major.
+   * @returns one array per output, in order; they are the caller's.
+   * @throws PipelineError `shape-mismatch` naming an input whose length is wrong.
+   */
+  run(data: readonly TensorData[]): Promise<readonly TensorData[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,132 @@
+// Compiled programs on ONNX Runtime.
+
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { PipelineError } from '#schemas/errors.ts';
+import type {
+  ElementType,
+  OnnxAttribute,
+  OnnxProgram,
+  ProgramRunner,
+  RunningProgram,
+  TensorData,
+  TensorSpec,
+} from '../../activities/numeric/onnx-program.ts';
+import { encodeModel, type AttributeProto, type NodeProto } from '../models/onnx/proto.ts';
+
+const ONNX_TYPES: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+};
+const OPSET = 20;
+const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 };
+
+/**
+ * Opens programs on the CPU. One thread by default: with one, sums have one order, and bytes do not depend on the
+ * machine's cores.
+ */
+export function createProgramRunner({ threads = 1 }: { readonly threads?: number } = {}): ProgramRunner {
+  return {
+    async open(program) {
+      const session = await openSession(encodeProgram(program), threads);
+      return runningProgram(session, program);
+    },
+  };
+}
+
+async function openSession(bytes: Uint8Array, threads: number): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, {
+      executionProviders: ['cpu'],
+      graphOptimizationLevel: 'all',
+      executionMode: 'sequential',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new PipelineError({
+      kind: 'internal',
+      what: 'ONNX Runtime refuses a compiled program',
+      value: text,
+    });
+  }
+}
+
+function runningProgram(session: InferenceSession, program: OnnxProgram): RunningProgram {
+  return {
+    inputs: program.inputs,
+    outputs: program.outputs,
+    async run(data) {
+      const feeds: Record<string, Tensor> = {};
+      for (const [i, spec] of program.inputs.entries()) feeds[spec.name] = tensorOf(spec, data[i]);
+      const results = await session.run(feeds);
+      return program.outputs.map(({ name }) => results[name]!.data as TensorData);
+    },
+    close: () => session.release(),
+  };
+}
+
+function tensorOf({ label, type, dims }: TensorSpec, data: TensorData | undefined): Tensor {
+  const elements = dims.reduce((product, size) => product * size, 1);
+  if (data?.length !== elements) {
+    throw new PipelineError({
+      kind: 'shape-mismatch',
+      what: `an input of a compiled program has ${elements} elements`,
+      where: label,
+      value: `${data?.length ?? 'none'}`,
+    });
+  }
+  return new Tensor(type as 'float32', data as Float32Array, dims);
+}
+
+function encodeProgram({ inputs, outputs, initializers, nodes }: OnnxProgram): Uint8Array {
+  return encodeModel({
+    irVersion: 9,
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+    producerName: 'tessera',
+    graph: {
+      name: 'program',
+      node: nodes.map(nodeProto),
+      initializer: initializers.map(({ name, type, dims, data }) => ({
+        name,
+        dims: [...dims],
+        dataType: ONNX_TYPES[type],
+        rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      })),
+      input: inputs.map(valueInfo),
+      output: outputs.map(valueInfo),
+      valueInfo: [],
+    },
+  });
+}
+
+function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxProgram['nodes'][number]): NodeProto {
+  return {
+    opType: op,
+    ...(domain === undefined ? {} : { domain }),
+    input: [...inputs],
+    output: [...outputs],
+    attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
+  };
+}
+
+function attributeProto(name: string, value: OnnxAttribute): AttributeProto {
+  if (typeof value === 'string') return { name, type: ATTRIBUTE.string, s: new TextEncoder().encode(value) };
+  if (typeof value === 'object') return { name, type: ATTRIBUTE.ints, ints: [...value] };
+  if (name === 'alpha' || name === 'beta') return { name, type: ATTRIBUTE.float, f: value };
+  return { name, type: ATTRIBUTE.int, i: value };
+}
+
+function valueInfo({ name, type, dims }: TensorSpec) {
+  const shape = { dim: dims.map((dimValue) => ({ dimValue })) };
+  return { name, type: { tensorType: { elemType: ONNX_TYPES[type], shape } } };
+}
