@@ -118,11 +118,10 @@ function one(graph: ValueGraph, { type }: Value, sign: number): Value {
   return graph.constant(sign, type);
 }
 
-/** e and 1 / (e + 1) of jax-js' tanh. */
+/** e and 1 / (e + 1) of jax-js' tanh, the latter as it was recognised. */
 function tanhParts(graph: ValueGraph, x: Value, c: Value): { readonly e: Value; readonly ratio: Value } {
   const e = tanhExponential(graph, x, c);
-  const sum = elementwise(graph, 'Add', [e, one(graph, x, 1)], x.type);
-  return { e, ratio: elementwise(graph, 'Reciprocal', [sum], x.type) };
+  return { e, ratio: elementwise(graph, 'Sigmoid', [scale(graph, e.inputs[0]!, -1)], x.type) };
 }
 
 /**

@@ -176,6 +176,10 @@ function cast(graph: ValueGraph, x: Value, type: ElementType): Value {
   if (number !== null && (isFloat(type) || Number.isInteger(number)) && type !== 'bool') {
     return graph.constant(number, type);
   }
+  if (x.op === 'Where' && isFloat(type) && x.inputs.slice(1).every((branch) => constantOf(branch) !== null)) {
+    const branches = x.inputs.slice(1).map((branch) => cast(graph, branch, type));
+    return elementwise(graph, 'Where', [x.inputs[0]!, ...branches], type);
+  }
   return elementwise(graph, 'Cast', [x], type);
 }
 

@@ -84,8 +84,8 @@ function fusedAway(uses: ReadonlyMap<Value, number>): Set<Value> {
   const note = (value: Value) => pending.set(value, (pending.get(value) ?? 0) + 1);
   for (const value of uses.keys()) {
     if (isMatrixProduct(value)) value.inputs.filter(isSwap).forEach(note);
-    const divisor = divisorOf(value, uses);
-    if (divisor !== null) note(divisor);
+    const inner = divisorOf(value, uses) ?? productOf(value, uses);
+    if (inner !== null) note(inner);
   }
   return new Set([...pending].filter(([value, count]) => uses.get(value) === count).map(([value]) => value));
 }
@@ -102,6 +102,22 @@ function isSwap(value: Value): boolean {
 function divisorOf(value: Value, uses: ReadonlyMap<Value, number>): Value | null {
   if (value.op !== 'Mul') return null;
   return value.inputs.find((input) => input.op === 'Reciprocal' && uses.get(input) === 1) ?? null;
+}
+
+/** The matrix product that a row of numbers is added to, where that is its only use: one node does both. */
+function productOf(value: Value, uses: ReadonlyMap<Value, number>): Value | null {
+  if (value.op !== 'Add' || !isFloat(value.type)) return null;
+  const product = value.inputs.find((input) => isMatrixProduct(input) && uses.get(input) === 1);
+  if (product === undefined) return null;
+  const { shape } = otherThan(value, product);
+  const fits =
+    shape.length <= 2 &&
+    shape.every((size, axis) => size === 1 || size === product.shape.at(axis - shape.length));
+  return fits && product.shape.length === value.shape.length ? product : null;
+}
+
+function otherThan({ inputs }: Value, one: Value): Value {
+  return inputs[0] === one ? inputs[1]! : inputs[0]!;
 }
 
 function emitValue(emission: Emission, value: Value): void {
@@ -172,28 +188,35 @@ function draftOf({ uses }: Emission, value: Value): NodeDraft {
       };
     case 'MatMul':
       return isMatrixProduct(value) ? gemm(inputs) : { op, inputs };
-    case 'Mul':
-      return division(value, uses) ?? { op, inputs };
+    case 'Add': {
+      const product = productOf(value, uses);
+      return product === null ? { op, inputs } : gemm(product.inputs, otherThan(value, product));
+    }
+    case 'Mul': {
+      const divisor = divisorOf(value, uses);
+      return {
+        op: divisor === null ? op : 'Div',
+        inputs: divisor === null ? inputs : quotient(value, divisor),
+      };
+    }
     default:
       // Concat, Gather, ScatterND and Conv keep their attributes in params; the others have none.
       return { op, inputs, attributes: params as OnnxNode['attributes'] };
   }
 }
 
-function gemm([a, b]: readonly Value[]): NodeDraft {
+function gemm([a, b]: readonly Value[], sum?: Value): NodeDraft {
   const swapped = [a!, b!].map(isSwap);
+  const factors = [a!, b!].map((operand, i) => (swapped[i] ? operand.inputs[0]! : operand));
   return {
     op: 'Gemm',
-    inputs: [a!, b!].map((operand, i) => (swapped[i] ? operand.inputs[0]! : operand)),
+    inputs: sum === undefined ? factors : [...factors, sum],
     attributes: { transA: Number(swapped[0]), transB: Number(swapped[1]) },
   };
 }
 
-function division(value: Value, uses: ReadonlyMap<Value, number>): NodeDraft | null {
-  const divisor = divisorOf(value, uses);
-  if (divisor === null) return null;
-  const numerator = value.inputs[0] === divisor ? value.inputs[1]! : value.inputs[0]!;
-  return { op: 'Div', inputs: [numerator, divisor.inputs[0]!] };
+function quotient(value: Value, divisor: Value): readonly Value[] {
+  return [otherThan(value, divisor), divisor.inputs[0]!];
 }
 
 /** Outputs are nodes' own: an input or a constant, or a value wanted twice, is copied. */

@@ -140,6 +140,26 @@ export const STRUCTURE: Record<string, Case> = {
       [5, 4],
     ],
   },
+  'matmul and bias': {
+    fn: (a, b, c) => np.matmul(a, b).add(c),
+    dims: [[3, 4], [4, 5], [5]],
+  },
+  'matmul and column': {
+    fn: (a, b, c) => c.add(np.matmul(a.transpose(), b)),
+    dims: [
+      [4, 3],
+      [4, 5],
+      [3, 1],
+    ],
+  },
+  'matmul of a row, added to a matrix': {
+    fn: (a, b, c) => np.matmul(a, b).add(c),
+    dims: [
+      [1, 4],
+      [4, 5],
+      [3, 5],
+    ],
+  },
   'batched matmul': {
     fn: (a, b) => np.matmul(a, b),
     dims: [

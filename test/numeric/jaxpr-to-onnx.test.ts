@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import '../../activities/numeric/float16-array.ts';
 import {
   defaultDevice,
+  grad,
   init,
   lax,
   nn,
@@ -77,6 +78,58 @@ describe('a compiled gradient', () => {
     );
   });
 });
+
+describe('functions that jax-js spells out', () => {
+  const gradientOf = (fn: (x: JaxArray) => JaxArray) =>
+    grad(((x: JaxArray) => fn(x).sum()) as never) as unknown as Fn;
+  const cases: Record<string, { fn: Fn; values: (x: number) => number; ops: readonly string[] }> = {
+    tanh: { fn: (x) => np.tanh(x), values: Math.tanh, ops: ['Tanh', 'Identity'] },
+    'the slope of tanh': {
+      fn: gradientOf((x) => np.tanh(x)),
+      values: (x) => 1 - Math.tanh(x) ** 2,
+      ops: ['Tanh', 'Mul', 'Sub', 'Identity'],
+    },
+    sigmoid: { fn: (x) => nn.sigmoid(x), values: logistic, ops: ['Sigmoid', 'Identity'] },
+    softplus: {
+      fn: (x) => nn.softplus(x),
+      values: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+      ops: ['Softplus', 'Identity'],
+    },
+    'the slope of softplus': {
+      fn: gradientOf((x) => nn.softplus(x)),
+      values: logistic,
+      ops: ['Sigmoid', 'Identity'],
+    },
+  };
+  const points = [-1000, -40, -3, 0, 1e-3, 2, 40, 1000];
+  it.each(Object.entries(cases))(
+    '%s is one operator again, and exact far out',
+    async (_, { fn, values, ops }) => {
+      for (const type of FLOATS) {
+        const compiled = compileFunction(
+          ({ x }) => ({ y: fn(x!) as JaxArray }),
+          [{ name: 'x', type, dims: [points.length] }],
+        );
+        if (type === 'float32') expect(compiled.nodes.map(({ op }) => op)).toEqual(ops);
+        const program = await runner.open(compiled);
+        const [found] = await program.run([
+          type === 'float32' ? Float32Array.from(points) : Float64Array.from(points),
+        ]);
+        await program.close();
+        const tolerance = type === 'float32' ? 1e-6 : 1e-14;
+        for (const [i, x] of points.entries()) {
+          expect(Math.abs(Number(found![i]) - values(x))).toBeLessThanOrEqual(
+            tolerance * Math.max(1, Math.abs(x)),
+          );
+        }
+      }
+    },
+  );
+});
+
+function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
 
 /** -ELBO of a variational autoencoder with Bernoulli pixels, summed over the batch. */
 function negativeElbo(...[x, noise, w1, b1, w2, w3, w4]: JaxArray[]): JaxArray {
