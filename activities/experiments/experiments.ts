@@ -7,9 +7,14 @@ import { LENS_POINTS_TABLE } from '#schemas/columns/lens/points.ts';
 import { LENS_RUNS_TABLE } from '#schemas/columns/lens/runs.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ExperimentName } from '#schemas/lens-config.ts';
+import { density } from './density.ts';
 import type { Experiment } from './experiment.ts';
+import { scaling } from './scaling.ts';
 
-const EXPERIMENTS: Readonly<Partial<Record<ExperimentName, Experiment>>> = {};
+const EXPERIMENTS: Readonly<Partial<Record<ExperimentName, Experiment>>> = {
+  density,
+  scaling,
+};
 
 /** Tables that every experiment leaves. */
 export const SHARED_TABLES: readonly TableDef[] = [
