@@ -38,3 +38,15 @@ export function cutTasks(variants: readonly ModelVariant[], units: number, perTa
     cuts.map((from) => ({ variant, from, to: Math.min(units, from + perTask) })),
   );
 }
+
+/** Sizes of a profile, overridden by the options that are given. */
+export function sizesOf<Name extends string>(
+  profile: Readonly<Record<Name, number>>,
+  options: { readonly [Key in Name]?: number | undefined },
+): Record<Name, number> {
+  const names = Object.keys(profile) as Name[];
+  return Object.fromEntries(names.map((name) => [name, options[name] ?? profile[name]])) as Record<
+    Name,
+    number
+  >;
+}

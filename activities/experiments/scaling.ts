@@ -4,7 +4,7 @@ import { SCALING_TABLE, VALIDITY_TABLE } from '#schemas/columns/lens/scaling.ts'
 import { randomStream } from '../numeric/rng.ts';
 import type { Experiment, PlanContext, TableRows } from './experiment.ts';
 import type { Network } from './network.ts';
-import { cutTasks, drawSamples } from './sample-choice.ts';
+import { cutTasks, drawSamples, sizesOf } from './sample-choice.ts';
 import { concludeScaling } from './scaling-claims.ts';
 import type { ScalingConfig, ScalingDesign } from './scaling-design.ts';
 import { measurePoint } from './scaling-point.ts';
@@ -24,7 +24,7 @@ export const scaling: Experiment<ScalingConfig, ScalingDesign> = {
     const { config, variants } = context;
     const samples = context.samples!;
     const { seed } = config;
-    const sizes = { ...SIZES[config.profile], ...given(config.scaling) };
+    const sizes = sizesOf<keyof typeof SIZES.tiny>(SIZES[config.profile], config.scaling);
     const network = await context.network(variants[0]!);
     const spaces = scaledSpaces(network, config.scaling.spaces);
     const all = { from: 0, to: samples.count };
@@ -97,8 +97,4 @@ function noticesOf(network: Network, inexact: readonly string[]): string[] {
   return [
     `Crossings are sampled lower bounds, and validity radii (E8) are not measured: ${inexact.join(', ')} are not piecewise linear.`,
   ];
-}
-
-function given<T extends object>(options: T): Partial<{ [Key in keyof T]: NonNullable<T[Key]> }> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
