@@ -6,16 +6,18 @@ import { PATH_LAYERS_TABLE, PATHS_TABLE } from '#schemas/columns/lens/paths.ts';
 import { pointPair } from '../polytope/boundary-density.ts';
 import type { PathCrossings } from '../polytope/crossing-events.ts';
 import { hammingDistance } from '../polytope/hamming.ts';
+import { curveBetween } from '../polytope/polyline.ts';
 import { softDistance } from '../polytope/soft-code.ts';
 import { concludeDensity } from './density-claims.ts';
 import { type DensityConfig, type DensityDesign, type DensitySpan, planDensity } from './density-design.ts';
 import type { Chunk, Experiment, LensTask, MeasureContext, TableRows } from './experiment.ts';
 import { CountedTaps } from './counted-taps.ts';
+import { type CurveSolver, openCurveSolver } from './curve-solver.ts';
 import { variantName, type Network } from './network.ts';
 import { PathRows } from './path-rows.ts';
 import { type PointCodes, pointCodes } from './point-codes.ts';
 import { RowMerger } from './row-merger.ts';
-import { crossingsWithin, openSegmentSolver, type SegmentSolver } from './span-crossings.ts';
+import { crossingsWithin } from './span-crossings.ts';
 
 export const density: Experiment<DensityConfig, DensityDesign> = {
   name: 'density',
@@ -52,7 +54,7 @@ async function* measure(
 class PairMeter {
   readonly #network: Network;
   readonly #design: DensityDesign;
-  readonly #solvers = new Map<string, SegmentSolver>();
+  readonly #solvers = new Map<string, CurveSolver>();
   /** Per span. */
   readonly #rows: readonly PathRows[];
 
@@ -110,26 +112,19 @@ class PairMeter {
     { values, signal }: { values: Float32Array; signal: AbortSignal },
   ): Promise<Map<number, PathCrossings>> {
     const size = this.#network.startSpaces.find(({ name }) => name === space)!.size;
+    const point = (at: number) => Float64Array.from(row(values, size, at));
     const chosen = pairs.filter(
-      ({ isSolved, a, b }) => isSolved && pointPair(row(values, size, a), row(values, size, b)).distance > 0,
+      ({ isSolved, a, b }) => isSolved && pointPair(point(a), point(b)).distance > 0,
     );
     if (chosen.length === 0) return new Map();
-    const gather = (end: 'a' | 'b') => {
-      const all = new Float64Array(chosen.length * size);
-      chosen.forEach((pair, i) => {
-        all.set(row(values, size, pair[end]), i * size);
-      });
-      return all;
-    };
-    const solver = this.#solvers.get(space) ?? (await openSegmentSolver(this.#network, space));
+    const nameOf = (i: number) => `pair ${chosen[i]!.number} in ${space}`;
+    const curves = chosen.map(({ a, b }, i) =>
+      curveBetween(point(a), point(b), { kind: 'lerp', name: nameOf(i) }),
+    );
+    const solver = this.#solvers.get(space) ?? (await openCurveSolver(this.#network, space));
     this.#solvers.set(space, solver);
-    const found = await solver.solve({
-      from: gather('a'),
-      to: gather('b'),
-      nameOf: (segment) => `pair ${chosen[segment]!.number} in ${space}`,
-      signal,
-    });
-    return new Map(chosen.map(({ number }, i) => [number, found[i]!]));
+    const solved = await solver.solve(curves, { nameOf, signal });
+    return new Map(chosen.map(({ number }, i) => [number, solved[i]!.found]));
   }
 
   /** Points that coincide have no density, and no row. */
