@@ -2,7 +2,6 @@
 
 import type { PathCrossings } from '../polytope/crossing-events.ts';
 import { type ClassChange, classChanges, outputPieces, outputsAt } from '../polytope/linear-pieces.ts';
-import type { SampledNet } from '../polytope/piecewise-net.ts';
 import { type Curve, pointAt } from '../polytope/polyline.ts';
 import { argmax, type PathAnswer } from './path-answers.ts';
 
@@ -11,6 +10,14 @@ export interface LegAnswers {
   readonly answers: readonly PathAnswer[];
   /** Places of the changes, ascending. */
   readonly changes: readonly number[];
+}
+
+/** What gives outputs at points. */
+export interface AnswerSource {
+  readonly start: { readonly size: number };
+  readonly outputs: number;
+  /** @param values - `[points, start.size]`. */
+  evaluate(values: Float64Array, points: number): Promise<{ readonly outputs: Float32Array | Float64Array }>;
 }
 
 /** Width in t to which a change of class is bisected. */
@@ -23,7 +30,7 @@ export function exactAnswers(found: PathCrossings, classes: number, steps: numbe
 }
 
 /** Answers where the network can only be sampled: changes between two steps are bisected; two of them may hide. */
-export async function sampledAnswers(net: SampledNet, curve: Curve, steps: number): Promise<LegAnswers> {
+export async function sampledAnswers(net: AnswerSource, curve: Curve, steps: number): Promise<LegAnswers> {
   const evaluate = async (places: readonly number[]) => {
     const points = new Float64Array(places.length * net.start.size);
     places.forEach((t, i) => {
@@ -32,7 +39,7 @@ export async function sampledAnswers(net: SampledNet, curve: Curve, steps: numbe
     const { outputs } = await net.evaluate(points, places.length);
     return places.map((_, i) => outputs.subarray(i * net.outputs, (i + 1) * net.outputs));
   };
-  const known = new Map<number, Float32Array>();
+  const known = new Map<number, Float32Array | Float64Array>();
   const grid = Array.from({ length: steps + 1 }, (_, i) => i / steps);
   (await evaluate(grid)).forEach((logits, i) => {
     known.set(grid[i]!, logits);

@@ -49,7 +49,7 @@ export async function openNetwork({
       const start = tensorNamed(model, from);
       return openPiecewise(model, planStages(model, start, inexactFrom(start)), { name: from, threads });
     },
-    sampled: ({ from, at }) => openSampled(model, forward, { from, at, threads }),
+    sampled: ({ from, at }) => openSampled(model, forward, { from, at }),
     close: forward.close,
   };
 }

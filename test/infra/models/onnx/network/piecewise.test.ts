@@ -149,7 +149,7 @@ describe.each(NETS)('%s', (name, { net: proto, shape }, { taps, logits = 'logits
       const behind = await network.piecewise({ from: space.name });
       const names = network.taps.slice(space.tapsBefore).map((tap) => tap.name);
       expect(behind.taps.filter((tap) => !isPool(tap)).map((tap) => tap.name)).toEqual(names);
-      let values = Float64Array.from(start);
+      let values: Float64Array = Float64Array.from(start);
       for (let stage = 0; stage <= behind.stages.length; stage++)
         values = await behind.advance(stage, values, 1);
       expect(relativeGap(values, tensors.get(logits)!.data), space.name).toBeLessThan(1e-12);
@@ -224,7 +224,7 @@ function checkAgainst(
   { net, graph, logits }: { net: PiecewiseNet; graph: GraphProto; logits: string },
 ): number {
   const start = codesOf(net, graph, tensorsOn(0));
-  const code = start.map((bits) => bits.map((bit) => (bit > 0 ? 1 : 0)));
+  const code: number[][] = start.map((bits) => bits.map((bit) => (bit > 0 ? 1 : 0)));
   const width = outputs!.length / breakpoints.length;
   let flip = 0;
   for (let i = 1; i < breakpoints.length; i++) {
