@@ -1,17 +1,11 @@
 // paths.parquet and path_layers.parquet: how many boundaries lie on a path, in all and per tap.
 
 import type { ColumnDef, TableDef } from '../column.ts';
-import { RUN_ID_COLUMN } from '../column.ts';
+import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 
 /** First columns of every table about paths: together they name a path. */
 export const PATH_KEY: readonly ColumnDef[] = [
-  {
-    name: 'model',
-    type: 'utf8',
-    unit: '',
-    nullable: false,
-    description: '`trained`, or a control such as `random_init:3`.',
-  },
+  MODEL_COLUMN,
   {
     name: 'path_id',
     type: 'int32',

@@ -1,16 +1,10 @@
 // slice_polygons/ and slice_edges/: the exact partition of planes.
 
 import type { ColumnDef, TableDef } from '../column.ts';
-import { RUN_ID_COLUMN } from '../column.ts';
+import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 
 const SLICE_KEY: readonly ColumnDef[] = [
-  {
-    name: 'model',
-    type: 'utf8',
-    unit: '',
-    nullable: false,
-    description: '`trained`, or a control such as `random_init:3`.',
-  },
+  MODEL_COLUMN,
   {
     name: 'slice_id',
     type: 'utf8',
