@@ -176,20 +176,21 @@ export interface ModelLoader {
   open(options: SessionOptions): Promise<EncoderSession>;
 }
 
-/** One message of the code log, as it goes to one partition. */
-export interface CodeMessage {
+/** One message of a run's log, as it goes to one partition. Kinds of an experiment's log are names of tables. */
+export interface CodeMessage<Kind extends string = MessageKind> {
   readonly partition: number;
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: {
-    readonly kind: MessageKind;
+    readonly kind: Kind;
     readonly run: string;
     readonly shard: number;
     readonly batch: number;
   };
 }
 
-export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> {
+export interface ReceivedMessage<Kind extends string = MessageKind>
+  extends Omit<CodeMessage<Kind>, 'partition' | 'key'> {
   readonly offset: bigint;
 }
 
@@ -197,15 +198,15 @@ export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> 
 export interface CodeLog {
   createTopic(topic: string, options: { readonly partitions: number }): Promise<void>;
   /** Resolves when the broker has acknowledged every message. */
-  append(topic: string, messages: readonly CodeMessage[]): Promise<void>;
+  append(topic: string, messages: readonly CodeMessage<string>[]): Promise<void>;
   /** First and next offset of a partition. */
   offsets(topic: string, partition: number): Promise<{ readonly low: bigint; readonly high: bigint }>;
   /** Messages from `from` on, in order, until `signal` aborts or the consumer returns. Yields what one fetch brought. */
-  read(
+  read<Kind extends string = MessageKind>(
     topic: string,
     partition: number,
     options: { readonly from: bigint; readonly signal: AbortSignal },
-  ): AsyncIterable<readonly ReceivedMessage[]>;
+  ): AsyncIterable<readonly ReceivedMessage<Kind>[]>;
   deleteTopic(topic: string): Promise<void>;
 }
 

@@ -2,7 +2,12 @@
 
 import { z } from 'zod';
 
-export const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of every random choice of the run.');
+export const seed = z
+  .int()
+  .min(0)
+  .max(0xffffffff)
+  .default(0)
+  .describe('Seed of every random choice of the run.');
 
 export const model = z
   .strictObject({
@@ -46,6 +51,12 @@ const transform = z
       .describe('Divides after the mean; one number or one per channel.'),
     shape: z.array(z.int().positive()).optional().describe('Shape of one sample as the model wants it.'),
     layout: z.enum(['nchw', 'nhwc']).default('nchw').describe('Order of image axes that the model wants.'),
+    channelOrder: z
+      .enum(['rgb', 'bgr'])
+      .optional()
+      .describe(
+        'Order of colours that the model wants; rgb where it is not given. `mean` and `std` are in this order.',
+      ),
   })
   .describe('How raw values become model input: (raw * scale - mean) / std.');
 

@@ -18,22 +18,41 @@ const common = {
   seed,
   output: output.pick({ dir: true }).prefault({}),
   stream: z
-    .strictObject({ partitions: z.int().min(1).max(1024).default(2).describe('Kafka partitions, and so collectors.') })
+    .strictObject({
+      partitions: z.int().min(1).max(1024).default(2).describe('Kafka partitions, and so collectors.'),
+    })
     .prefault({})
     .describe('The log of result rows.'),
 };
 
 const onModel = {
   ...common,
-  model,
+  model: model.extend({
+    control: z
+      .literal('none')
+      .default('none')
+      .describe('Experiments measure controls beside the trained model: see controls.'),
+  }),
   profile: z
     .enum(['tiny', 'paper'])
     .default('tiny')
-    .describe('Sizes where an option is not given: tiny takes minutes on 4 cores, paper is the specification.'),
+    .describe(
+      'Sizes where an option is not given: tiny takes minutes on 4 cores, paper is the specification.',
+    ),
   controls: z
     .strictObject({
-      randomInit: z.int().min(0).max(100).default(5).describe('Freshly initialised copies that are measured too.'),
-      weightPermuted: z.int().min(0).max(100).default(1).describe('Copies with shuffled weights that are measured too.'),
+      randomInit: z
+        .int()
+        .min(0)
+        .max(100)
+        .default(5)
+        .describe('Freshly initialised copies that are measured too.'),
+      weightPermuted: z
+        .int()
+        .min(0)
+        .max(100)
+        .default(1)
+        .describe('Copies with shuffled weights that are measured too.'),
     })
     .prefault({})
     .describe('Controls: what they show as well is not learned.'),
@@ -52,7 +71,11 @@ export const lensConfig = z.discriminatedUnion('experiment', [
   }),
   z.strictObject({ ...onData, experiment: z.literal('clusters'), clusters: clustersOptions.prefault({}) }),
   z.strictObject({ ...onData, experiment: z.literal('scaling'), scaling: scalingOptions.prefault({}) }),
-  z.strictObject({ ...onData, experiment: z.literal('complexity'), complexity: complexityOptions.prefault({}) }),
+  z.strictObject({
+    ...onData,
+    experiment: z.literal('complexity'),
+    complexity: complexityOptions.prefault({}),
+  }),
   z.strictObject({
     ...onData,
     experiment: z.literal('perturbation'),

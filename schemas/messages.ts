@@ -28,19 +28,28 @@ export interface SweepInput extends RunInput<SweepConfig> {
 }
 
 /** Input of the `lensExperiment` workflow. */
-export type LensInput = RunInput<LensConfig>;
+export interface LensInput extends RunInput<LensConfig> {
+  /** Carried over continue-as-new; absent at the start. */
+  readonly carried?: LensCarried | undefined;
+}
 
-export interface SweepCarried {
+/** What every run carries over continue-as-new. */
+export interface RunCarried<Task> {
   readonly layoutVersion: 1;
   readonly nextTask: number;
   readonly doneSamples: number;
   readonly restarts: number;
   readonly paused: boolean;
-  /** Unfinished tasks with the (shard, batch) they go on from. */
-  readonly open: readonly EncodeTask[];
-  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+  /** Unfinished tasks with the place they go on from. */
+  readonly open: readonly Task[];
   readonly startedAtMs: number;
 }
+
+export interface SweepCarried extends RunCarried<EncodeTask> {
+  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+}
+
+export type LensCarried = RunCarried<LensWork>;
 
 /** A stretch of consecutive shards that one activity encodes; `from` moves as the work is acknowledged. */
 export interface EncodeTask {
@@ -49,6 +58,15 @@ export interface EncodeTask {
   /** First shard that is no longer part of the task. */
   readonly toShard: number;
   /** Encode even what a survey of the log found there: it was lost since. */
+  readonly again?: true;
+}
+
+/** A task of the lens plan, by its number. */
+export interface LensWork {
+  readonly task: number;
+  /** Chunks that the broker has acknowledged: computed again, but not sent again. */
+  readonly sent: number;
+  /** Measure even what a survey of the log found there: it was lost since. */
   readonly again?: true;
 }
 
@@ -88,7 +106,7 @@ export interface EncodeHeartbeat {
   readonly samples: number;
 }
 
-/** Heartbeat of `aggregateRegions`. */
+/** Heartbeat of `aggregateRegions` and `collectRows`. */
 export interface AggregateHeartbeat {
   readonly at: 'aggregate';
   readonly partition: number;
@@ -102,6 +120,8 @@ export interface LensHeartbeat {
   readonly task: number;
   /** Units (pairs, points, ...) of the task that are done. */
   readonly units: number;
+  /** Chunks of the task that the broker has acknowledged. */
+  readonly sent: number;
 }
 
 /** Result of a finished run. */
@@ -156,3 +176,5 @@ export const SIGNAL_PAUSE = 'pause';
 export const SIGNAL_RESUME = 'resume';
 export const QUERY_PROGRESS = 'progress';
 export const WORKFLOW_OF = { sweep: 'corpusSweep', lens: 'lensExperiment' } as const;
+/** Starts each run under `<run>-<UTC time>`, in its own folder: a run id is never used for two results. */
+export const SCHEDULED_WORKFLOW = 'scheduledRun';

@@ -5,14 +5,16 @@ import { bootstrapRatioOfSums } from './bootstrap.ts';
 import type { Estimate, ResamplingOptions, UnitValues } from './bootstrap.ts';
 import { permutationPValue } from './permutation.ts';
 import type { Tail } from './permutation.ts';
-import { randomStream } from './rng.ts';
+import { randomStream, shuffle } from './rng.ts';
+
+/** Places t* in [0, 1], such as changes of class, in any order. */
+type Marks = readonly number[];
 
 /** One leg of a path, t running from 0 to 1. */
 export interface DensityLeg {
   /** `[bins]` mean density in equal bins of t. */
   readonly density: ArrayLike<number>;
-  /** Marks t* in [0, 1], such as changes of class, in any order. */
-  readonly marks: readonly number[];
+  readonly marks: Marks;
 }
 
 export interface ShiftTest {
@@ -54,13 +56,54 @@ export function circularShiftTest(
   legs: readonly DensityLeg[],
   { seed, halfWidth = DEFAULT_HALF_WIDTH, shifts = DEFAULT_SHIFTS, tail = 'greater' }: ShiftOptions,
 ): ShiftTest | null {
-  const marked = legs.filter(({ marks }) => marks.length > 0).map((leg) => new LegIntegral(leg, halfWidth));
-  const observed = pooled(marked, null);
-  if (Number.isNaN(observed.ratio)) return null;
-  const ratios = Float64Array.from(
-    { length: shifts },
-    (_, shift) => pooled(marked, randomStream(seed, shift).uniform).ratio,
+  return randomised(legs, halfWidth, {
+    count: shifts,
+    tail,
+    draw: (marked, shift) => {
+      const { uniform } = randomStream(seed, shift);
+      return marked.map(({ marks }) => moved(marks, uniform()));
+    },
+  });
+}
+
+/**
+ * The same ratio when legs swap their marks: what marks at these places give, whichever leg they belong to. Where the
+ * density depends on the place alone, such as a peak in the middle of every leg, this p-value is not small.
+ * @returns null as {@link circularShiftTest}, and where fewer than two legs have marks.
+ */
+export function swappedMarksTest(
+  legs: readonly DensityLeg[],
+  { seed, halfWidth = DEFAULT_HALF_WIDTH, shifts = DEFAULT_SHIFTS, tail = 'greater' }: ShiftOptions,
+): ShiftTest | null {
+  const found = randomised(legs, halfWidth, {
+    count: shifts,
+    tail,
+    draw: (marked, swap) => {
+      const order = shuffle([...marked.keys()], randomStream(seed, swap));
+      return order.map((leg) => marked[leg]!.marks);
+    },
+  });
+  return found !== null && found.legs > 1 ? found : null;
+}
+
+/** The observed ratio against those of `count` random arrangements of the marks. */
+function randomised(
+  legs: readonly DensityLeg[],
+  halfWidth: number,
+  {
+    count,
+    tail,
+    draw,
+  }: { count: number; tail: Tail; draw: (marked: readonly DensityLeg[], n: number) => Marks[] },
+): ShiftTest | null {
+  const withMarks = legs.filter(({ marks }) => marks.length > 0);
+  const marked = withMarks.map((leg) => new LegIntegral(leg, halfWidth));
+  const observed = pooled(
+    marked,
+    withMarks.map(({ marks }) => marks),
   );
+  if (Number.isNaN(observed.ratio)) return null;
+  const ratios = Float64Array.from({ length: count }, (_, n) => pooled(marked, draw(withMarks, n)).ratio);
   const defined = ratios.filter((ratio) => !Number.isNaN(ratio));
   return {
     ...observed,
@@ -68,6 +111,11 @@ export function circularShiftTest(
     pValue: permutationPValue(observed.ratio, ratios, tail),
     legs: marked.length,
   };
+}
+
+/** Marks moved along their leg, modulo 1. */
+function moved(marks: Marks, shift: number): Marks {
+  return marks.map((mark) => (mark + shift <= 1 ? mark + shift : mark + shift - 1));
 }
 
 /**
@@ -81,7 +129,7 @@ export function bootstrapNearRatio(
     ...options
   }: ResamplingOptions & Partial<UnitValues> & { readonly halfWidth?: number },
 ): Estimate | null {
-  const sums = legs.map((leg) => new LegIntegral(leg, halfWidth).sums(0));
+  const sums = legs.map((leg) => new LegIntegral(leg, halfWidth).sums(leg.marks));
   if (!legs.some(({ marks }) => marks.length > 0)) return null;
   const of = (value: (leg: NearSums) => number) =>
     Float64Array.from(sums, (leg, i) => (legs[i]!.marks.length > 0 ? value(leg) : 0));
@@ -111,26 +159,23 @@ class LegIntegral {
   /** `[bins + 1]` integral of the density up to each bin's start. */
   readonly #upTo: Float64Array;
   readonly #density: ArrayLike<number>;
-  readonly #marks: readonly number[];
   readonly #halfWidth: number;
 
-  constructor({ density, marks }: DensityLeg, halfWidth: number) {
+  constructor({ density }: DensityLeg, halfWidth: number) {
     this.#upTo = new Float64Array(density.length + 1);
     for (let bin = 0; bin < density.length; bin++) {
       this.#upTo[bin + 1] = this.#upTo[bin]! + density[bin]! / density.length;
     }
     this.#density = density;
-    this.#marks = marks;
     this.#halfWidth = halfWidth;
   }
 
-  /** Sums with all marks moved by `shift`, modulo 1. */
-  sums(shift: number): NearSums {
-    const moved = this.#marks.map((mark) => (mark + shift <= 1 ? mark + shift : mark + shift - 1));
+  /** Sums around some marks. */
+  sums(marks: Marks): NearSums {
     let near = 0;
     let nearLength = 0;
     let reached = 0;
-    for (const mark of moved.sort((a, b) => a - b)) {
+    for (const mark of [...marks].sort((a, b) => a - b)) {
       const low = Math.max(reached, mark - this.#halfWidth);
       const high = Math.min(1, mark + this.#halfWidth);
       if (high <= low) continue;
@@ -151,11 +196,11 @@ class LegIntegral {
 /** Ratio of means over all legs; NaN where nothing is near, or nothing elsewhere. */
 function pooled(
   legs: readonly LegIntegral[],
-  shift: (() => number) | null,
+  marks: readonly Marks[],
 ): { near: number; elsewhere: number; ratio: number } {
   let [near, nearLength, total] = [0, 0, 0];
-  for (const leg of legs) {
-    const sums = leg.sums(shift === null ? 0 : shift());
+  for (const [i, leg] of legs.entries()) {
+    const sums = leg.sums(marks[i]!);
     near += sums.near;
     nearLength += sums.nearLength;
     total += sums.total;

@@ -1,6 +1,7 @@
 // Curves between two points as chords, with arc length, and crossings counted in bins along them.
 
 import { PipelineError } from '#schemas/errors.ts';
+import { pointPair } from './boundary-density.ts';
 import type { Flips, PathCrossings } from './crossing-events.ts';
 import type { PiecewiseNet } from './piecewise-net.ts';
 import { type CrossingOptions, crossingsOnChords } from './segment-crossings.ts';
@@ -18,8 +19,8 @@ export interface Curve {
   readonly t: Float64Array;
   /** `[vertices]` length from the start to the vertex. */
   readonly arc: Float64Array;
-  /** Angle between the two end points, radians; 0 where one is 0. */
-  readonly angle: number;
+  /** Angle between the two end points, radians; null where one is 0. */
+  readonly angle: number | null;
   readonly normFrom: number;
   readonly normTo: number;
 }
@@ -38,26 +39,34 @@ export function curveBetween(
   to: Float64Array,
   { kind, samples = 256, name = 'curve' }: { kind: CurveKind; samples?: number; name?: string },
 ): Curve {
-  const [normFrom, normTo] = [norm(from), norm(to)];
-  const angle = normFrom === 0 || normTo === 0 ? 0 : angleBetween(from, to, normFrom, normTo);
-  const isArc = kind === 'slerp' && angle >= LEAST_ANGLE;
-  if (isArc && Math.PI - angle < LEAST_ANGLE) throw oppositeEnds(name, angle);
-  const chords = isArc ? samples : 1;
+  const { normP: normFrom, normQ: normTo, angle } = pointPair(from, to);
+  const arcAngle = kind === 'slerp' && angle !== null && angle >= LEAST_ANGLE ? angle : null;
+  if (arcAngle !== null && Math.PI - arcAngle < LEAST_ANGLE) throw oppositeEnds(name, arcAngle);
+  const chords = arcAngle === null ? 1 : samples;
   const size = from.length;
   const vertices = new Float64Array((chords + 1) * size);
   const t = Float64Array.from({ length: chords + 1 }, (_, vertex) => vertex / chords);
   vertices.set(from);
   vertices.set(to, chords * size);
   for (let vertex = 1; vertex < chords; vertex++) {
-    const at = t[vertex]!;
-    const scale = ((1 - at) * normFrom + at * normTo) / Math.sin(angle);
-    const a = (scale * Math.sin((1 - at) * angle)) / normFrom;
-    const b = (scale * Math.sin(at * angle)) / normTo;
+    const { a, b } = arcShares(t[vertex]!, { angle: arcAngle!, normFrom, normTo });
     for (let i = 0; i < size; i++) vertices[vertex * size + i] = a * from[i]! + b * to[i]!;
   }
   const arc = arcLengths(vertices, size);
   if (!(arc.at(-1)! > 0)) throw noLength(name);
-  return { kind: isArc ? 'slerp' : 'lerp', vertices, t, arc, angle, normFrom, normTo };
+  return { kind: arcAngle === null ? 'lerp' : 'slerp', vertices, t, arc, angle, normFrom, normTo };
+}
+
+/** Factors of the two ends at a place of the arc whose norm changes linearly. */
+function arcShares(
+  at: number,
+  { angle, normFrom, normTo }: { angle: number; normFrom: number; normTo: number },
+): { a: number; b: number } {
+  const scale = ((1 - at) * normFrom + at * normTo) / Math.sin(angle);
+  return {
+    a: (scale * Math.sin((1 - at) * angle)) / normFrom,
+    b: (scale * Math.sin(at * angle)) / normTo,
+  };
 }
 
 /** The point of the curve's chords at a parameter. */
@@ -153,22 +162,6 @@ function arcLengths(vertices: Float64Array, size: number): Float64Array {
     arc[vertex] = arc[vertex - 1]! + Math.sqrt(squares);
   }
   return arc;
-}
-
-function norm(values: Float64Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-}
-
-/** By half the chord and half the sum of the unit vectors, which keeps its digits near 0 and near pi. */
-function angleBetween(a: Float64Array, b: Float64Array, normA: number, normB: number): number {
-  let difference = 0;
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i]! / normA, b[i]! / normB];
-    difference += (x - y) ** 2;
-    sum += (x + y) ** 2;
-  }
-  return 2 * Math.atan2(Math.sqrt(difference), Math.sqrt(sum));
 }
 
 function oppositeEnds(where: string, angle: number): PipelineError {

@@ -5,6 +5,7 @@ import type { RunManifest } from '#schemas/messages.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
+import { claimLines } from './claim-lines.ts';
 import { readManifest } from './run-folder.ts';
 
 /** The last line of stdout with `--json`. */
@@ -72,12 +73,15 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
     ];
   }
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
-  const skipped = manifestOf(output)?.skipped.length ?? 0;
+  const manifest = manifestOf(output);
+  const skipped = manifest?.skipped.length ?? 0;
   return [
     `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${plural(restarts, 'restart')}` : ''}`,
     ...(tables.length > 0 ? [`  rows    ${tables.join(', ')}`] : []),
     ...(skipped > 0 ? [`  skipped ${plural(skipped, 'file')}; run.json names them`] : []),
     `  output  ${output}`,
+    ...claimLines(manifest?.claims ?? []),
+    ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),
   ];
 }
 

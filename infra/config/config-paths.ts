@@ -24,6 +24,12 @@ export function portablePaths<Config extends RunConfig>(config: Config, folder: 
   });
 }
 
+/** The config with another `output.dir`. */
+export function withOutputDir<Config extends RunConfig>(config: Config, dir: string): Config {
+  const { output }: RunConfig = config;
+  return { ...config, output: { ...output, dir } };
+}
+
 /** Whether a path is a pattern that a reader expands. */
 export function isGlob(path: string): boolean {
   return /[*?[\]{}]/.test(path);

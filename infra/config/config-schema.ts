@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { sweepConfig } from '#schemas/config.ts';
 import { type ExperimentName, lensConfig } from '#schemas/lens-config.ts';
+import type { RunConfig } from '#schemas/messages.ts';
 
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
@@ -25,21 +26,21 @@ export interface JsonSchema {
 }
 
 /** A kind of config: what parses it, and the same as JSON Schema (draft 2020-12) of what a user may write. */
-export interface ConfigForm<Config> {
-  readonly parser: z.ZodType<Config>;
+export interface ConfigForm {
+  readonly parser: z.ZodType<RunConfig>;
   readonly schema: JsonSchema;
 }
 
-export function sweepForm() {
-  return formOf(sweepConfig, 'Tessera sweep config');
+export function sweepForm(): ConfigForm {
+  return { parser: sweepConfig, schema: jsonSchemaOf(sweepConfig, 'Tessera sweep config') };
 }
 
 /** The members of the lens config, one per experiment. */
 export const EXPERIMENTS = lensConfig.options.map(({ shape }) => shape.experiment.value) as ExperimentName[];
 
-export function lensForm(experiment: ExperimentName) {
+export function lensForm(experiment: ExperimentName): ConfigForm {
   const member = lensConfig.options.find(({ shape }) => shape.experiment.value === experiment)!;
-  return formOf(member, `Tessera lens config, experiment ${experiment}`);
+  return { parser: lensConfig, schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`) };
 }
 
 /** Every config in one schema, for editors. */
@@ -48,9 +49,8 @@ export function configSchema(): JsonSchema {
   return { title: 'Tessera config', anyOf: forms.map(({ schema }) => schema) };
 }
 
-function formOf<Config>(parser: z.ZodType<Config>, title: string): ConfigForm<Config> {
-  const schema = z.toJSONSchema(parser, { io: 'input' });
-  return { parser, schema: { ...schema, title } as JsonSchema };
+function jsonSchemaOf(parser: z.ZodType, title: string): JsonSchema {
+  return { ...z.toJSONSchema(parser, { io: 'input' }), title } as JsonSchema;
 }
 
 /** Every key of the config with its dotted path: `model.control`, `dataset.transform.scale`, ... */

@@ -4,13 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 
-import type { SweepConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
-import type { LensConfig } from '#schemas/lens-config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
-import { absolutePaths, datasetFiles, isGlob, portablePaths } from './config-paths.ts';
+import { absolutePaths, datasetFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
 import { type ConfigForm, EXPERIMENTS, lensForm, sweepForm } from './config-schema.ts';
 import { applySets } from './set-option.ts';
 import { didYouMean } from './similar-name.ts';
@@ -55,7 +53,7 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
   return {
     file: resolve(file),
     runId,
-    config: { ...config, output: { ...config.output, dir } },
+    config: withOutputDir(config, dir),
     configSha256: hash,
     runDir: join(dir, runId),
   };
@@ -120,7 +118,7 @@ function readConfigText(file: string): string {
 }
 
 /** The form that the config's `kind` (and `experiment`) ask for. */
-function formOf(file: string, raw: unknown): ConfigForm<SweepConfig> | ConfigForm<LensConfig> {
+function formOf(file: string, raw: unknown): ConfigForm {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     const remedy =
       'A config holds keys such as kind, model and dataset; examples/mnist-mlp/sweep.yaml is one.';

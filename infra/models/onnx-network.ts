@@ -8,6 +8,7 @@ import { openModel, tensorNamed } from './onnx/network/opened-model.ts';
 import { openPiecewise } from './onnx/network/piecewise.ts';
 import { openSampled } from './onnx/network/sampled.ts';
 import { inexactOperators, planStages } from './onnx/network/stage-plan.ts';
+import { poolTaps } from './onnx/network/stage-units.ts';
 import { startSpaces } from './onnx/network/start-spaces.ts';
 
 /**
@@ -37,6 +38,7 @@ export async function openNetwork({
     backend: `onnxruntime-node/${config.device}`,
     taps: model.taps.map(({ info }) => info),
     activations: model.taps.map(({ info }) => activationOf(model.index, info.name)),
+    pools: poolTaps(model),
     classes: model.logits?.classes ?? null,
     logits: model.logits?.name ?? null,
     text: model.tokens !== null,
@@ -47,7 +49,7 @@ export async function openNetwork({
       const start = tensorNamed(model, from);
       return openPiecewise(model, planStages(model, start, inexactFrom(start)), { name: from, threads });
     },
-    sampled: ({ from, at }) => openSampled(model, forward, { from, at, threads }),
+    sampled: ({ from, at }) => openSampled(model, forward, { from, at }),
     close: forward.close,
   };
 }

@@ -13,6 +13,18 @@ export const aggregate = threadTask<'aggregate'>(async (...task) =>
 export const commit = threadTask<'commit'>(async (...task) =>
   (await import('./commit.ts')).commitTask(...task),
 );
+export const planLens = threadTask<'planLens'>(async (...task) =>
+  (await import('./plan-lens.ts')).planLensTask(...task),
+);
+export const lensTask = threadTask<'lensTask'>(async (...task) =>
+  (await import('./lens-task.ts')).lensTask(...task),
+);
+export const collect = threadTask<'collect'>(async (...task) =>
+  (await import('./collect.ts')).collectTask(...task),
+);
+export const commitLens = threadTask<'commitLens'>(async (...task) =>
+  (await import('./commit-lens.ts')).commitLensTask(...task),
+);
 export const commitPart = threadTask<'commitPart'>(async (...task) =>
   (await import('./commit.ts')).commitPartTask(...task),
 );

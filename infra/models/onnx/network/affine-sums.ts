@@ -57,10 +57,21 @@ export const matMul: Lower = (node, lowering) => {
   const rank = lowering.shape(node.input[liveAt] ?? '').length;
   if (liveAt === 1 && rank < 3) throw acrossSamples(node);
   const factors = node.input.map((name) =>
-    lowering.isLive(name) ? lowering.tensor(name) : constantInput(lowering, node, { name, rank }),
+    lowering.isLive(name) ? lowering.tensor(name) : constantFactor(lowering, node, { name, rank }),
   );
   return [lowering.graph.add('MatMul', factors)];
 };
+
+// A matrix has no axis that could meet the samples'; a batch of matrices has.
+function constantFactor(
+  lowering: Lowering,
+  node: NodeProto,
+  { name, rank }: { name: string; rank: number },
+): string {
+  const { dims, values } = lowering.constant(name);
+  if (dims.length <= 2) return lowering.graph.doubles(dims, values);
+  return constantInput(lowering, node, { name, rank });
+}
 
 /** Conv: windows times kernels. */
 export const convolved: Lower = (node, lowering) => {

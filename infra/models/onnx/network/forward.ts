@@ -10,6 +10,8 @@ import { INPUT, type OpenedModel, tensorNamed } from './opened-model.ts';
 /** Forward passes, and the sessions that they keep. */
 export interface Forward {
   readonly run: Network['forward'];
+  /** The session from a tensor to others; it stays open until all are closed. */
+  session(start: string, outputs: readonly string[]): Promise<FloatSession>;
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export function createForward(model: OpenedModel, threads: number): Forward {
     return open;
   }
   return {
+    session: sessionFor,
     async run(input, { from = INPUT, to }) {
       const start = tensorNamed(model, from);
       const named = to.map((name) => ({ name, tensor: tensorNamed(model, name) }));

@@ -5,7 +5,7 @@ import type { Network } from '../../../../activities/experiments/network.ts';
 import type { SampledNet } from '../../../../activities/polytope/piecewise-net.ts';
 import type { TapInfo } from '#schemas/sweep.ts';
 import { elements } from '../tensors.ts';
-import { type FloatSession, openFloatSession } from './float-session.ts';
+import type { FloatSession } from './float-session.ts';
 import type { Forward } from './forward.ts';
 import { tensorsBehind } from './graph-flow.ts';
 import { type OpenedModel, tensorNamed } from './opened-model.ts';
@@ -37,7 +37,7 @@ interface Frame {
 export async function openSampled(
   model: OpenedModel,
   forward: Forward,
-  { from, at, threads }: SampledOptions & { readonly threads: number },
+  { from, at }: SampledOptions,
 ): Promise<SampledNet> {
   const start = tensorNamed(model, from);
   const shape = spaceShape(model, start);
@@ -50,15 +50,10 @@ export async function openSampled(
   const wanted = [...new Set([...taps.map(({ name }) => name), ...(logits === null ? [] : [logits.name])])];
   const outputs = wanted.filter((name) => name !== start);
   if (outputs.length === 0) throw noSpace(model, from, 'has no tap and no logits behind it');
-  const session = await openFloatSession(model, { start, outputs, threads });
-  try {
-    const frame = await frameOf(model, forward, { session, start, from, at });
-    const info = { name: from, size: elements(shape), shape };
-    return sampledNet(session, frame, { info, taps, logits, start });
-  } catch (error) {
-    await session.release();
-    throw error;
-  }
+  const session = await forward.session(start, outputs);
+  const frame = await frameOf(model, forward, { session, start, from, at });
+  const info = { name: from, size: elements(shape), shape };
+  return sampledNet(session, frame, { info, taps, logits, start });
 }
 
 function sampledNet(
@@ -93,7 +88,8 @@ function sampledNet(
       pre.get(start)?.set(values);
       return { pre: taps.map(({ name }) => pre.get(name) as Float32Array), outputs };
     },
-    close: () => session.release(),
+    // The session is the forward passes', and serves the next token too.
+    close: async () => {},
   };
 }
 

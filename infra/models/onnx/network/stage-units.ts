@@ -5,10 +5,20 @@ import type { PoolUnits, ReluUnits, StageUnits } from '../../../../activities/po
 import { tapGeometry } from '../geometry.ts';
 import { elements } from '../tensors.ts';
 import { findTaps } from '../taps.ts';
-import type { Kink } from './kinks.ts';
+import { nodesNeeded } from './graph-flow.ts';
+import { type Kink, kinkOf } from './kinks.ts';
 import { type OpenedModel, sampleShapeOf } from './opened-model.ts';
 import type { Column } from './step-graph.ts';
 import { kernelShape, windowsOf } from './windows.ts';
+
+/** Max-pools between the input and the ends of the graph, in graph order. */
+export function poolTaps(model: OpenedModel): TapInfo[] {
+  const { loaded, index, taps, logits, trace } = model;
+  const ends = [...taps.map(({ info }) => info.name), ...(logits === null ? [] : [logits.name])];
+  return nodesNeeded(loaded.graph.node, ends)
+    .filter((node) => kinkOf(index, node)?.kind === 'pool' && trace.live.has(node.output[0] ?? ''))
+    .map((node) => poolInfo(model, node.output[0] ?? ''));
+}
 
 /** Taps behind the start in graph order, and the units of each stage. */
 export interface StageTaps {

@@ -9,7 +9,8 @@ export interface SmallNet {
   readonly shape: readonly number[];
 }
 
-const bias = (name: string, size: number, seed: number) => floatTensor(name, [size], normals(size, seed, 0.3));
+const bias = (name: string, size: number, seed: number) =>
+  floatTensor(name, [size], normals(size, seed, 0.3));
 
 /** The nodes from an image or vector `x` to `end`, then a linear layer from `[batch, width]`. */
 function withHead(
@@ -70,10 +71,20 @@ export function convolutions(): SmallNet {
     node('BatchNormalization', ['c1', 'g', 's', 'm', 'v'], ['z1'], { epsilon: 1e-3 }, ['epsilon']),
     node('Relu', ['z1'], ['a1']),
     node('AveragePool', ['a1'], ['p1'], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }),
-    node('Conv', ['p1', 'w2', 'b2'], ['z2'], { kernel_shape: [3, 3], group: 3, pads: [2, 2, 2, 2], dilations: [2, 2] }),
+    node('Conv', ['p1', 'w2', 'b2'], ['z2'], {
+      kernel_shape: [3, 3],
+      group: 3,
+      pads: [2, 2, 2, 2],
+      dilations: [2, 2],
+    }),
     node('Relu', ['z2'], ['a2']),
     node('AveragePool', ['a2'], ['p2'], { kernel_shape: [2, 2], pads: [1, 0, 0, 1], count_include_pad: 1 }),
-    node('Conv', ['p2', 'w3'], ['z3'], { kernel_shape: [2, 3], group: 6, auto_pad: 'SAME_UPPER', strides: [1, 2] }),
+    node('Conv', ['p2', 'w3'], ['z3'], {
+      kernel_shape: [2, 3],
+      group: 6,
+      auto_pad: 'SAME_UPPER',
+      strides: [1, 2],
+    }),
     node('Relu', ['z3'], ['a3']),
     node('AveragePool', ['a3'], ['p3'], { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }),
     node('Conv', ['p3', 'w4'], ['z4'], { kernel_shape: [2, 2], auto_pad: 'SAME_LOWER' }),
@@ -86,7 +97,11 @@ export function convolutions(): SmallNet {
     floatTensor('g', [6], normals(6, 3)),
     floatTensor('s', [6], normals(6, 4)),
     floatTensor('m', [6], normals(6, 5)),
-    floatTensor('v', [6], normals(6, 6).map((value) => value * value + 0.1)),
+    floatTensor(
+      'v',
+      [6],
+      normals(6, 6).map((value) => value * value + 0.1),
+    ),
     weight('w2', [6, 2, 3, 3], 7),
     bias('b2', 6, 8),
     weight('w3', [6, 1, 2, 3], 9),
@@ -110,16 +125,30 @@ export function inceptionBlock(): SmallNet {
     node('MaxPool', ['a_stem'], ['pooled'], { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1] }),
     ...[conv('pooled', 'pool', 1), relu('pool')],
     node('Concat', ['a_one', 'a_three', 'a_five', 'a_pool'], ['joined'], { axis: 1 }),
-    node('MaxPool', ['joined'], ['small'], { kernel_shape: [3, 2], strides: [2, 2], pads: [0, 1, 1, 0], ceil_mode: 1 }),
+    node('MaxPool', ['joined'], ['small'], {
+      kernel_shape: [3, 2],
+      strides: [2, 2],
+      pads: [0, 1, 1, 0],
+      ceil_mode: 1,
+    }),
     ...[conv('small', 'last', 3), relu('last')],
     node('GlobalMaxPool', ['a_last'], ['top']),
   ];
-  const sizes = { stem: [4, 1, 3], one: [3, 4, 1], low3: [2, 4, 1], three: [3, 2, 3], low5: [2, 4, 1], five: [2, 2, 5] };
+  const sizes = {
+    stem: [4, 1, 3],
+    one: [3, 4, 1],
+    low3: [2, 4, 1],
+    three: [3, 2, 3],
+    low5: [2, 4, 1],
+    five: [2, 2, 5],
+  };
   const more = { pool: [2, 4, 1], last: [5, 10, 3] };
-  const initializers = Object.entries({ ...sizes, ...more }).flatMap(([name, [out = 1, into = 1, side = 1]], i) => [
-    weight(`w_${name}`, [out, into, side, side], 2 * i + 1),
-    bias(`b_${name}`, out, 2 * i + 2),
-  ]);
+  const initializers = Object.entries({ ...sizes, ...more }).flatMap(
+    ([name, [out = 1, into = 1, side = 1]], i) => [
+      weight(`w_${name}`, [out, into, side, side], 2 * i + 1),
+      bias(`b_${name}`, out, 2 * i + 2),
+    ],
+  );
   return withHead([1, 7, 6], nodes, initializers, { end: 'top', width: 5 });
 }
 
