@@ -1,0 +1,166 @@
+// A path of kernels as one variational family: where it starts, which kernels follow, which parameters they have.
+
+import { PipelineError } from '#schemas/errors.ts';
+import {
+  add,
+  broadcast,
+  div,
+  filled,
+  log,
+  mul,
+  softplus,
+  sub,
+  sum,
+  type JaxArray,
+} from '../../numeric/array-math.ts';
+import type { AcceptRule } from '../acceptance.ts';
+import { constantInit, prefixed, underPrefix, type ParameterSpec, type Parameters } from '../parameters.ts';
+import { logNormal, type PathKernel } from './path-kernel.ts';
+import { reverseParameters, type ReverseLaw } from './reverse.ts';
+import type { BoundKernel, DirectionLaw } from './run-path.ts';
+
+/**
+ * Where innovations come from: none; `fixed`, one vector per step drawn once with the model; `free`, drawn anew for
+ * every row and step.
+ */
+export type Conditioning = 'none' | 'fixed' | 'free';
+
+/** The Gaussian that paths start from, N(mean, scale^2). */
+export interface InitialLaw {
+  readonly law: 'frozen' | 'learned';
+  /** Standard deviation, the starting one where it is learned. @default 1 */
+  readonly scale?: number;
+}
+
+export interface PathModelOptions {
+  readonly dim: number;
+  /** `count` kernels each: with parameters of their own, or sharing theirs and differing in innovation. */
+  readonly groups: readonly KernelGroup[];
+  readonly initial: InitialLaw;
+  readonly reverse: ReverseLaw;
+  /** @default 'reversible' */
+  readonly directions?: DirectionLaw;
+  /** @default 'barker' */
+  readonly rule?: AcceptRule;
+}
+
+export interface KernelGroup {
+  readonly kernel: PathKernel;
+  readonly count: number;
+  readonly conditioning: Conditioning;
+}
+
+/** One kernel of the path: whose parameters it has and where its innovation comes from. */
+export interface PathSlot {
+  readonly kernel: PathKernel;
+  readonly prefix: string;
+  readonly innovation: Conditioning;
+}
+
+export interface PathModel {
+  readonly dim: number;
+  readonly slots: readonly PathSlot[];
+  readonly parameters: readonly ParameterSpec[];
+  readonly initial: Required<InitialLaw>;
+  readonly reverse: ReverseLaw;
+  readonly directions: DirectionLaw;
+  readonly rule: AcceptRule;
+  readonly usesMomentum: boolean;
+}
+
+/** @throws PipelineError `config-invalid` for no kernels, or options that exclude each other. */
+export function pathModel(options: PathModelOptions): PathModel {
+  const { dim, groups, reverse, directions = 'reversible', rule = 'barker' } = options;
+  const slots = groups.flatMap(slotsOf);
+  checkModel(options, slots);
+  const scale = options.initial.scale ?? 1;
+  const kernelSpecs = new Map(slots.map(({ prefix, kernel }) => [prefix, kernel.parameters]));
+  return {
+    dim,
+    slots,
+    parameters: [
+      ...(options.initial.law === 'learned' ? initialSpecs(dim, scale) : []),
+      ...[...kernelSpecs].flatMap(([prefix, specs]) => prefixed(prefix, specs)),
+      ...prefixed('reverse', reverseParameters(reverse, { dim, steps: slots.length })),
+    ],
+    initial: { law: options.initial.law, scale },
+    reverse,
+    directions,
+    rule,
+    usesMomentum: slots.some(({ kernel }) => kernel.usesMomentum),
+  };
+}
+
+/** The kernels in order, each with its parameters. */
+export function boundKernels({ slots }: PathModel, parameters: Parameters): BoundKernel[] {
+  const shared = new Map(slots.map(({ prefix }) => [prefix, underPrefix(parameters, prefix)]));
+  return slots.map(({ kernel, prefix }) => ({ kernel, parameters: shared.get(prefix)! }));
+}
+
+/** Mean and standard deviation of the initial law, `[dim]` each. */
+export function initialMoments(
+  { dim, initial }: PathModel,
+  parameters: Parameters,
+  like: JaxArray,
+): { readonly mean: JaxArray; readonly scale: JaxArray } {
+  if (initial.law === 'learned') {
+    return { mean: parameters['initial.mean']!, scale: softplus(parameters['initial.rawScale']!) };
+  }
+  return { mean: filled(0, [dim], like), scale: filled(initial.scale, [dim], like) };
+}
+
+/** z0 of standard normals, and its log density there, `[rows]`. */
+export function startOf(
+  model: PathModel,
+  parameters: Parameters,
+  normals: JaxArray,
+): { readonly z: JaxArray; readonly logDensity: JaxArray } {
+  const { mean, scale } = initialMoments(model, parameters, normals);
+  return { z: add(mean, mul(scale, normals)), logDensity: sub(logNormal(normals), sum(log(scale))) };
+}
+
+/** Log density of the initial law at any rows. */
+export function logInitial(model: PathModel, parameters: Parameters, z: JaxArray): JaxArray {
+  const { mean, scale } = initialMoments(model, parameters, z);
+  return sub(logNormal(div(sub(z, mean), scale)), broadcast(sum(log(scale)), [z.shape[0]!]));
+}
+
+function slotsOf({ kernel, count, conditioning }: KernelGroup, group: number): PathSlot[] {
+  const shared = conditioning !== 'none' && kernel.name === 'metflow';
+  return Array.from({ length: count }, (_, place) => ({
+    kernel,
+    prefix: shared ? `group${group}` : `group${group}step${place}`,
+    // Local kernels have no map without their innovation: for them it is always drawn.
+    innovation: kernel.name === 'metflow' ? conditioning : 'free',
+  }));
+}
+
+/** softplus keeps the scale positive. */
+function initialSpecs(dim: number, scale: number): ParameterSpec[] {
+  return [
+    { name: 'initial.mean', dims: [dim], initial: constantInit(0) },
+    { name: 'initial.rawScale', dims: [dim], initial: constantInit(Math.log(Math.expm1(scale))) },
+  ];
+}
+
+function checkModel(options: PathModelOptions, slots: readonly PathSlot[]): void {
+  const fail = (what: string, value: string) => {
+    throw new PipelineError({ kind: 'config-invalid', what, where: 'kernels', value });
+  };
+  if (slots.length === 0 || slots.length > 250)
+    fail('a path has from 1 to 250 kernels', String(slots.length));
+  for (const { kernel, conditioning, count } of options.groups) {
+    if (!Number.isInteger(count) || count < 1) fail('a group has at least one kernel', String(count));
+    if (kernel.name === 'metflow' && kernel.usesInnovation !== (conditioning !== 'none')) {
+      fail('a flow takes innovation exactly where its conditioning is fixed or free', conditioning);
+    }
+  }
+  const scale = options.initial.scale ?? 1;
+  if (!(scale > 0 && Number.isFinite(scale)))
+    fail('the initial scale is a finite number above 0', String(scale));
+  if (options.reverse.law !== 'exact') return;
+  const enumerable = slots.every(({ kernel }) => kernel.retrace !== null);
+  if (!enumerable || options.directions === 'lifted' || slots.length > 12) {
+    fail('the exact reverse enumerates at most 12 reversible steps without momentum', String(slots.length));
+  }
+}

@@ -1,0 +1,135 @@
+// K steps from z0: which proposals are accepted, with what probability, and how the density follows.
+
+import {
+  add,
+  less,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  not,
+  softplus,
+  stopGradient,
+  tanh,
+  where,
+  equal,
+  type JaxArray,
+} from '../../numeric/array-math.ts';
+import type { AcceptRule } from '../acceptance.ts';
+import type { Parameters } from '../parameters.ts';
+import {
+  choosePoint,
+  type Density,
+  type PathKernel,
+  type PathPoint,
+  type PathProposal,
+} from './path-kernel.ts';
+
+/** How a flow's direction goes on: drawn anew each step, or kept until a rejection turns it. */
+export type DirectionLaw = 'reversible' | 'lifted';
+
+/** Random numbers of a whole path. */
+export interface PathDraws {
+  /** One per step: `[rows, dim]`, `[1, dim]` or null. */
+  readonly u: readonly (JaxArray | null)[];
+  /** `[rows]` per step, 1 or -1; the lifted path uses the first. */
+  readonly direction: readonly JaxArray[];
+  /** `[rows]` per step, uniform in (0, 1). */
+  readonly accept: readonly JaxArray[];
+}
+
+export interface PathStep {
+  readonly before: PathPoint;
+  readonly after: PathPoint;
+  readonly proposal: PathProposal;
+  /** `[rows]` 1 or -1. */
+  readonly direction: JaxArray;
+  /** `[rows]` bools. */
+  readonly accepted: JaxArray;
+  /** `[rows]` log probabilities of acceptance and rejection. */
+  readonly logAccept: JaxArray;
+  readonly logReject: JaxArray;
+}
+
+/** A step's kernel with its own parameters. */
+export interface BoundKernel {
+  readonly kernel: PathKernel;
+  readonly parameters: Parameters;
+}
+
+/** Runs the path; each step's innovation is frozen, so that the final point is a function of where it started. */
+export function runPath(
+  kernels: readonly BoundKernel[],
+  start: PathPoint,
+  options: {
+    readonly draws: PathDraws;
+    readonly density: Density;
+    readonly rule: AcceptRule;
+    readonly directions: DirectionLaw;
+  },
+): readonly PathStep[] {
+  const { draws, density, rule, directions } = options;
+  const steps: PathStep[] = [];
+  let before = start;
+  let direction = draws.direction[0]!;
+  for (const [k, { kernel, parameters }] of kernels.entries()) {
+    if (directions === 'reversible') direction = draws.direction[k]!;
+    const proposal = kernel.propose(parameters, before, { u: draws.u[k]!, direction }, density);
+    const ratio = safeRatio(proposal.logRatio);
+    const logAccept = logAcceptance(ratio, rule);
+    const logReject = logRejection(ratio, rule);
+    const accepted = less(log(draws.accept[k]!), stopGradient(logAccept));
+    const after = choosePoint(accepted, proposal.moved, proposal.stayed);
+    steps.push({ before, after, proposal, direction, accepted, logAccept, logReject });
+    before = after;
+    if (directions === 'lifted') direction = where(accepted, direction, neg(direction));
+  }
+  return steps;
+}
+
+/** A NaN ratio counts as -Infinity: a broken proposal is rejected. */
+function safeRatio(logRatio: JaxArray): JaxArray {
+  return where(equal(logRatio, logRatio), logRatio, Number.NEGATIVE_INFINITY);
+}
+
+/** Log of rho(exp l). */
+export function logAcceptance(logRatio: JaxArray, rule: AcceptRule): JaxArray {
+  switch (rule) {
+    case 'metropolis':
+      return minimum(logRatio, 0);
+    case 'barker':
+      return neg(softplus(neg(logRatio)));
+  }
+}
+
+/** Log of 1 - rho(exp l); -Infinity where acceptance is certain. */
+export function logRejection(logRatio: JaxArray, rule: AcceptRule): JaxArray {
+  switch (rule) {
+    case 'metropolis': {
+      const certain = not(less(logRatio, 0));
+      // 1 - e^l = tanh(-l / 2) (1 + e^l), with all digits near l = 0; -1 stands in where it is not used.
+      const l = maximum(where(certain, -1, logRatio), -1e4);
+      const value = add(log(tanh(mul(l, -0.5))), softplus(l));
+      return where(certain, Number.NEGATIVE_INFINITY, value);
+    }
+    case 'barker':
+      return neg(softplus(logRatio));
+  }
+}
+
+/** The log probability of what happened. */
+export function logChosen({ accepted, logAccept, logReject }: PathStep): JaxArray {
+  return where(accepted, logAccept, logReject);
+}
+
+/** `[rows]` log |det| of what happened. */
+export function chosenLogDet({ accepted, proposal }: PathStep): JaxArray {
+  const own = where(accepted, proposal.logDet, 0);
+  return proposal.commonLogDet === null ? own : add(own, proposal.commonLogDet);
+}
+
+/** Rows whose ratio was NaN, as bools. */
+export function brokenRows({ proposal: { logRatio } }: PathStep): JaxArray {
+  return not(equal(logRatio, logRatio));
+}
