@@ -1,0 +1,85 @@
+// The plan of a MetFlow run, as plan.json holds it: the config, the target's identity, and where the chains end.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PipelineError } from '#schemas/errors.ts';
+import type { ModelRecord } from '#schemas/messages.ts';
+import type { MetflowConfig } from '#schemas/metflow-config.ts';
+import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
+
+export interface MetflowPlan {
+  readonly runId: string;
+  readonly configSha256: string;
+  readonly config: MetflowConfig;
+  readonly dim: number;
+  /** Name of the target, and hash of everything its density depends on. */
+  readonly target: { readonly name: string; readonly sha256: string };
+  /** Groups of chains. */
+  readonly groups: number;
+  /** Draws at which the run ended, or ends: one more with every extension. */
+  readonly ends: readonly number[];
+  readonly model: ModelRecord | null;
+  readonly data: null;
+  readonly notices: readonly string[];
+}
+
+const PLAN_FILE = 'plan.json';
+
+/** Path of a run's plan. */
+export function planPath(runDir: string): string {
+  return join(runDir, PLAN_FILE);
+}
+
+/** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
+export async function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
+  const text = await readFile(planPath(runDir), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const plan = JSON.parse(text) as MetflowPlan;
+  if (plan.configSha256 === configSha256) return plan;
+  throw new PipelineError({
+    kind: 'run-config-mismatch',
+    where: planPath(runDir),
+    what: 'the plan belongs to another config',
+    value: `config ${plan.configSha256}, expected ${configSha256}`,
+    remedy: 'Give the run another id, or remove its folder.',
+  });
+}
+
+/** The plan of a run that has been planned. */
+export async function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
+  const plan = await findMetflowPlan(runDir, configSha256);
+  if (plan !== null) return plan;
+  throw new PipelineError({ kind: 'internal', where: planPath(runDir), what: 'the run has no plan' });
+}
+
+/** Kafka topic of the present stretch: a topic is deleted when its draws are committed, and its name is not used again. */
+export function topicOf({ runId, configSha256, ends }: MetflowPlan): string {
+  return `tessera.${runId}.${configSha256.slice(0, 12)}.${ends.at(-1)}`;
+}
+
+/** Draws that each chain ends with. */
+export function drawsOf({ ends }: MetflowPlan): number {
+  return ends.at(-1)!;
+}
+
+/** Numbers of the chains of a group, contiguous. */
+export function chainsOfGroup({ config, groups }: MetflowPlan, group: number): Uint32Array {
+  const { chains } = config.sample;
+  const first = (of: number) => Math.floor((of * chains) / groups);
+  return Uint32Array.from({ length: first(group + 1) - first(group) }, (_, i) => first(group) + i);
+}
+
+/** The partition of a group's draws. */
+export function partitionOfGroup({ config }: MetflowPlan, group: number): number {
+  return group % config.stream.partitions;
+}
+
+/** Groups of a partition, ascending. */
+export function groupsOfPartition(plan: MetflowPlan, partition: number): number[] {
+  const all = Array.from({ length: plan.groups }, (_, group) => group);
+  return all.filter((group) => partitionOfGroup(plan, group) === partition);
+}
+
+export function cutsOf({ config, ends }: MetflowPlan): SegmentCuts {
+  return { warmup: config.sample.warmup, every: config.sample.checkpointEvery, ends };
+}

@@ -1,0 +1,31 @@
+// diagnostics.parquet: what the chains say of each parameter, and how far to trust it.
+
+import { RUN_ID_COLUMN } from '../column.ts';
+import type { ColumnDef, TableDef } from '../column.ts';
+
+function number(name: string, unit: string, description: string): ColumnDef {
+  return { name, type: 'float64', unit, nullable: false, description };
+}
+
+export const DIAGNOSTICS_TABLE: TableDef = {
+  name: 'diagnostics',
+  path: 'diagnostics.parquet',
+  order: 'coordinates, log density, mode',
+  description: 'One row per parameter, over all chains and draws. NaN where a figure is not defined.',
+  columns: [
+    {
+      name: 'parameter',
+      type: 'utf8',
+      unit: '',
+      nullable: false,
+      description: '`z[0]` and so on, `log_density`, `mode` (number of the nearest mode, where modes are known).',
+    },
+    number('mean', '', 'Mean of the draws.'),
+    number('sd', '', 'Standard deviation of the draws.'),
+    number('mcse_mean', '', 'Monte Carlo standard error of the mean.'),
+    number('ess_bulk', 'draws', 'Effective sample size of the centre (normal scores of ranks).'),
+    number('ess_tail', 'draws', 'The smaller one of those of the 5 % and the 95 % quantile.'),
+    number('r_hat', '', 'Rank-normalised split R-hat; above 1.01 the chains have not mixed.'),
+    RUN_ID_COLUMN,
+  ],
+};

@@ -1,0 +1,16 @@
+// Every table of a MetFlow run, for the commit, the docs and `tessera schema`.
+
+import type { TableDef } from '../column.ts';
+import { DIAGNOSTICS_TABLE } from './diagnostics.ts';
+import { DRAWS_TABLE } from './draws.ts';
+import { KERNEL_HEALTH_TABLE } from './kernel-health.ts';
+import { MODES_TABLE } from './modes.ts';
+import { TRAINING_TABLE } from './training.ts';
+
+export const METFLOW_TABLES: readonly TableDef[] = [
+  DRAWS_TABLE,
+  DIAGNOSTICS_TABLE,
+  TRAINING_TABLE,
+  KERNEL_HEALTH_TABLE,
+  MODES_TABLE,
+];

@@ -1,0 +1,150 @@
+// The config of `kind: metflow` (contract section 3): a target, the kernels, how they are trained and sampled.
+
+import { z } from 'zod';
+import { model, output, runId, seed } from './config.ts';
+import { metflowTarget } from './metflow-targets.ts';
+
+const acceptRule = z.enum(['metropolis', 'barker']);
+
+const use = z
+  .enum(['train', 'sample', 'both'])
+  .describe('Whether the kernel is part of the trained path, of the sampler, or of both.');
+
+const count = z.int().min(1).max(250).default(1).describe('How many such kernels follow each other.');
+
+const stepSize = z
+  .number()
+  .positive()
+  .optional()
+  .describe('Step size; where it is not given, warm-up adapts it and the variances, per chain.');
+
+const rwm = z.strictObject({ type: z.literal('rwm'), count, stepSize, use: use.default('sample') });
+
+const mala = z.strictObject({ type: z.literal('mala'), count, stepSize, use: use.default('sample') });
+
+const hmc = z.strictObject({
+  type: z.literal('hmc'),
+  count,
+  stepSize,
+  steps: z.int().min(1).max(10_000).default(10).describe('Leapfrog steps of a trajectory.'),
+  kept: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('Share of the momentum that a step keeps; 0 is full refreshment. A trained kernel keeps some.'),
+  use: use.default('sample'),
+});
+
+const nuts = z.strictObject({
+  type: z.literal('nuts'),
+  stepSize,
+  maxDepth: z.int().min(1).max(20).default(10).describe('Doublings of a trajectory at most.'),
+  use: z.literal('sample').default('sample'),
+});
+
+const metflow = z.strictObject({
+  type: z.literal('metflow'),
+  count,
+  flow: z.enum(['realnvp', 'spline', 'affine']).default('realnvp').describe('The invertible map.'),
+  layers: z.int().min(1).max(64).default(2).describe('Coupling layers of a flow.'),
+  hidden: z.int().min(1).max(4096).default(32).describe("Hidden units of a coupling's net."),
+  conditioning: z
+    .enum(['none', 'fixed', 'free'])
+    .default('none')
+    .describe(
+      'none: flows of their own; fixed: one flow, an innovation per kernel drawn once; free: drawn at every step.',
+    ),
+  aggregation: z
+    .enum(['stacking', 'addition'])
+    .default('stacking')
+    .describe('How the innovation enters the net.'),
+  use: z
+    .enum(['train', 'both'])
+    .default('both')
+    .describe('Whether the flow is only trained, or sampled with as well; an untrained flow does not move.'),
+});
+
+const kernel = z.discriminatedUnion('type', [metflow, nuts, hmc, mala, rwm]);
+
+const train = z
+  .strictObject({
+    steps: z.int().min(1).max(10_000_000).default(2000).describe('Updates.'),
+    batch: z.int().min(1).max(1_000_000).default(400).describe('Paths per update.'),
+    learningRate: z.number().positive().default(0.001).describe('Adam, with half a cosine down to 0.'),
+    accept: acceptRule.default('barker').describe('Acceptance function while training.'),
+    anneal: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.25)
+      .describe('Share of the updates over which the target fades in.'),
+    clip: z.number().positive().default(10).describe('Largest norm of a gradient.'),
+    reverse: z
+      .enum(['uniform', 'product', 'exact'])
+      .default('uniform')
+      .describe('Law of the acceptances given the end point in the bound; exact enumerates at most 12 kernels.'),
+    initial: z.enum(['frozen', 'learned']).default('learned').describe('Whether the initial law is trained.'),
+    initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
+    checkpointEvery: z.int().min(1).default(200).describe('Updates between two checkpoints.'),
+  })
+  .describe('Variational training of the kernels.');
+
+const sample = z
+  .strictObject({
+    chains: z.int().min(1).max(1_000_000).default(4).describe('Chains.'),
+    groups: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(4)
+      .describe('Groups of chains that are sampled side by side; at most one per chain.'),
+    warmup: z.int().min(0).default(200).describe('Sweeps before the first draw, in which step sizes adapt.'),
+    draws: z.int().min(1).default(1000).describe('Draws of each chain.'),
+    thin: z.int().min(1).default(1).describe('Sweeps over all kernels per draw.'),
+    checkpointEvery: z.int().min(1).default(200).describe('Draws of one segment, which ends in a checkpoint.'),
+    accept: acceptRule.default('metropolis').describe('Acceptance function of the draws.'),
+    startScale: z
+      .number()
+      .positive()
+      .default(1)
+      .describe('Standard deviation of the starts around 0; trained runs start from their initial law.'),
+  })
+  .describe('The chains.');
+
+/** Schema of a `kind: metflow` config. */
+export const metflowConfig = z.strictObject({
+  kind: z.literal('metflow'),
+  run: runId,
+  seed,
+  target: metflowTarget,
+  kernels: z.array(kernel).min(1).max(250).describe('Kernels, applied in this order in every sweep.'),
+  train: train.prefault({}),
+  sample: sample.prefault({}),
+  model: model
+    .extend({ control: z.literal('none').default('none').describe('Draws pass through the model as it is.') })
+    .optional()
+    .describe('A network that every draw is passed through: its code is recorded with the draw.'),
+  output: output.pick({ dir: true }).prefault({}),
+  stream: z
+    .strictObject({
+      partitions: z.int().min(1).max(1024).default(2).describe('Kafka partitions, and so collectors.'),
+    })
+    .prefault({})
+    .describe('The log of draws.'),
+});
+
+export type MetflowConfig = z.infer<typeof metflowConfig>;
+export type KernelConfig = MetflowConfig['kernels'][number];
+export type FlowKernelConfig = Extract<KernelConfig, { type: 'metflow' }>;
+export type LocalKernelConfig = Exclude<KernelConfig, FlowKernelConfig>;
+
+/** Whether a kernel takes part in sampling or training. */
+export function isUsed({ use: where }: KernelConfig, purpose: 'train' | 'sample'): boolean {
+  return where === purpose || where === 'both';
+}
+
+/** Whether a run trains anything: a flow has parameters even where it only samples, a local kernel where it is trained. */
+export function trainsKernels({ kernels }: Pick<MetflowConfig, 'kernels'>): boolean {
+  return kernels.some((each) => isUsed(each, 'train'));
+}

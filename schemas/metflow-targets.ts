@@ -1,0 +1,51 @@
+// Targets by name and their options. A user's own target is a module.
+
+import { z } from 'zod';
+
+const modes = z.int().min(1).max(10_000);
+const scale = z.number().positive().default(1).describe('Standard deviation of a mode.');
+const dim = z.int().min(1).max(10_000).describe('Dimension.');
+
+const builtIn = z.discriminatedUnion('name', [
+  z.strictObject({
+    name: z.literal('ring').describe('Equal Gaussians on a circle.'),
+    modes: modes.default(8),
+    radius: z.number().positive().default(10),
+    scale,
+  }),
+  z.strictObject({
+    name: z.literal('grid').describe('Equal Gaussians on a square grid.'),
+    side: z.int().min(1).max(100).default(5).describe('Modes of one side.'),
+    spacing: z.number().positive().default(5),
+    scale,
+  }),
+  z.strictObject({
+    name: z.literal('two_far').describe('Two Gaussians that nothing local crosses between.'),
+    distance: z.number().positive().default(50).describe('Of each from the origin.'),
+    scale,
+  }),
+  z.strictObject({
+    name: z.literal('cube').describe('Gaussians of unit scale on random vertices of a cube.'),
+    dim: dim.default(10),
+    modes: modes.default(8),
+    half: z.number().positive().default(3).describe('Half the side of the cube.'),
+  }),
+]);
+
+const module_ = z
+  .strictObject({
+    module: z
+      .string()
+      .min(1)
+      .describe('A .ts or .mjs file that exports dim and logDensity(z); runs only with --allow-code.'),
+    options: z.record(z.string(), z.json()).default({}).describe('Given to the module as it is.'),
+  })
+  .describe("A target of the user's own.");
+
+export const metflowTarget = z
+  .union([builtIn, module_])
+  .describe('The density that is sampled: { name, ... } of a built-in one, or { module, options }.');
+
+export type TargetConfig = z.infer<typeof metflowTarget>;
+export type BuiltInTarget = z.infer<typeof builtIn>;
+export type ModuleTarget = z.infer<typeof module_>;
