@@ -59,7 +59,6 @@ export function emptyHealth(chains: number): HealthSums {
 /** Adds the next step of the same chains. */
 export function addStep(sums: HealthSums, info: StepInfo): HealthSums {
   const run = sums.run.map((before, chain) => (info.accepted[chain] === 1 ? 0 : before + 1));
-  const finite = info.logRatio.filter(Number.isFinite);
   return {
     steps: sums.steps + info.accepted.length,
     accepted: sums.accepted + total(info.accepted),
@@ -69,10 +68,7 @@ export function addStep(sums: HealthSums, info: StepInfo): HealthSums {
     squaredJump: sums.squaredJump + total(info.squaredJump),
     diverged: sums.diverged + total(info.diverged),
     evaluations: sums.evaluations + total(info.evaluations),
-    ratio: finite.reduce(
-      (sum, value) => mergeMoments(sum, { count: 1, mean: value, squares: 0 }),
-      sums.ratio,
-    ),
+    ratio: mergeMoments(sums.ratio, momentsOf(info.logRatio.filter(Number.isFinite))),
     run,
     longestRun: run.map((length, chain) => Math.max(length, sums.longestRun[chain]!)),
   };
@@ -115,6 +111,12 @@ export function finishHealth(sums: HealthSums, { dim }: { readonly dim: number }
     evaluations: sums.evaluations,
     longestRun: sums.longestRun.reduce((most, length) => Math.max(most, length), 0),
   };
+}
+
+function momentsOf(values: Float64Array): HealthSums['ratio'] {
+  const count = values.length;
+  const mean = count === 0 ? 0 : total(values) / count;
+  return { count, mean, squares: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) };
 }
 
 /** @see Chan, Golub and LeVeque, "Updating formulae for computing sample variances", 1979. */

@@ -1,0 +1,160 @@
+// Kernels as a config names them: the path that is trained, the flows of it that sample, and the local kernels.
+
+import {
+  type FlowKernelConfig,
+  isUsed,
+  type LocalKernelConfig,
+  type MetflowConfig,
+} from '#schemas/metflow-config.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import { buildFlow } from '../flow-options.ts';
+import { buildHmc } from '../hmc.ts';
+import type { Target } from '../kernel.ts';
+import { buildMala } from '../mala.ts';
+import { buildNuts } from '../nuts.ts';
+import { parameterCount, type FloatArray } from '../parameters.ts';
+import { flowKernel } from '../path/flow-kernel.ts';
+import { hamiltonianKernel } from '../path/hamiltonian-kernel.ts';
+import { pathModel, type KernelGroup, type PathModel } from '../path/path-model.ts';
+import { randomWalkKernel } from '../path/random-walk-kernel.ts';
+import { buildRandomWalk } from '../random-walk.ts';
+import type { SweepKernel } from './sampler.ts';
+
+/** A trained local kernel starts from this step size where none is given. */
+const FIRST_TRAINED_STEP = 0.1;
+
+/** The path of a run's training; null where nothing is trained. Flows come first, so their parameters keep their names. */
+export function trainedPath(config: MetflowConfig, dim: number): PathModel | null {
+  const { kernels, train } = config;
+  const trained = kernels.filter((each) => isUsed(each, 'train'));
+  const flows = trained.filter((each) => each.type === 'metflow').map((each) => flowGroup(each, dim));
+  const local = trained.flatMap((each) => (each.type === 'metflow' ? [] : [localGroup(each, dim)]));
+  if (flows.length + local.length === 0) return null;
+  return pathModel({
+    dim,
+    groups: [...flows, ...local],
+    initial: { law: train.initial, scale: train.initialScale },
+    reverse: { law: train.reverse },
+    rule: train.accept,
+  });
+}
+
+/** The flows that sample, and which of the trained parameters are theirs; null where no flow does. */
+export function samplingFlows(
+  config: MetflowConfig,
+  { path, theta }: { readonly path: PathModel; readonly theta: FloatArray },
+): { readonly model: PathModel; readonly theta: FloatArray } | null {
+  const flows = config.kernels.filter((each) => each.type === 'metflow');
+  if (!flows.some((each) => isUsed(each, 'sample'))) return null;
+  if (flows.some((each) => !isUsed(each, 'sample'))) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      where: 'kernels',
+      what: 'either all flows sample or none does',
+      remedy: 'Give every flow the same use.',
+    });
+  }
+  const { initial, rule } = path;
+  const groups = flows.map((each) => flowGroup(each, path.dim));
+  const model = pathModel({ dim: path.dim, groups, initial, reverse: { law: 'uniform' }, rule });
+  return { model, theta: parametersOf(model, { path, theta }) };
+}
+
+/** Local kernels of the sampler in the config's order. */
+export function localSweep(config: MetflowConfig, target: Target): SweepKernel[] {
+  const { kernels, sample } = config;
+  return kernels.flatMap((each) => {
+    if (each.type === 'metflow' || !isUsed(each, 'sample')) return [];
+    const count = each.type === 'nuts' ? 1 : each.count;
+    return Array<SweepKernel>(count).fill(localKernel(each, { target, rule: sample.accept }));
+  });
+}
+
+function flowGroup(config: FlowKernelConfig, dim: number): KernelGroup {
+  const { count, flow, layers, hidden, conditioning, aggregation } = config;
+  const takes = conditioning === 'none' ? null : aggregation;
+  return {
+    count,
+    conditioning,
+    kernel: flowKernel(buildFlow({ flow, dim, layers, hidden, aggregation: takes })),
+  };
+}
+
+function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
+  const stepSize = config.stepSize ?? FIRST_TRAINED_STEP;
+  switch (config.type) {
+    case 'rwm':
+      return { count: config.count, conditioning: 'free', kernel: randomWalkKernel({ dim, stepSize }) };
+    case 'hmc': {
+      const { steps, kept } = config;
+      const kernel = hamiltonianKernel({ dim, stepSize, steps, ...(kept === 0 ? {} : { kept }) });
+      return { count: config.count, conditioning: 'free', kernel };
+    }
+    case 'mala':
+    case 'nuts':
+      throw new PipelineError({
+        kind: 'config-invalid',
+        where: 'kernels',
+        what: `a kernel of type ${config.type} is not trained`,
+        remedy: 'Give it use: sample, or train metflow, hmc or rwm.',
+      });
+  }
+}
+
+function localKernel(
+  config: LocalKernelConfig,
+  { target, rule }: { readonly target: Target; readonly rule: MetflowConfig['sample']['accept'] },
+): SweepKernel {
+  switch (config.type) {
+    case 'rwm':
+      // 2.38 / sqrt(dim) is best for Gaussians of unit variance (Gelman, Roberts and Gilks, 1996).
+      return {
+        scales: scalesOf(config, { targetAcceptance: 0.234, first: 2.38 / Math.sqrt(target.dim) }),
+        build: (scales) => buildRandomWalk(target, { scales, rule }),
+      };
+    case 'mala':
+      return {
+        scales: scalesOf(config, { targetAcceptance: 0.574, first: 'half-square' }),
+        build: (scales) => buildMala(target, { scales, rule }),
+      };
+    case 'hmc':
+      return {
+        scales: scalesOf(config, { targetAcceptance: 0.8, first: 'leapfrog' }),
+        build: (scales) => buildHmc(target, { scales, rule, steps: config.steps, kept: config.kept }),
+      };
+    case 'nuts':
+      return {
+        scales: scalesOf(config, { targetAcceptance: 0.8, first: 'leapfrog' }),
+        build: (scales) => buildNuts(target, { scales, maxDepth: config.maxDepth }),
+      };
+  }
+}
+
+function scalesOf(
+  { stepSize }: LocalKernelConfig,
+  adapted: Omit<Extract<SweepKernel['scales'], { kind: 'adapted' }>, 'kind'>,
+): SweepKernel['scales'] {
+  return stepSize === undefined ? { kind: 'adapted', ...adapted } : { kind: 'fixed', stepSize };
+}
+
+/** Parameters by name: both models name a flow's alike, since flows come first in the path. */
+function parametersOf(
+  model: PathModel,
+  { path, theta }: { readonly path: PathModel; readonly theta: FloatArray },
+): FloatArray {
+  const places = new Map<string, FloatArray>();
+  let at = 0;
+  for (const spec of path.parameters) {
+    const size = parameterCount([spec]);
+    places.set(spec.name, theta.subarray(at, at + size) as FloatArray);
+    at += size;
+  }
+  const own = theta.slice(0, parameterCount(model.parameters)) as FloatArray;
+  at = 0;
+  for (const { name } of model.parameters) {
+    const values = places.get(name)!;
+    own.set(values, at);
+    at += values.length;
+  }
+  return own;
+}

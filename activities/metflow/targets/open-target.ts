@@ -1,0 +1,68 @@
+// A traced target as the samplers evaluate it: compiled for one number of rows, to which every request is cut or
+// padded, so that a row's result does not depend on how many others there are.
+
+import { grad } from '@jax-js/jax';
+import { sum, type JaxArray } from '../../numeric/array-math.ts';
+import { compileFunction } from '../../numeric/jaxpr-to-onnx.ts';
+import type { ProgramRunner, RunningProgram } from '../../numeric/onnx-program.ts';
+import type { Target } from '../kernel.ts';
+import { toFloats, type FloatArray, type FloatType } from '../parameters.ts';
+import type { TracedTarget } from './target.ts';
+
+export interface OpenTarget extends Target {
+  logDensity(z: Float64Array): Promise<Float64Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param rows - points per run of the program; requests of any length are served.
+ * @param type - what the density computes in. @default 'float64'
+ */
+export async function openTarget(
+  target: TracedTarget,
+  { runner, rows, type = 'float64' }: { runner: ProgramRunner; rows: number; type?: FloatType },
+): Promise<OpenTarget> {
+  const specs = [{ name: 'z', type, dims: [rows, target.dim] }];
+  const density = (z: JaxArray) => target.logDensity(z.ref);
+  const alone = await runner.open(compileFunction(({ z }) => ({ logDensity: density(z!) }), specs));
+  const slope = grad(((z: JaxArray) => sum(density(z))) as never) as unknown as (z: JaxArray) => JaxArray;
+  const both = await runner.open(
+    compileFunction(({ z }) => ({ logDensity: density(z!), gradient: slope(z!.ref) }), specs),
+  );
+  return {
+    dim: target.dim,
+    async logDensity(z) {
+      const [logDensity] = await inPieces(alone, z, { rows, dim: target.dim, type });
+      return logDensity!;
+    },
+    async logDensityAndGradient(z) {
+      const [logDensity, gradient] = await inPieces(both, z, { rows, dim: target.dim, type });
+      return { logDensity: logDensity!, gradient: gradient! };
+    },
+    async close() {
+      await Promise.all([alone.close(), both.close()]);
+    },
+  };
+}
+
+async function inPieces(
+  program: RunningProgram,
+  z: Float64Array,
+  { rows, dim, type }: { rows: number; dim: number; type: FloatType },
+): Promise<Float64Array[]> {
+  const asked = z.length / dim;
+  const results = program.outputs.map(({ dims }) => new Float64Array(asked * (dims.length === 1 ? 1 : dim)));
+  for (let first = 0; first < asked; first += rows) {
+    const count = Math.min(rows, asked - first);
+    const piece = new Float64Array(rows * dim);
+    piece.set(z.subarray(first * dim, (first + count) * dim));
+    // A padded row repeats the first one: whatever the target does there, it does already.
+    for (let row = count; row < rows; row++) piece.copyWithin(row * dim, 0, dim);
+    const outputs = (await program.run([toFloats(piece, type)])) as FloatArray[];
+    for (const [i, output] of outputs.entries()) {
+      const width = output.length / rows;
+      results[i]!.set(output.subarray(0, count * width), first * width);
+    }
+  }
+  return results;
+}

@@ -1,0 +1,154 @@
+// What every kernel owes: it keeps its target (exact draws stay exact), a chain's bytes depend on its number, the seed
+// and the step alone, and its report is in order. Then controls: kernels that are wrong in the known ways, which must
+// fail. 12 rows of 6 statistics at |z| < 5: a false alarm in 2e4 runs. Negative controls pass 8.
+
+import { describe, expect, it } from 'vitest';
+import { buildHmc } from '../../activities/metflow/hmc.ts';
+import { initState, uniformScales, type ChainState, type Kernel } from '../../activities/metflow/kernel.ts';
+import { openTarget, type OpenTarget } from '../../activities/metflow/targets/open-target.ts';
+import { randomStream } from '../../activities/numeric/rng.ts';
+import { KERNELS } from '../metflow/kernel-table.ts';
+import { threeGaussians } from '../metflow/path-fixture.ts';
+import { runner } from '../metflow/traced.ts';
+
+const CHAINS = 20_000;
+const STEPS = 4;
+const exact = threeGaussians();
+const open = await openTarget(exact, { runner, rows: CHAINS });
+const reference = exact.sample!(400_000, randomStream(98, 2));
+
+describe.each(Object.entries(KERNELS))('%s', (_, build) => {
+  it('keeps its target', async () => {
+    const kernel = await build(open, CHAINS);
+    const { state, start } = await runFrom(kernel, exactState);
+    for (const z of zScores(state, start)) expect(Math.abs(z)).toBeLessThan(5);
+    const moved = state.z.filter((value, at) => value !== start.z[at]).length;
+    expect(moved / state.z.length).toBeGreaterThan(0.3);
+  });
+
+  it('reports what it did', async () => {
+    const kernel = await build(open, CHAINS);
+    const start = await exactState(open);
+    const { state, info } = await kernel.step(addressOf(0), start);
+    const density = await open.logDensity(state.z.slice());
+    expect(largest(state.logDensity.map((value, at) => value - density[at]!))).toBeLessThan(1e-9);
+    for (const one of info) {
+      const mean = one.acceptance.reduce((sum, value) => sum + value, 0) / CHAINS;
+      const share = one.accepted.reduce((sum, value) => sum + value, 0) / CHAINS;
+      expect(one.acceptance.every((value) => value >= 0 && value <= 1)).toBe(true);
+      if (one.kernel !== 'nuts') expect(Math.abs(mean - share)).toBeLessThan(0.02);
+      expect(one.direction.every((way, chain) => (way === 0) === (one.accepted[chain] === 0))).toBe(true);
+      expect(one.diverged.every((value) => value === 0)).toBe(true);
+    }
+  });
+
+  it('gives the same bytes for the same address, and others for the next step', async () => {
+    const kernel = await build(open, CHAINS);
+    const start = await exactState(open);
+    const [once, again, next] = [0, 0, 1].map((step) => kernel.step(addressOf(step), start));
+    const bytes = (await once!).state.z;
+    expect((await again!).state.z).toEqual(bytes);
+    expect((await next!).state.z).not.toEqual(bytes);
+  });
+});
+
+describe('a wrong kernel is found out', () => {
+  const build = () =>
+    buildHmc(open, { scales: uniformScales(1.3, { chains: CHAINS, dim: 2 }), steps: 2, kept: 0.9 });
+
+  it('partial refreshment that turns the momentum after acceptance only', async () => {
+    expect(await worstScore(turning(build(), (accepted) => accepted))).toBeGreaterThan(8);
+  });
+
+  it('partial refreshment that never turns the momentum', async () => {
+    expect(await worstScore(turning(build(), (accepted) => !accepted))).toBeGreaterThan(8);
+  });
+
+  it('while the other right choice of signs is as good as the first', async () => {
+    expect(await worstScore(turning(build(), () => true))).toBeLessThan(5);
+  });
+});
+
+/** The kernel with the momentum of some chains turned after each step: what a wrong sign does. */
+function turning(kernel: Kernel, turns: (accepted: boolean) => boolean): Kernel {
+  return {
+    ...kernel,
+    // Accepted (q', p') and rejected (q, -p) is what it does itself.
+    async step(address, state, options) {
+      const done = await kernel.step(address, state, options);
+      const { accepted } = done.info[0]!;
+      const momentum = done.state.momentum.map((value, at) => {
+        return turns(accepted[Math.floor(at / 2)] === 1) ? -value : value;
+      });
+      return { ...done, state: { ...done.state, momentum } };
+    },
+  };
+}
+
+async function worstScore(kernel: Kernel): Promise<number> {
+  const { state, start } = await runFrom(kernel, exactState, 40);
+  return largest(Float64Array.from(zScores(state, start)));
+}
+
+async function runFrom(kernel: Kernel, begin: (target: OpenTarget) => Promise<ChainState>, steps = STEPS) {
+  const start = await begin(open);
+  let state = start;
+  for (let step = 0; step < steps; step++) state = (await kernel.step(addressOf(step), state)).state;
+  return { state, start };
+}
+
+async function exactState(target: OpenTarget): Promise<ChainState> {
+  const z = exact.sample!(CHAINS, randomStream(99, 1));
+  return initState(target, z, { seed: 31, chains: addressOf(0).chains });
+}
+
+function addressOf(step: number) {
+  return { seed: 31, step, chains: Uint32Array.from({ length: CHAINS }, (_, chain) => chain) };
+}
+
+/** Means of bounded functions, against 400,000 exact draws; momentum against N(0, I). */
+function zScores({ z, momentum }: ChainState, start: ChainState): number[] {
+  const functions: ((x: number, y: number) => number)[] = [
+    (x) => x,
+    (_, y) => y,
+    (x) => x * x,
+    (_, y) => y * y,
+    (x, y) => x * y,
+    (x, y) => (x * x + y * y < 1 ? 1 : 0),
+  ];
+  const scores = functions.map((fn) => twoSample(eachRow(z, fn), eachRow(reference, fn)));
+  const same = momentum.every((value, at) => value === start.momentum[at]);
+  return same
+    ? scores
+    : [
+        ...scores,
+        oneSample(
+          momentum.map((value) => value * value),
+          1,
+        ),
+      ];
+}
+
+function eachRow(z: Float64Array, fn: (x: number, y: number) => number): Float64Array {
+  return Float64Array.from({ length: z.length / 2 }, (_, row) => fn(z[2 * row]!, z[2 * row + 1]!));
+}
+
+function oneSample(values: Float64Array, want: number): number {
+  const { mean, error } = summary(values);
+  return (mean - want) / error;
+}
+
+function twoSample(a: Float64Array, b: Float64Array): number {
+  const [one, other] = [summary(a), summary(b)];
+  return (one.mean - other.mean) / Math.hypot(one.error, other.error);
+}
+
+function summary(values: Float64Array): { readonly mean: number; readonly error: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, error: Math.sqrt(variance / values.length) };
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
