@@ -3,13 +3,14 @@
 import type { PipelineFault } from './errors.ts';
 import type { SweepConfig } from './config.ts';
 import type { LensConfig } from './lens-config.ts';
+import type { MetflowConfig } from './metflow-config.ts';
 
 /** Workflow ids are `tessera/run/<run>` whatever its kind; task queues are in temporal.config.ts. */
 export function runWorkflowId(runId: string): string {
   return `tessera/run/${runId}`;
 }
 
-export type RunConfig = SweepConfig | LensConfig;
+export type RunConfig = SweepConfig | LensConfig | MetflowConfig;
 
 /** What every workflow of a run is started with. All paths in `config` are absolute. */
 export interface RunInput<Config extends RunConfig = RunConfig> {
@@ -31,6 +32,54 @@ export interface SweepInput extends RunInput<SweepConfig> {
 export interface LensInput extends RunInput<LensConfig> {
   /** Carried over continue-as-new; absent at the start. */
   readonly carried?: LensCarried | undefined;
+}
+
+/** Input of the `metflowExperiment` workflow. */
+export interface MetflowInput extends RunInput<MetflowConfig> {
+  /** Draws of each chain where they are more than the config's: the run is extended. */
+  readonly draws?: number;
+}
+
+/** Input of the child workflow `metflowChains`: one group of chains. */
+export interface ChainsInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+  readonly group: number;
+  /** Draws of each chain to reach. */
+  readonly draws: number;
+  readonly paused: boolean;
+  /** Time of the workflow that started it first, for reports that grow rarer with time. */
+  readonly startedAtMs: number;
+  /** Carried over continue-as-new. */
+  readonly carried?: { readonly restarts: number };
+}
+
+/** What a group of chains tells of itself: to the run's workflow from time to time, and at its end. */
+export interface ChainsReport {
+  readonly group: number;
+  /** Draws of each of its chains. */
+  readonly drawn: number;
+  readonly restarts: number;
+  readonly kernels: readonly KernelRate[];
+  readonly notices: readonly string[];
+}
+
+/** How often a kernel's proposals were accepted, and of how many steps. */
+export interface KernelRate {
+  readonly kernel: string;
+  readonly steps: number;
+  readonly acceptance: number;
+}
+
+/** What the chains say so far, over all of them. */
+export interface ChainsProgress {
+  readonly kernels: readonly KernelRate[];
+  /** Worst of all parameters at the last look, null before the first and where it is not defined. */
+  readonly rHat: number | null;
+  readonly essBulk: number | null;
+  readonly essTail: number | null;
+  /** Draws of each chain that these three are of. */
+  readonly lookedAt: number;
 }
 
 /** What every run carries over continue-as-new. */
@@ -75,6 +124,9 @@ export type RunPhase =
   | 'encoding'
   | 'aggregating'
   | 'computing'
+  | 'training'
+  | 'sampling'
+  | 'diagnosing'
   | 'collecting'
   | 'committing'
   | 'done'
@@ -95,6 +147,8 @@ export interface RunProgress {
   readonly restarts: number;
   readonly startedAtMs: number;
   readonly notices: readonly string[];
+  /** Runs of chains only, from the first report on. */
+  readonly chains?: ChainsProgress;
 }
 
 /** Heartbeat of `encodeShards`, visible through `describe().pendingActivities`. A pointer, never state. */
@@ -124,6 +178,20 @@ export interface LensHeartbeat {
   readonly sent: number;
 }
 
+/** Heartbeat of `trainFlow`. */
+export interface TrainHeartbeat {
+  readonly at: 'train';
+  readonly step: number;
+  readonly elbo: number | null;
+}
+
+/** Heartbeat of `runChainSegment`. */
+export interface SegmentHeartbeat {
+  readonly at: 'segment';
+  readonly group: number;
+  readonly drawn: number;
+}
+
 /** Result of a finished run. */
 export interface RunResult {
   readonly runId: string;
@@ -137,7 +205,7 @@ export interface RunResult {
 /** `run.json`: everything about a run that Parquet cannot hold, and the wall-clock facts that would break byte identity there. */
 export interface RunManifest {
   readonly runId: string;
-  readonly kind: 'sweep' | 'lens';
+  readonly kind: RunConfig['kind'];
   readonly status: 'running' | 'done' | 'failed' | 'cancelled';
   readonly config: RunConfig;
   readonly configSha256: string;
@@ -155,7 +223,22 @@ export interface RunManifest {
   readonly notices: readonly string[];
   /** Lens: what was found, as in claims.parquet. */
   readonly claims?: readonly Readonly<Record<string, string | number | null>>[];
+  /** MetFlow: rows of diagnostics, kernel_health and modes. */
+  readonly chains?: ChainSummary;
   readonly fault?: PipelineFault;
+}
+
+type SummaryRow = Readonly<Record<string, string | number | boolean | null>>;
+
+/** What the chains of a run came to, as its small tables hold it; null for what is not a number. */
+export interface ChainSummary {
+  /** Draws of each chain. */
+  readonly draws: number;
+  readonly trainingSeconds: number | null;
+  readonly samplingSeconds: number;
+  readonly diagnostics: readonly SummaryRow[];
+  readonly kernels: readonly SummaryRow[];
+  readonly modes: readonly SummaryRow[];
 }
 
 export interface ModelRecord {
@@ -174,7 +257,15 @@ export interface DataRecord {
 /** Message types as plain names, so the CLI needs nothing from the workflow bundle. */
 export const SIGNAL_PAUSE = 'pause';
 export const SIGNAL_RESUME = 'resume';
+/** More draws, as a number: of a run of chains that goes on. */
+export const SIGNAL_EXTEND = 'extend';
+/** A group of chains reports to its run. */
+export const SIGNAL_CHAINS = 'chains';
 export const QUERY_PROGRESS = 'progress';
-export const WORKFLOW_OF = { sweep: 'corpusSweep', lens: 'lensExperiment' } as const;
+export const WORKFLOW_OF = {
+  sweep: 'corpusSweep',
+  lens: 'lensExperiment',
+  metflow: 'metflowExperiment',
+} as const;
 /** Starts each run under `<run>-<UTC time>`, in its own folder: a run id is never used for two results. */
 export const SCHEDULED_WORKFLOW = 'scheduledRun';

@@ -83,7 +83,9 @@ const train = z
     reverse: z
       .enum(['uniform', 'product', 'exact'])
       .default('uniform')
-      .describe('Law of the acceptances given the end point in the bound; exact enumerates at most 12 kernels.'),
+      .describe(
+        'Law of the acceptances given the end point in the bound; exact enumerates at most 12 kernels.',
+      ),
     initial: z.enum(['frozen', 'learned']).default('learned').describe('Whether the initial law is trained.'),
     initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
     checkpointEvery: z.int().min(1).default(200).describe('Updates between two checkpoints.'),
@@ -102,7 +104,11 @@ const sample = z
     warmup: z.int().min(0).default(200).describe('Sweeps before the first draw, in which step sizes adapt.'),
     draws: z.int().min(1).default(1000).describe('Draws of each chain.'),
     thin: z.int().min(1).default(1).describe('Sweeps over all kernels per draw.'),
-    checkpointEvery: z.int().min(1).default(200).describe('Draws of one segment, which ends in a checkpoint.'),
+    checkpointEvery: z
+      .int()
+      .min(1)
+      .default(200)
+      .describe('Draws of one segment, which ends in a checkpoint.'),
     accept: acceptRule.default('metropolis').describe('Acceptance function of the draws.'),
     startScale: z
       .number()

@@ -1,6 +1,6 @@
 // Inputs and outputs of the work that activities hand to worker threads.
 
-import type { EncodeTask, LensInput, LensWork, SweepInput } from './messages.ts';
+import type { EncodeTask, KernelRate, LensInput, LensWork, MetflowInput, SweepInput } from './messages.ts';
 
 export interface PlanOutput {
   readonly shards: number;
@@ -104,6 +104,71 @@ export interface CommitPartOutput {
   readonly sizes: readonly (readonly [count: number, regions: number])[];
 }
 
+export interface MetflowPlanOutput {
+  /** Groups of chains. */
+  readonly groups: number;
+  /** Chains of each group. */
+  readonly chains: readonly number[];
+  /** Draws of each chain to reach. */
+  readonly draws: number;
+  /** Draws of each chain that are collected already, by group. */
+  readonly drawn: readonly number[];
+  readonly partitions: number;
+  readonly notices: readonly string[];
+  /** Updates of the training, null where nothing is trained; `trained` of them lie behind a checkpoint. */
+  readonly training: { readonly steps: number; readonly trained: number } | null;
+}
+
+/** A run that has been planned. */
+export interface PlannedInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+}
+
+export interface TrainOutput {
+  /** False where the training was asked to stop before its end. */
+  readonly done: boolean;
+  /** Updates behind the last checkpoint. */
+  readonly step: number;
+  readonly notices: readonly string[];
+}
+
+export interface SegmentInput extends PlannedInput {
+  readonly group: number;
+  /** Draws of each chain to reach in the end; a group that is there already does nothing. */
+  readonly draws: number;
+}
+
+export interface SegmentOutput {
+  readonly warmed: number;
+  readonly drawn: number;
+  readonly kernels: readonly KernelRate[];
+  readonly notices: readonly string[];
+}
+
+export interface DiagnoseInput extends PlannedInput {
+  /** `look`: at what is there, for the progress; `final`: of all draws, into tables. */
+  readonly purpose: 'look' | 'final';
+}
+
+export interface DiagnoseOutput {
+  /** Draws of each chain that were looked at. */
+  readonly draws: number;
+  /** Worst of all parameters; null where not defined. */
+  readonly rHat: number | null;
+  readonly essBulk: number | null;
+  readonly essTail: number | null;
+}
+
+export interface MetflowCommitInput {
+  readonly run: MetflowInput;
+  readonly restarts: number;
+  readonly startedAtMs: number;
+  readonly trainingSeconds: number | null;
+  readonly samplingSeconds: number;
+  readonly notices: readonly string[];
+}
+
 /** Added by activities: which attempt succeeded, so that restarts can be counted. */
 export interface Attempted {
   readonly attempt: number;
@@ -120,4 +185,10 @@ export interface ThreadTasks {
   lensTask: { input: LensTaskInput; output: LensTaskOutput };
   collect: { input: AggregateInput; output: AggregateOutput };
   commitLens: { input: LensCommitInput; output: CommitOutput };
+  planMetflow: { input: MetflowInput; output: MetflowPlanOutput };
+  trainFlow: { input: PlannedInput; output: TrainOutput };
+  chainSegment: { input: SegmentInput; output: SegmentOutput };
+  collectDraws: { input: AggregateInput; output: AggregateOutput };
+  diagnoseChains: { input: DiagnoseInput; output: DiagnoseOutput };
+  commitMetflow: { input: MetflowCommitInput; output: CommitOutput };
 }

@@ -56,7 +56,7 @@ async function contentChanges({ config }: LoadedRun, manifest: RunManifest): Pro
     if (now === null || !now.isFile() || now.size === bytes) return [];
     return [`${file}: ${bytes} bytes → ${now.size} bytes`];
   });
-  const model = 'model' in config ? config.model : null;
+  const model = 'model' in config && config.model !== undefined ? config.model : null;
   const was = manifest.model?.sha256;
   if (model === null || was === undefined || !existsSync(model.file)) return data;
   const { file } = model;

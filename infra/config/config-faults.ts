@@ -56,10 +56,12 @@ function findingsOf(
 ): Finding[] {
   const path = issue.path;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => unknownKey(key, path, context.schema));
+    return issue.keys.map((key) => unknownKey(key, path, context));
   }
+  const inner = innerIssues(issue);
+  if (inner !== null) return inner.flatMap((each) => findingsOf(each, context));
   const value = valueAt(context.raw, path);
-  const schema = schemaAt(context.schema, path);
+  const schema = schemaAt(context.schema, path, context.raw);
   const allowed = schema === null ? issue.message : allowedBy(schema);
   const about = schema?.description === undefined ? '' : ` ${schema.description}`;
   if (value === undefined) {
@@ -95,8 +97,25 @@ function whatIsWrong(issue: Issue): string {
   }
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[], schema: JsonSchema): Finding {
-  const here = Object.keys(schemaAt(schema, path)?.properties ?? {});
+/** Of a union of objects: the issues of the member that was most likely meant, the one that knows the keys. */
+function innerIssues(issue: Issue): Issue[] | null {
+  if (issue.code !== 'invalid_union' || issue.errors.length < 2) return null;
+  if (!issue.errors.every((branch) => branch.every(({ path }) => path.length > 0 || isUnknownKey(branch))))
+    return null;
+  const meant = issue.errors.find((branch) => !isUnknownKey(branch)) ?? issue.errors[0]!;
+  return meant.map((each) => ({ ...each, path: [...issue.path, ...each.path] }) as Issue);
+}
+
+function isUnknownKey(branch: readonly { readonly code: string }[]): boolean {
+  return branch.some(({ code }) => code === 'unrecognized_keys');
+}
+
+function unknownKey(
+  key: string,
+  path: readonly PropertyKey[],
+  { schema, raw }: { readonly schema: JsonSchema; readonly raw: unknown },
+): Finding {
+  const here = Object.keys(schemaAt(schema, path, raw)?.properties ?? {});
   const near = similarName(key, here);
   const elsewhere = near === null ? keyElsewhere(key, schema) : null;
   const meant = near ?? elsewhere;

@@ -54,11 +54,14 @@ function mapPaths<Config extends RunConfig>(config: Config, map: (path: string) 
   const mapped = {
     ...given,
     output: { ...given.output, dir: map(given.output.dir) },
-    ...('model' in given ? { model: { ...given.model, file: map(given.model.file) } } : {}),
-    ...('dataset' in given && given.dataset !== undefined
-      ? { dataset: mapDataset(given.dataset, map) }
+    ...('model' in given && given.model !== undefined
+      ? { model: { ...given.model, file: map(given.model.file) } }
       : {}),
+    ...('dataset' in given && given.dataset !== undefined ? { dataset: mapDataset(given.dataset, map) } : {}),
     ...('runs' in given ? { runs: given.runs.map(map) } : {}),
+    ...('target' in given && 'module' in given.target
+      ? { target: { ...given.target, module: map(given.target.module) } }
+      : {}),
   };
   return mapped as Config;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { sweepConfig } from '#schemas/config.ts';
 import { type ExperimentName, lensConfig } from '#schemas/lens-config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
+import { metflowConfig } from '#schemas/metflow-config.ts';
 
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
@@ -13,6 +14,8 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly JsonSchema[];
+  /** Of objects that a constant key tells apart. */
+  readonly oneOf?: readonly JsonSchema[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
   readonly prefixItems?: readonly JsonSchema[];
@@ -40,12 +43,19 @@ export const EXPERIMENTS = lensConfig.options.map(({ shape }) => shape.experimen
 
 export function lensForm(experiment: ExperimentName): ConfigForm {
   const member = lensConfig.options.find(({ shape }) => shape.experiment.value === experiment)!;
-  return { parser: lensConfig, schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`) };
+  return {
+    parser: lensConfig,
+    schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`),
+  };
+}
+
+export function metflowForm(): ConfigForm {
+  return { parser: metflowConfig, schema: jsonSchemaOf(metflowConfig, 'Tessera MetFlow config') };
 }
 
 /** Every config in one schema, for editors. */
 export function configSchema(): JsonSchema {
-  const forms = [sweepForm(), ...EXPERIMENTS.map(lensForm)];
+  const forms = [sweepForm(), ...EXPERIMENTS.map(lensForm), metflowForm()];
   return { title: 'Tessera config', anyOf: forms.map(({ schema }) => schema) };
 }
 
@@ -61,22 +71,57 @@ export function configKeys(schema: JsonSchema, prefix = ''): readonly string[] {
   ]);
 }
 
-/** The schema at a path of an issue; list indices step into items. Null outside the schema. */
-export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[]): JsonSchema | null {
+/**
+ * The schema at a path of an issue; list indices step into items. Null outside the schema.
+ * @param raw - the value that the schema is for: it decides between objects that a constant key tells apart.
+ */
+export function schemaAt(
+  schema: JsonSchema,
+  path: readonly PropertyKey[],
+  raw: unknown = undefined,
+): JsonSchema | null {
+  const here = chosenMember(schema, raw);
   const [head, ...rest] = path;
-  if (head === undefined) return schema;
+  if (head === undefined) return here;
+  const value = (raw as Record<PropertyKey, unknown> | null | undefined)?.[head];
   if (typeof head === 'number') {
-    const list = schema.anyOf?.find((option) => option.type === 'array') ?? schema;
+    const list = here.anyOf?.find((option) => option.type === 'array') ?? here;
     const item = list.prefixItems?.[head] ?? list.items;
-    return item === undefined ? null : schemaAt(item, rest);
+    return item === undefined ? null : schemaAt(item, rest, value);
   }
-  const child = schema.properties?.[String(head)];
-  return child === undefined ? null : schemaAt(child, rest);
+  const child = here.properties?.[String(head)];
+  return child === undefined ? null : schemaAt(child, rest, value);
+}
+
+/** The object that a value names by its constant keys; else one with the keys of all, if there are several. */
+function chosenMember(schema: JsonSchema, raw: unknown): JsonSchema {
+  const members = objectMembers(schema);
+  if (members.length === 0) return schema;
+  const given = raw as Record<string, unknown> | null | undefined;
+  const named = members.find(({ properties = {} }) => {
+    const constants = Object.entries(properties).filter(([, child]) => child.const !== undefined);
+    return constants.length > 0 && constants.every(([key, child]) => given?.[key] === child.const);
+  });
+  if (named !== undefined) return named;
+  const properties: Record<string, JsonSchema> = {};
+  for (const [key, child] of members.flatMap((member) => Object.entries(member.properties ?? {}))) {
+    const before = properties[key];
+    const both = [...(before?.enum ?? [before?.const ?? []].flat()), child.const];
+    properties[key] = before === undefined || child.const === undefined ? child : { enum: both };
+  }
+  return { type: 'object', properties };
+}
+
+function objectMembers({ anyOf = [], oneOf = [] }: JsonSchema): readonly JsonSchema[] {
+  return [...anyOf, ...oneOf].flatMap((member) =>
+    member.type === 'object' ? [member] : objectMembers(member),
+  );
 }
 
 /** What a schema allows, in words: `one of none, random_init`, `a whole number from 0 to 256`, ... */
 export function allowedBy(schema: JsonSchema): string {
-  if (schema.anyOf !== undefined) return schema.anyOf.map(allowedBy).join(' or ');
+  const options = schema.anyOf ?? schema.oneOf;
+  if (options !== undefined) return [...new Set(options.map(allowedBy))].join(' or ');
   if (schema.const !== undefined) return String(schema.const);
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
   switch (schema.type) {

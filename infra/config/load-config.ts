@@ -9,7 +9,7 @@ import type { RunConfig } from '#schemas/messages.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
 import { absolutePaths, datasetFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
-import { type ConfigForm, EXPERIMENTS, lensForm, sweepForm } from './config-schema.ts';
+import { type ConfigForm, EXPERIMENTS, lensForm, metflowForm, sweepForm } from './config-schema.ts';
 import { applySets } from './set-option.ts';
 import { didYouMean } from './similar-name.ts';
 
@@ -28,16 +28,17 @@ export interface LoadOptions {
   readonly sets?: readonly string[];
   /** Replaces `output.dir`; relative to the working folder, as a path on the command line is. */
   readonly out?: string | undefined;
+  /** Lets the config name modules with code. */
+  readonly allowCode?: boolean | undefined;
 }
 
-const KINDS = ['sweep', 'lens'] as const;
-const LATER_KINDS = ['metflow'];
+const KINDS = ['sweep', 'lens', 'metflow'] as const;
 
 /**
  * Loads a config.
- * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `metflow`.
+ * @throws PipelineError `config-invalid` naming key, value and what is allowed; `code-not-allowed` for a module.
  */
-export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): LoadedRun {
+export function loadConfig(file: string, { sets = [], out, allowCode = false }: LoadOptions = {}): LoadedRun {
   const raw = applySets(parseConfigFile(file), sets);
   const { parser, schema } = formOf(file, raw);
   const parsed = parser.safeParse(raw);
@@ -45,6 +46,7 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
     const { issues } = parsed.error;
     throw new PipelineError(configFault(file, { issues, raw, schema }));
   }
+  if (!allowCode) refuseCode(file, parsed.data);
   const folder = dirname(resolve(file));
   const hash = configSha256(portablePaths(parsed.data, folder));
   const config = absolutePaths(parsed.data, folder);
@@ -67,7 +69,7 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
 export function checkFilesExist({ config, file }: LoadedRun): void {
   const where = `${basename(file)}: `;
   const remedy = `Paths in a config are relative to its folder, ${dirname(file)}.`;
-  const modelFile = 'model' in config ? config.model.file : null;
+  const modelFile = 'model' in config ? (config.model?.file ?? null) : null;
   if (modelFile !== null && !existsSync(modelFile)) {
     const value = modelFile;
     throw new PipelineError({
@@ -138,12 +140,20 @@ function formOf(file: string, raw: unknown): ConfigForm {
     if (known !== undefined) return lensForm(known);
     throw notAllowed(`${file}: experiment`, { value: experiment, allowed: EXPERIMENTS });
   }
-  if (typeof kind === 'string' && LATER_KINDS.includes(kind)) {
-    const remedy = `This version runs kind: ${KINDS.join(' and kind: ')}.`;
-    const what = 'configs of this kind come in a later version';
-    throw new PipelineError({ kind: 'not-there-yet', what, where: `${file}: kind`, value: kind, remedy });
-  }
+  if (kind === 'metflow') return metflowForm();
   throw notAllowed(`${file}: kind`, { value: kind, allowed: KINDS });
+}
+
+/** Code of the user's own runs only when asked for: a config may come from someone else. */
+function refuseCode(file: string, config: RunConfig): void {
+  if (!('target' in config) || !('module' in config.target)) return;
+  throw new PipelineError({
+    kind: 'code-not-allowed',
+    where: `${file}: target.module`,
+    what: 'the config names a module whose code would run',
+    value: config.target.module,
+    remedy: 'Read the module, then add --allow-code.',
+  });
 }
 
 function notAllowed(

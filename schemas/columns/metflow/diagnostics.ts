@@ -18,7 +18,8 @@ export const DIAGNOSTICS_TABLE: TableDef = {
       type: 'utf8',
       unit: '',
       nullable: false,
-      description: '`z[0]` and so on, `log_density`, `mode` (number of the nearest mode, where modes are known).',
+      description:
+        '`z[0]` and so on, `log_density`, `mode` (number of the nearest mode, where modes are known).',
     },
     number('mean', '', 'Mean of the draws.'),
     number('sd', '', 'Standard deviation of the draws.'),

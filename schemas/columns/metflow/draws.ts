@@ -61,7 +61,8 @@ export const DRAW_COLUMNS: readonly ColumnDef[] = [
     type: 'fixed[16]',
     unit: '',
     nullable: true,
-    description: 'Spline code of the draw in the model, as in the regions table of a sweep; null without a model.',
+    description:
+      'Spline code of the draw in the model, as in the regions table of a sweep; null without a model.',
   },
 ];
 
@@ -69,6 +70,7 @@ export const DRAWS_TABLE: TableDef = {
   name: 'draws',
   path: 'draws/',
   order: 'one part per segment and group of chains, named by its draws; inside by chain and draw',
-  description: 'One row per chain and draw. A part is final as soon as it is there, also while the run goes on.',
+  description:
+    'One row per chain and draw. A part is final as soon as it is there, also while the run goes on.',
   columns: [...DRAW_COLUMNS, RUN_ID_COLUMN],
 };

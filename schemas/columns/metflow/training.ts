@@ -15,7 +15,8 @@ export const TRAINING_TABLE: TableDef = {
       type: 'float64',
       unit: 'nats',
       nullable: false,
-      description: "Mean of the bound's integrand over the batch, under the target as far as it has faded in.",
+      description:
+        "Mean of the bound's integrand over the batch, under the target as far as it has faded in.",
     },
     {
       name: 'elbo_eval',
