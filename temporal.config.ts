@@ -13,6 +13,8 @@ export const LIMITS = {
   taskWindow: 64,
   /** Finished tasks after which the workflow continues as new. */
   tasksPerHistory: 500,
+  /** Segments after which the workflow of a group of chains continues as new. */
+  segmentsPerHistory: 200,
 } as const;
 
 export const TIMEOUTS = {
@@ -22,6 +24,8 @@ export const TIMEOUTS = {
   heartbeatThrottleMs: 200,
   startToCloseMs: 24 * 3600_000,
   shutdownGraceMs: 10_000,
+  /** A group of chains reports to its run at most this often at first, later once in a hundredth of the time so far. */
+  reportEveryMs: 2_000,
 } as const;
 
 export const RETRY = {

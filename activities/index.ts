@@ -1,15 +1,21 @@
 // The composition point: activities close over their ports.
 
 import { aggregateRegions } from './aggregate-regions.ts';
+import { collectDraws } from './collect-draws.ts';
 import { collectRows } from './collect-rows.ts';
 import { commitLens } from './commit-lens.ts';
+import { commitMetflow } from './commit-metflow.ts';
 import { commitSweep } from './commit-sweep.ts';
+import { diagnoseChains } from './diagnose-chains.ts';
 import { encodeShards } from './encode-shards.ts';
 import { markEnded } from './mark-ended.ts';
 import { planLens } from './plan-lens.ts';
+import { planMetflow } from './plan-metflow.ts';
 import { planShards } from './plan-shards.ts';
 import type { Compute, RunRecords } from './ports.ts';
+import { runChainSegment } from './run-chain-segment.ts';
 import { runLensTask } from './run-lens-task.ts';
+import { trainFlow } from './train-flow.ts';
 
 export interface ActivityPorts {
   readonly compute: Compute;
@@ -27,6 +33,12 @@ export function createActivities({ compute, records }: ActivityPorts) {
     runLensTask: runLensTask(compute),
     collectRows: collectRows(compute),
     commitLens: commitLens(compute),
+    planMetflow: planMetflow(compute),
+    trainFlow: trainFlow(compute),
+    runChainSegment: runChainSegment(compute),
+    collectDraws: collectDraws(compute),
+    diagnoseChains: diagnoseChains(compute),
+    commitMetflow: commitMetflow(compute),
     markEnded: markEnded(records),
   };
 }

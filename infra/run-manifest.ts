@@ -30,6 +30,7 @@ export interface ManifestUpdate {
   readonly skippedShards?: readonly { readonly file: string; readonly why: string }[];
   readonly fault?: PipelineFault;
   readonly claims?: NonNullable<RunManifest['claims']>;
+  readonly chains?: NonNullable<RunManifest['chains']>;
   /** Added to the plan's. */
   readonly notices?: readonly string[];
 }

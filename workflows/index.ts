@@ -2,4 +2,6 @@
 
 export { corpusSweep } from './corpus-sweep.ts';
 export { lensExperiment } from './lens-experiment.ts';
+export { metflowChains } from './metflow-chains.ts';
+export { metflowExperiment } from './metflow-experiment.ts';
 export { scheduledRun } from './scheduled-run.ts';

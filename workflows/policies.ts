@@ -18,11 +18,22 @@ const shared = {
 } as const;
 
 /** Work that computes: one slot per core. */
-export const { encodeShards, runLensTask } = proxyActivities<Activities>({
+export const { encodeShards, runLensTask, trainFlow, runChainSegment } = proxyActivities<Activities>({
   ...shared,
   taskQueue: TASK_QUEUES.cpu,
 });
 
 /** Work that mostly waits or runs once. */
-export const { planShards, aggregateRegions, commitSweep, planLens, collectRows, commitLens, markEnded } =
-  proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.io });
+export const {
+  planShards,
+  aggregateRegions,
+  commitSweep,
+  planLens,
+  collectRows,
+  commitLens,
+  planMetflow,
+  collectDraws,
+  diagnoseChains,
+  commitMetflow,
+  markEnded,
+} = proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.io });

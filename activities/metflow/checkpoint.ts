@@ -97,9 +97,11 @@ export function encodeCheckpoint({ origin, state, arrays }: Checkpoint, sha256: 
  * @throws PipelineError `data-invalid` where the bytes are damaged, or of another format.
  */
 export function decodeCheckpoint(
-  bytes: Uint8Array,
+  given: Uint8Array,
   { where, sha256 }: { readonly where: string; readonly sha256: Sha256 },
 ): Checkpoint {
+  // Node's buffers have a slice of their own, which does not copy.
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   const end = bytes.length - HASH_BYTES;
   if (end < MAGIC.length + 4 || !MAGIC.every((byte, at) => bytes[at] === byte))
     throw damaged(where, 'this is no checkpoint');

@@ -36,7 +36,7 @@ function addRun(program: Command, context: CommandContext, done: Done): void {
     .option('--detach', 'return once it is started; services and workers go on in the background')
     .option('--set <key=value>', 'change one key of the config; may be repeated', collect, [])
     .option('--processes <n>', 'worker processes; 0 leaves the work to workers started elsewhere', parseCount)
-    .option('--allow-code', 'let the config name modules with code (no sweep does)')
+    .option('--allow-code', 'let the config name a module with code of your own (target.module)')
     .action(async (file: string, options: Parameters<typeof import('./run-command.ts').runCommand>[1]) => {
       const { runCommand } = await import('./run-command.ts');
       done(await runCommand(file, options, context));

@@ -11,6 +11,9 @@ import {
 } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Phases in which there is a rate to show. */
+const WORKING: ReadonlySet<string> = new Set(['encoding', 'computing', 'training', 'sampling']);
+
 /** Shows the runs of one command. */
 export interface ProgressView {
   show(snapshot: RunSnapshot): void;
@@ -93,18 +96,41 @@ function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly 
   const rate = rowsPerSecond(meter);
   const left = secondsLeft(meter);
   const { partitions, messages } = latest.aggregating;
-  const working = latest.phase === 'encoding' || latest.phase === 'computing';
+  const working = WORKING.has(latest.phase);
   return [
     phase,
     `${formatCount(latest.doneRows)}/${formatCount(latest.rows)} ${latest.unit}`,
     ...(form === 'line' ? [percent(latest)] : []),
     ...(working && rate !== null ? [`${formatRate(rate)} ${latest.unit}/s`] : []),
     ...(working && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
+    ...(latest.elbo === null ? [] : [`ELBO ${latest.elbo.toPrecision(5)}`]),
+    ...chainFacts(latest),
     ...(partitions > 0 && !working
       ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`]
       : []),
     plural(latest.restarts, 'restart'),
   ];
+}
+
+/** What chains say so far: acceptance by kind of kernel, and R-hat and ESS at the last look. */
+function chainFacts({ chains, phase }: RunSnapshot): readonly string[] {
+  if (chains === null || phase === 'training') return [];
+  const rates = new Map<string, { steps: number; accepted: number }>();
+  for (const { kernel, steps, acceptance } of chains.kernels) {
+    const kind = kernel.replace(/\d+$/, '');
+    const sum = rates.get(kind) ?? { steps: 0, accepted: 0 };
+    rates.set(kind, { steps: sum.steps + steps, accepted: sum.accepted + steps * acceptance });
+  }
+  const accepted = [...rates].map(
+    ([kind, sum]) => `${kind} accepts ${((100 * sum.accepted) / sum.steps).toFixed(0)} %`,
+  );
+  if (chains.lookedAt === 0) return accepted;
+  const { rHat, essBulk } = chains;
+  const figures = [
+    `R-hat ${rHat === null ? 'not defined' : rHat.toFixed(3)}`,
+    `ESS ${essBulk === null ? 'not defined' : formatCount(Math.round(essBulk))}`,
+  ];
+  return [...accepted, `${figures.join(', ')} at draw ${formatCount(chains.lookedAt)}`];
 }
 
 /** Slow units need a digit behind the point. */

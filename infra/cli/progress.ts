@@ -1,6 +1,13 @@
 // What a run's progress means: rows, rows per second, time left. Pure; the clock is an argument.
 
-import type { EncodeHeartbeat, LensHeartbeat, RunPhase, RunProgress } from '#schemas/messages.ts';
+import type {
+  ChainsProgress,
+  EncodeHeartbeat,
+  LensHeartbeat,
+  RunPhase,
+  RunProgress,
+  TrainHeartbeat,
+} from '#schemas/messages.ts';
 
 /** One look at a run. Rows are what the run counts in its `unit`: code rows of the data set, pairs, slices, ... */
 export interface RunSnapshot {
@@ -15,6 +22,10 @@ export interface RunSnapshot {
   /** Partitions that are still being aggregated, with the messages that they have read. */
   readonly aggregating: { readonly partitions: number; readonly messages: number };
   readonly notices: readonly string[];
+  /** Runs of chains: what these say so far. */
+  readonly chains: ChainsProgress | null;
+  /** While training: the bound of the last batch. */
+  readonly elbo: number | null;
   readonly atMs: number;
 }
 
@@ -49,7 +60,9 @@ export function snapshotOf(
   const beats = pending.map(({ heartbeat }) => heartbeat);
   const encoded = sum(beats.filter(isEncodeBeat).map(({ samples }) => samples));
   const measured = sum(beats.filter(isLensBeat).map(({ units }) => units));
-  const samples = Math.min(progress.samples, progress.doneSamples + encoded + measured);
+  const training = beats.find(isTrainBeat);
+  const done = Math.max(progress.doneSamples + encoded + measured, training?.step ?? 0);
+  const samples = Math.min(progress.samples, done);
   const rowsPerSample = progress.samples > 0 ? progress.points / progress.samples : 0;
   const aggregators = beats.filter(isAggregateBeat);
   return {
@@ -65,12 +78,16 @@ export function snapshotOf(
       messages: sum(aggregators.map(({ messages }) => messages)),
     },
     notices: [...progress.notices, ...retryReasons(pending)],
+    chains: progress.chains ?? null,
+    elbo: training?.elbo ?? null,
     atMs,
   };
 }
 
 /** Adds a look; rows never go back on screen, though a retried task reports its own from the start. */
-export function observe(meter: ProgressMeter, snapshot: RunSnapshot): ProgressMeter {
+export function observe(before: ProgressMeter, snapshot: RunSnapshot): ProgressMeter {
+  // Updates of a training and draws of chains are counted apart.
+  const meter = before.latest?.unit === snapshot.unit ? before : EMPTY_METER;
   const doneRows = Math.max(snapshot.doneRows, meter.latest?.doneRows ?? 0);
   const restarts = Math.max(snapshot.restarts, meter.latest?.restarts ?? 0);
   const latest = { ...snapshot, doneRows, restarts };
@@ -113,6 +130,10 @@ function isEncodeBeat(value: unknown): value is EncodeHeartbeat {
 
 function isLensBeat(value: unknown): value is LensHeartbeat {
   return beatKind(value) === 'lens';
+}
+
+function isTrainBeat(value: unknown): value is TrainHeartbeat {
+  return beatKind(value) === 'train';
 }
 
 function isAggregateBeat(value: unknown): value is { readonly messages: number } {

@@ -27,7 +27,11 @@ export async function runCommand(
   context: CommandContext,
 ): Promise<ExitCode> {
   const startedMs = Date.now();
-  const loaded = loadConfig(file, { sets: options.set ?? [], out: options.out });
+  const loaded = loadConfig(file, {
+    sets: options.set ?? [],
+    out: options.out,
+    allowCode: options.allowCode,
+  });
   const seconds = () => (Date.now() - startedMs) / 1000;
   try {
     if ((await checkRunFolder(loaded)) === 'done') {

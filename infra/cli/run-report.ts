@@ -5,6 +5,7 @@ import type { RunManifest } from '#schemas/messages.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
+import { chainLines } from './chain-lines.ts';
 import { claimLines } from './claim-lines.ts';
 import { readManifest } from './run-folder.ts';
 
@@ -81,6 +82,7 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
     ...(skipped > 0 ? [`  skipped ${plural(skipped, 'file')}; run.json names them`] : []),
     `  output  ${output}`,
     ...claimLines(manifest?.claims ?? []),
+    ...(manifest?.chains === undefined ? [] : chainLines(run, manifest.chains)),
     ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),
   ];
 }

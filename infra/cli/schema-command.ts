@@ -1,6 +1,7 @@
 // `tessera schema [TABLE]`: what the tables hold, from the same data that writes them.
 
 import type { ColumnDef, TableDef } from '#schemas/columns/column.ts';
+import { METFLOW_TABLES } from '#schemas/columns/metflow/tables.ts';
 import { TABLES } from '#schemas/columns/tables.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { allExperiments, SHARED_TABLES } from '../../activities/experiments/experiments.ts';
@@ -28,7 +29,7 @@ export function schemaCommand(
   return 0;
 }
 
-/** A table with the runs that leave it: `sweep`, every `lens` run, or one experiment. */
+/** A table with the runs that leave it: `sweep`, every `lens` run, one experiment, or `metflow`. */
 interface ListedTable extends TableDef {
   readonly leftBy: string;
 }
@@ -36,7 +37,7 @@ interface ListedTable extends TableDef {
 function listedTables(): readonly ListedTable[] {
   const of = (leftBy: string, tables: readonly TableDef[]) => tables.map((table) => ({ ...table, leftBy }));
   const own = allExperiments().flatMap(({ name, tables }) => of(`lens ${name}`, tables));
-  return [...of('sweep', TABLES), ...of('lens', SHARED_TABLES), ...own];
+  return [...of('sweep', TABLES), ...of('lens', SHARED_TABLES), ...own, ...of('metflow', METFLOW_TABLES)];
 }
 
 /** Tables of that name; runs of different kinds may have one each, and experiments may share one. */

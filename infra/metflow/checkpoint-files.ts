@@ -65,7 +65,10 @@ export interface FoundCheckpoint {
 export async function findCheckpoint(
   runDir: string,
   name: string,
-  { origin, fits = () => true }: { readonly origin: CheckpointOrigin; readonly fits?: (found: Checkpoint) => boolean },
+  {
+    origin,
+    fits = () => true,
+  }: { readonly origin: CheckpointOrigin; readonly fits?: (found: Checkpoint) => boolean },
 ): Promise<FoundCheckpoint | null> {
   const notices: string[] = [];
   let damage: PipelineError | null = null;
@@ -80,7 +83,9 @@ export async function findCheckpoint(
     } catch (error) {
       if (!(error instanceof PipelineError) || error.fault.kind !== 'data-invalid') throw error;
       damage ??= error;
-      notices.push(`${describeFault(faultOf(error))} Gone on from the checkpoint before it, if there is one.`);
+      notices.push(
+        `${describeFault(faultOf(error))} Gone on from the checkpoint before it, if there is one.`,
+      );
     }
   }
   if (damage !== null) throw damage;

@@ -8,7 +8,14 @@ import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { decodeBlocks } from '../arrow/arrow-columns.ts';
 import { writeWhole } from '../blobs/run-folder.ts';
 import { partOfMessage } from './draw-messages.ts';
-import { coveredDraws, type DrawPart, listParts, partPath, removeHalfParts, writePart } from './draw-parts.ts';
+import {
+  coveredDraws,
+  type DrawPart,
+  listParts,
+  partPath,
+  removeHalfParts,
+  writePart,
+} from './draw-parts.ts';
 import { drawsOf, groupsOfPartition, type MetflowPlan, topicOf } from './metflow-plan.ts';
 
 /** A segment of which some messages are here. */

@@ -6,7 +6,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { DrawRows } from '../../activities/metflow/chains/draw-recorder.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { encodeBlock } from '../arrow/arrow-columns.ts';
-import { joinSlices, type ColumnBlock } from '../arrow/column-block.ts';
+import { type ColumnBlock, type ColumnData, joinSlices } from '../arrow/column-block.ts';
 import { bitColumns } from '../lens/row-messages.ts';
 import type { DrawPart } from './draw-parts.ts';
 import { type MetflowPlan, partitionOfGroup } from './metflow-plan.ts';
@@ -24,10 +24,19 @@ export function drawBlock(draws: DrawRows, digests: Uint8Array | null): ColumnBl
   const plain = { offsets: null, validity: null };
   const bits = new Uint8Array((rows + 7) >> 3);
   for (let row = 0; row < rows; row++) bits[row >> 3]! |= draws.accepted[row]! << (row & 7);
-  const columns = new Map([
-    ['chain', { ...plain, values: Int32Array.from({ length: rows }, (_, row) => numbers[Math.floor(row / each)]!) }],
-    ['draw', { ...plain, values: BigInt64Array.from({ length: rows }, (_, row) => BigInt(from + (row % each))) }],
-    ['z', { ...plain, values: draws.z, offsets: Int32Array.from({ length: rows + 1 }, (_, row) => row * dim) }],
+  const columns = new Map<string, ColumnData>([
+    [
+      'chain',
+      { ...plain, values: Int32Array.from({ length: rows }, (_, row) => numbers[Math.floor(row / each)]!) },
+    ],
+    [
+      'draw',
+      { ...plain, values: BigInt64Array.from({ length: rows }, (_, row) => BigInt(from + (row % each))) },
+    ],
+    [
+      'z',
+      { ...plain, values: draws.z, offsets: Int32Array.from({ length: rows + 1 }, (_, row) => row * dim) },
+    ],
     ['log_density', { ...plain, values: draws.logDensity }],
     ['kernel', { ...plain, values: draws.kernel, dictionary: draws.kernels }],
     ['accepted', { ...plain, values: bits }],
@@ -36,7 +45,11 @@ export function drawBlock(draws: DrawRows, digests: Uint8Array | null): ColumnBl
     [
       'digest',
       digests === null
-        ? { values: new Uint8Array(rows * DIGEST_BYTES), offsets: null, validity: new Uint8Array((rows + 7) >> 3) }
+        ? {
+            values: new Uint8Array(rows * DIGEST_BYTES),
+            offsets: null,
+            validity: new Uint8Array((rows + 7) >> 3),
+          }
         : { ...plain, values: digests },
     ],
   ]);
@@ -62,9 +75,16 @@ export function drawMessages(plan: MetflowPlan, part: DrawPart, block: ColumnBlo
 }
 
 /** The part that a message belongs to, and how many messages it has. @throws PipelineError `internal` for another kind. */
-export function partOfMessage({ kind, shard }: CodeMessage<string>['headers']): DrawPart & { readonly messages: number } {
+export function partOfMessage({
+  kind,
+  shard,
+}: CodeMessage<string>['headers']): DrawPart & { readonly messages: number } {
   const [name, from, to, messages] = kind.split(':');
   if (name === 'draws' && messages !== undefined)
     return { group: shard, from: Number(from), to: Number(to), messages: Number(messages) };
-  throw new PipelineError({ kind: 'internal', what: 'a message on the log of draws has another kind', value: kind });
+  throw new PipelineError({
+    kind: 'internal',
+    what: 'a message on the log of draws has another kind',
+    value: kind,
+  });
 }

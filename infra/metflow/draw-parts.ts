@@ -25,7 +25,11 @@ const NAME = /^part-(\d+)-(\d+)-g(\d+)[.]parquet$/;
 /** Path of a part below the run's folder; names sort by draw, then group. */
 export function partPath(runDir: string, { group, from, to }: DrawPart): string {
   const digits = (value: number, count: number) => String(value).padStart(count, '0');
-  return join(runDir, DRAWS_TABLE.path, `part-${digits(from, 10)}-${digits(to, 10)}-g${digits(group, 4)}.parquet`);
+  return join(
+    runDir,
+    DRAWS_TABLE.path,
+    `part-${digits(from, 10)}-${digits(to, 10)}-g${digits(group, 4)}.parquet`,
+  );
 }
 
 /** Parts that are there, in the order of their names. */

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { AggregateHeartbeat } from '#schemas/messages.ts';
 import type { AggregateInput, AggregateOutput } from '#schemas/tasks.ts';
+import type { ReceivedMessage } from '../../activities/ports.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { type LensPlan, measuredTables, readLensPlan } from '../lens/lens-plan.ts';
@@ -22,17 +23,35 @@ export async function collectTask(input: AggregateInput, context: TaskContext): 
 export async function collectPartition(
   plan: LensPlan,
   { runDir, partition, allSent }: Pick<AggregateInput, 'runDir' | 'partition' | 'allSent'>,
-  { signal, progress }: TaskContext,
+  context: TaskContext,
 ): Promise<AggregateOutput> {
   const collector = await openCollector(plan, runDir, partition);
-  const last = allSent ? (await openLog().offsets(plan.topic, partition)).high - 1n : null;
+  return tailLog(collector, { topic: plan.topic, partition, allSent }, context);
+}
+
+/** Takes messages of one partition in, each once, and knows what is still missing. */
+export interface LogCollector {
+  /** Where to read on. */
+  readonly nextOffset: bigint;
+  missing(): number[];
+  add(messages: readonly ReceivedMessage<string>[]): Promise<void>;
+  flush(): Promise<unknown>;
+}
+
+/** Feeds a collector from the log until nothing is missing, the log's present end is reached, or it is asked to stop. */
+export async function tailLog(
+  collector: LogCollector,
+  { topic, partition, allSent }: { topic: string; partition: number; allSent: boolean },
+  { signal, progress }: Pick<TaskContext, 'signal' | 'progress'>,
+): Promise<AggregateOutput> {
+  const last = allSent ? (await openLog().offsets(topic, partition)).high - 1n : null;
   let messages = 0;
   const atEnd = (offset: bigint) => last !== null && offset >= last;
   const isOver = (offset: bigint) => collector.missing().length === 0 || atEnd(offset);
   if (!isOver(collector.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
     const from = collector.nextOffset;
-    for await (const batch of openLog().read<string>(plan.topic, partition, { from, signal })) {
+    for await (const batch of openLog().read<string>(topic, partition, { from, signal })) {
       await collector.add(batch);
       messages += batch.length;
       const offset = batch.at(-1)!.offset;

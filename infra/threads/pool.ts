@@ -14,6 +14,9 @@ type TaskName = keyof ThreadTasks;
 /** More than the activity slots of a process, so that none ever waits for the thread. */
 const MAX_AGGREGATORS = 1024;
 
+/** Work that mostly waits for messages. */
+const LISTENING: ReadonlySet<TaskName> = new Set(['aggregate', 'collect', 'collectDraws']);
+
 /**
  * Threads for work that fills a core, and one for all aggregators of the process: those mostly wait, and every thread costs
  * about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
@@ -41,7 +44,7 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
       return answerOf(part, partInput, { signal, onProgress: () => undefined });
     }
     try {
-      const pool = name === 'aggregate' || name === 'collect' ? pools.listening : pools.computing;
+      const pool = LISTENING.has(name) ? pools.listening : pools.computing;
       return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);

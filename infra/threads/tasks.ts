@@ -28,3 +28,21 @@ export const commitLens = threadTask<'commitLens'>(async (...task) =>
 export const commitPart = threadTask<'commitPart'>(async (...task) =>
   (await import('./commit.ts')).commitPartTask(...task),
 );
+export const planMetflow = threadTask<'planMetflow'>(async (...task) =>
+  (await import('./metflow-plan.ts')).planMetflowTask(...task),
+);
+export const trainFlow = threadTask<'trainFlow'>(async (...task) =>
+  (await import('./metflow-train.ts')).trainFlowTask(...task),
+);
+export const chainSegment = threadTask<'chainSegment'>(async (...task) =>
+  (await import('./metflow-segment.ts')).chainSegmentTask(...task),
+);
+export const collectDraws = threadTask<'collectDraws'>(async (...task) =>
+  (await import('./metflow-collect.ts')).collectDrawsTask(...task),
+);
+export const diagnoseChains = threadTask<'diagnoseChains'>(async (...task) =>
+  (await import('./metflow-diagnose.ts')).diagnoseChainsTask(...task),
+);
+export const commitMetflow = threadTask<'commitMetflow'>(async (input) =>
+  (await import('./metflow-commit.ts')).commitMetflowTask(input),
+);

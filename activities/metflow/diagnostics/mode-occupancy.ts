@@ -76,7 +76,7 @@ export function modeOccupancy(positions: Positions, modes: Modes): ModeOccupancy
 }
 
 /** Per draw the number of the nearest centre, and 1 where it lies within that mode's radius. */
-function labelDraws({ z, dim }: Positions, { centres, scales }: Modes) {
+export function labelDraws({ z, dim }: Positions, { centres, scales }: Modes) {
   const radius = chiSquareQuantile(INSIDE_SHARE, dim);
   const count = z.length / dim;
   const nearest = new Int32Array(count);

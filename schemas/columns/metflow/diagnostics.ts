@@ -10,7 +10,7 @@ function number(name: string, unit: string, description: string): ColumnDef {
 export const DIAGNOSTICS_TABLE: TableDef = {
   name: 'diagnostics',
   path: 'diagnostics.parquet',
-  order: 'coordinates, log density, mode',
+  order: 'coordinates, log density, modes',
   description: 'One row per parameter, over all chains and draws. NaN where a figure is not defined.',
   columns: [
     {
@@ -19,7 +19,7 @@ export const DIAGNOSTICS_TABLE: TableDef = {
       unit: '',
       nullable: false,
       description:
-        '`z[0]` and so on, `log_density`, `mode` (number of the nearest mode, where modes are known).',
+        '`z[0]` and so on, `log_density`, and where modes are known `mode[0]` and so on: whether it is the nearest.',
     },
     number('mean', '', 'Mean of the draws.'),
     number('sd', '', 'Standard deviation of the draws.'),

@@ -1,0 +1,103 @@
+// What chains came to, as lines for people.
+
+import type { ChainSummary } from '#schemas/messages.ts';
+import { formatCount, formatSeconds, formatTable } from './format.ts';
+
+/** Above it, chains have not mixed (Vehtari et al., 2021). */
+const MOST_R_HAT = 1.01;
+/** Rows of a table that are shown; the rest is in its file. */
+const SHOWN = 12;
+
+const DIAGNOSTICS = [
+  { title: 'parameter' },
+  { title: 'mean', align: 'right' },
+  { title: 'sd', align: 'right' },
+  { title: 'MCSE', align: 'right' },
+  { title: 'ESS bulk', align: 'right' },
+  { title: 'ESS tail', align: 'right' },
+  { title: 'R-hat', align: 'right' },
+] as const;
+const KERNELS = [
+  { title: 'kernel' },
+  { title: 'accepted', align: 'right' },
+  { title: 'squared jump', align: 'right' },
+  { title: 'longest stay', align: 'right' },
+] as const;
+
+type Row = ChainSummary['diagnostics'][number];
+
+/** Diagnostics, kernels, modes, a verdict, and what to type next. */
+export function chainLines(run: string, summary: ChainSummary): readonly string[] {
+  const { draws, diagnostics, kernels, modes, trainingSeconds, samplingSeconds } = summary;
+  const took = [
+    ...(trainingSeconds === null ? [] : [`training ${formatSeconds(trainingSeconds)}`]),
+    `sampling ${formatSeconds(samplingSeconds)}`,
+  ];
+  return [
+    `  time    ${took.join(', ')}`,
+    '',
+    ...indented(formatTable(DIAGNOSTICS, shown(diagnostics).map(diagnosticCells))),
+    ...more(diagnostics, 'diagnostics'),
+    '',
+    ...indented(formatTable(KERNELS, shown(kernels).map(kernelCells))),
+    ...more(kernels, 'kernel_health'),
+    ...modeLines(modes),
+    '',
+    verdict(diagnostics),
+    `  next    tessera extend ${run} --draws ${draws} goes on with the chains; tessera schema draws tells the columns`,
+  ];
+}
+
+function diagnosticCells(row: Row): readonly string[] {
+  return [
+    String(row['parameter']),
+    ...['mean', 'sd', 'mcse_mean'].map((name) => figure(row[name], 4)),
+    ...['ess_bulk', 'ess_tail'].map((name) => count(row[name])),
+    typeof row['r_hat'] === 'number' ? row['r_hat'].toFixed(4) : 'not defined',
+  ];
+}
+
+function kernelCells(row: Row): readonly string[] {
+  const accepted = row['mean_acceptance'];
+  return [
+    String(row['kernel']),
+    typeof accepted === 'number' ? `${(100 * accepted).toFixed(1)} %` : '',
+    figure(row['squared_jump'], 3),
+    count(row['longest_rejection_run']),
+  ];
+}
+
+function modeLines(modes: readonly Row[]): readonly string[] {
+  if (modes.length === 0) return [];
+  const visited = modes.filter((row) => row['visited'] === true).length;
+  const worst = Math.max(...modes.map((row) => Math.abs(Number(row['mass_error']))));
+  return ['', `  modes   ${visited} of ${modes.length} visited, largest error of a mass ${worst.toFixed(4)}`];
+}
+
+function verdict(diagnostics: readonly Row[]): string {
+  const unmixed = diagnostics.filter(({ r_hat: value }) => typeof value !== 'number' || value > MOST_R_HAT);
+  if (unmixed.length === 0) return `  mixed   R-hat is at most ${MOST_R_HAT} for every parameter`;
+  const names = shown(unmixed).map((row) => String(row['parameter']));
+  const rest = unmixed.length > names.length ? ' and others' : '';
+  return `  NOT MIXED: R-hat is above ${MOST_R_HAT} or not defined for ${names.join(', ')}${rest}; do not trust these draws`;
+}
+
+function more(rows: readonly Row[], table: string): readonly string[] {
+  return rows.length <= SHOWN ? [] : [`  ... and ${rows.length - SHOWN} more in ${table}.parquet`];
+}
+
+function shown(rows: readonly Row[]): readonly Row[] {
+  return rows.slice(0, SHOWN);
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+function figure(value: unknown, digits: number): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(digits))) : 'not defined';
+}
+
+function count(value: unknown): string {
+  return typeof value === 'number' ? formatCount(Math.round(value)) : 'not defined';
+}

@@ -1,0 +1,129 @@
+// What a thread keeps open of a run between segments: the target and the flows, compiled. Compiling takes seconds, a
+// segment may take less.
+
+import { createHash } from 'node:crypto';
+import {
+  localSweep,
+  samplingFlows,
+  trainedPath,
+} from '../../activities/metflow/chains/configured-kernels.ts';
+import type { Sampler, SweepKernel } from '../../activities/metflow/chains/sampler.ts';
+import { openFlowProposal } from '../../activities/metflow/flow-proposal.ts';
+import type { FloatArray } from '../../activities/metflow/parameters.ts';
+import type { PathModel } from '../../activities/metflow/path/path-model.ts';
+import { openTarget, type OpenTarget } from '../../activities/metflow/targets/open-target.ts';
+import { chainsOfGroup, type MetflowPlan } from './metflow-plan.ts';
+import { namedTarget, type NamedTarget } from './named-targets.ts';
+import { createProgramRunner } from './program-runner.ts';
+
+/** Parameters that a training ended with. */
+export interface TrainedModel {
+  readonly theta: FloatArray;
+  /** SHA-256 of them, hex. */
+  readonly sha256: string;
+}
+
+/** How samplers are computed: a checkpoint says so, because another way may give other bits. */
+export const COMPUTES = { dtype: 'float64', backend: 'onnxruntime-node/cpu', threads: 1 } as const;
+
+interface Opened {
+  readonly key: string;
+  readonly sampler: Sampler;
+  close(): Promise<void>;
+}
+
+let opened: Promise<Opened> | null = null;
+let openedKey = '';
+
+/** The sampler of a group of chains; the thread closes the one it had open before. */
+export async function openSampler(
+  plan: MetflowPlan,
+  { group, model }: { readonly group: number; readonly model: TrainedModel | null },
+): Promise<Sampler> {
+  const chains = chainsOfGroup(plan, group);
+  // Compiled programs have one number of rows; groups of one size share them.
+  const key = `${plan.runId} ${plan.configSha256} ${model?.sha256 ?? ''} ${chains.length}`;
+  if (openedKey !== key) {
+    const before = opened;
+    openedKey = key;
+    opened = makeSampler(plan, { key, chains, model });
+    opened.catch(() => {
+      openedKey = '';
+    });
+    await before?.then(({ close }) => close()).catch(() => undefined);
+  }
+  return { ...(await opened!).sampler, chains };
+}
+
+/** Hash of trained parameters. */
+export function modelSha256(theta: FloatArray): string {
+  const bytes = new Uint8Array(theta.buffer, theta.byteOffset, theta.byteLength);
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function makeSampler(
+  plan: MetflowPlan,
+  { key, chains, model }: { key: string; chains: Uint32Array; model: TrainedModel | null },
+): Promise<Opened> {
+  const { config, dim } = plan;
+  const named = await namedTarget(config.target, config.seed);
+  const target = await openTarget(named.traced, { runner: createProgramRunner(), rows: chains.length });
+  const path = model === null ? null : trainedPath(config, dim);
+  const flows = path === null ? null : await openFlows(plan, { named, path, chains, theta: model!.theta });
+  const { warmup, thin, startScale } = config.sample;
+  const start = {
+    mean: new Float64Array(dim),
+    scale: new Float64Array(dim).fill(startScale),
+    ...(path === null ? {} : initialLaw(path, model!.theta)),
+  };
+  const kernels = [...(flows === null ? [] : [flows.kernel]), ...localSweep(config, target)];
+  return {
+    key,
+    sampler: { target, kernels, seed: config.seed, chains, warmup, thin, start },
+    close: () => closeAll(target, flows),
+  };
+}
+
+interface OpenFlows {
+  readonly kernel: SweepKernel;
+  close(): Promise<void>;
+}
+
+async function openFlows(
+  { config }: MetflowPlan,
+  {
+    named,
+    path,
+    chains,
+    theta,
+  }: { named: NamedTarget; path: PathModel; chains: Uint32Array; theta: FloatArray },
+): Promise<OpenFlows | null> {
+  const flows = samplingFlows(config, { path, theta });
+  if (flows === null) return null;
+  const kernel = await openFlowProposal(flows.model, named.traced, {
+    runner: createProgramRunner(),
+    theta: flows.theta,
+    modelSeed: config.seed,
+    chains: chains.length,
+    rule: config.sample.accept,
+  });
+  return { kernel: { scales: { kind: 'none' }, build: () => kernel }, close: () => kernel.close() };
+}
+
+/** Mean and standard deviation that paths start from, `[dim]` each; a learned law's come first among the parameters. */
+function initialLaw(
+  { dim, initial }: PathModel,
+  theta: FloatArray,
+): { readonly mean: Float64Array; readonly scale: Float64Array } {
+  if (initial.law === 'frozen')
+    return { mean: new Float64Array(dim), scale: new Float64Array(dim).fill(initial.scale) };
+  const raw = Float64Array.from(theta.subarray(dim, 2 * dim));
+  return {
+    mean: Float64Array.from(theta.subarray(0, dim)),
+    scale: raw.map((value) => Math.log1p(Math.exp(value))),
+  };
+}
+
+async function closeAll(target: OpenTarget, flows: OpenFlows | null): Promise<void> {
+  await Promise.all([target.close(), flows?.close()]);
+}

@@ -1,0 +1,47 @@
+// The parameters that a run's training ended with, out of its last checkpoint.
+
+import { PipelineError } from '#schemas/errors.ts';
+import { trainsKernels } from '#schemas/metflow-config.ts';
+import { trainingOf, type TrainingRecord } from '../../activities/metflow/chains/training-record.ts';
+import { findCheckpoint } from './checkpoint-files.ts';
+import type { MetflowPlan } from './metflow-plan.ts';
+import { modelSha256, type TrainedModel } from './opened-chains.ts';
+import { trainingOrigin } from './origins.ts';
+
+/** Name of the training's checkpoint. */
+export const TRAINING = 'training';
+
+/** How far the training has come, null where it has not begun. @throws PipelineError as {@link findCheckpoint} does. */
+export async function findTraining(
+  runDir: string,
+  plan: MetflowPlan,
+): Promise<(TrainingRecord & { readonly notices: readonly string[] }) | null> {
+  const found = await findCheckpoint(runDir, TRAINING, { origin: trainingOrigin(plan) });
+  return found === null ? null : { ...trainingOf(found.checkpoint), notices: found.notices };
+}
+
+let known: { readonly key: string; readonly model: TrainedModel } | null = null;
+
+/** The trained model of a run, null where nothing is trained; read once per thread. */
+export async function trainedModel(runDir: string, plan: MetflowPlan): Promise<TrainedModel | null> {
+  if (!trainsKernels(plan.config)) return null;
+  const key = `${runDir} ${plan.configSha256}`;
+  if (known?.key === key) return known.model;
+  const model = await findTrainedModel(runDir, plan);
+  if (model === null)
+    throw new PipelineError({
+      kind: 'internal',
+      where: runDir,
+      what: 'chains began before the training ended',
+    });
+  known = { key, model };
+  return model;
+}
+
+/** As {@link trainedModel}, but null also where the training has not ended. */
+export async function findTrainedModel(runDir: string, plan: MetflowPlan): Promise<TrainedModel | null> {
+  const training = trainsKernels(plan.config) ? await findTraining(runDir, plan) : null;
+  if (training === null || training.state.step < plan.config.train.steps) return null;
+  const { theta } = training.state;
+  return { theta, sha256: modelSha256(theta) };
+}

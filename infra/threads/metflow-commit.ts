@@ -1,0 +1,95 @@
+// The end of a MetFlow run, or of one of its extensions: run.json, and the topic is given back. The draws are in their
+// parts already.
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TableDef } from '#schemas/columns/column.ts';
+import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
+import { DRAWS_TABLE } from '#schemas/columns/metflow/draws.ts';
+import { KERNEL_HEALTH_TABLE } from '#schemas/columns/metflow/kernel-health.ts';
+import { MODES_TABLE } from '#schemas/columns/metflow/modes.ts';
+import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import type { ChainSummary } from '#schemas/messages.ts';
+import type { CommitOutput, MetflowCommitInput } from '#schemas/tasks.ts';
+import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
+import { runFolder } from '../blobs/run-folder.ts';
+import { cellsOfColumn } from '../arrow/cells.ts';
+import { readBlocks } from '../parquet/parquet-file.ts';
+import { drawsInParts } from '../metflow/read-draws.ts';
+import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
+import { writeRows } from '../metflow/small-tables.ts';
+import { findTraining } from '../metflow/trained-model.ts';
+import { writeManifest } from '../run-manifest.ts';
+import { trainingRows } from './metflow-train.ts';
+import { openLog } from './opened.ts';
+
+/** Repeating it gives the same. @throws PipelineError `internal` where draws are missing. */
+export async function commitMetflowTask(input: MetflowCommitInput): Promise<CommitOutput> {
+  const { runDir, configSha256 } = input.run;
+  const plan = await readMetflowPlan(runDir, configSha256);
+  const draws = drawsOf(plan);
+  if ((await drawsInParts(runDir, plan)) < draws)
+    throw new PipelineError({ kind: 'internal', where: runDir, what: 'the parts do not hold every draw' });
+  const training = await findTraining(runDir, plan);
+  const history = training === null ? [] : trainingRows(training);
+  await writeRows(TRAINING_TABLE, history, { runDir, runId: plan.runId });
+  const chains = await summaryOf(input, { runDir, draws });
+  const rows = {
+    draws: draws * plan.config.sample.chains,
+    diagnostics: chains.diagnostics.length,
+    training: history.length,
+    kernel_health: chains.kernels.length,
+    modes: chains.modes.length,
+  };
+  const { restarts, notices } = input;
+  const seconds = (Date.now() - input.startedAtMs) / 1000;
+  await writeManifest(runDir, plan, { status: 'done', rows, restarts, seconds, chains, notices });
+  await giveBack(plan, runDir);
+  return { rows, notices };
+}
+
+async function summaryOf(
+  { trainingSeconds, samplingSeconds }: MetflowCommitInput,
+  { runDir, draws }: { readonly runDir: string; readonly draws: number },
+): Promise<ChainSummary> {
+  const [diagnostics, kernels, modes] = await Promise.all(
+    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE].map((table) => scalarRows(runDir, table)),
+  );
+  return {
+    draws,
+    trainingSeconds,
+    samplingSeconds,
+    diagnostics: diagnostics!,
+    kernels: kernels!,
+    modes: modes!,
+  };
+}
+
+/** Rows of a small table without its lists, as JSON holds them. */
+async function scalarRows(
+  runDir: string,
+  { path, columns }: TableDef,
+): Promise<ChainSummary['diagnostics'][number][]> {
+  const scalar = columns.filter(({ type, name }) => !type.startsWith('list<') && name !== 'run_id');
+  const rows: Record<string, string | number | boolean | null>[] = [];
+  for await (const block of readBlocks(join(runDir, path), scalar)) {
+    const cells = scalar.map((column) => [column.name, cellsOfColumn(block, column)] as const);
+    for (let row = 0; row < block.rows; row++)
+      rows.push(Object.fromEntries(cells.map(([name, values]) => [name, jsonOf(values[row])])));
+  }
+  return rows;
+}
+
+function jsonOf(value: unknown): string | number | boolean | null {
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  return value as string | boolean | null;
+}
+
+async function giveBack(plan: MetflowPlan, runDir: string): Promise<void> {
+  await openLog().deleteTopic(topicOf(plan));
+  await runFolder(runDir).remove(SEGMENTS_FOLDER);
+  const left = (await readdir(join(runDir, DRAWS_TABLE.path))).filter((name) => name.endsWith('.tmp'));
+  for (const name of left) await runFolder(runDir).remove(join(DRAWS_TABLE.path, name));
+}

@@ -1,0 +1,147 @@
+// Planning a MetFlow run: make the target once for real, write the plan, make the topic, and find out where the chains
+// stand. A checkpoint beyond what log and parts hold is not used: the draws between them would be missing.
+
+import { mkdir, rm } from 'node:fs/promises';
+import { PipelineError } from '#schemas/errors.ts';
+import type { MetflowInput } from '#schemas/messages.ts';
+import { trainsKernels } from '#schemas/metflow-config.ts';
+import type { MetflowPlanOutput } from '#schemas/tasks.ts';
+import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
+import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
+import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
+import { writeWhole } from '../blobs/run-folder.ts';
+import {
+  checkpointPaths,
+  findCheckpoint,
+  groupName,
+  removeCheckpoints,
+} from '../metflow/checkpoint-files.ts';
+import { coveredDraws, listParts } from '../metflow/draw-parts.ts';
+import {
+  chainsOfGroup,
+  drawsOf,
+  findMetflowPlan,
+  type MetflowPlan,
+  planPath,
+  topicOf,
+} from '../metflow/metflow-plan.ts';
+import { namedTarget } from '../metflow/named-targets.ts';
+import { chainsOrigin } from '../metflow/origins.ts';
+import { findTrainedModel, findTraining } from '../metflow/trained-model.ts';
+import { writeManifest } from '../run-manifest.ts';
+import { collectDraws } from './metflow-collect.ts';
+import { openLog } from './opened.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Numbers of one segment's draws at most: they are held in memory, several times over. */
+const SEGMENT_NUMBERS = 2 ** 25;
+
+/** Writes `plan.json` and `run.json`, or goes on with those of an interrupted execution. */
+export async function planMetflowTask(input: MetflowInput, context: TaskContext): Promise<MetflowPlanOutput> {
+  const { runDir, configSha256, config } = input;
+  const existing = await findMetflowPlan(runDir, configSha256);
+  const plan = extended(existing ?? (await makePlan(input)), input.draws ?? 0);
+  if (plan !== existing) await writePlan(runDir, plan);
+  const { partitions } = config.stream;
+  await openLog().createTopic(topicOf(plan), { partitions });
+  for (let partition = 0; partition < partitions; partition++)
+    await collectDraws(plan, { runDir, partition, allSent: true }, context);
+  const parts = await listParts(runDir);
+  const groups = Array.from({ length: plan.groups }, (_, group) => group);
+  const drawn = groups.map((group) => coveredDraws(parts, group));
+  const notices = await dropLostCheckpoints(plan, runDir, drawn);
+  await writeManifest(runDir, plan, { status: 'running', notices });
+  const training = trainsKernels(config) ? await findTraining(runDir, plan) : null;
+  return {
+    groups: plan.groups,
+    chains: groups.map((group) => chainsOfGroup(plan, group).length),
+    draws: drawsOf(plan),
+    drawn,
+    partitions,
+    notices: [...plan.notices, ...notices, ...(training?.notices ?? [])],
+    training: trainsKernels(config)
+      ? { steps: config.train.steps, trained: training?.state.step ?? 0 }
+      : null,
+  };
+}
+
+async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): Promise<MetflowPlan> {
+  const { name, sha256, traced } = await namedTarget(config.target, config.seed);
+  const { chains, groups, draws } = config.sample;
+  const plan: MetflowPlan = {
+    runId,
+    configSha256,
+    config,
+    dim: traced.dim,
+    target: { name, sha256 },
+    groups: Math.min(groups, chains),
+    ends: [draws],
+    model: null,
+    data: null,
+    notices: [],
+  };
+  checkPlan(plan);
+  await mkdir(runDir, { recursive: true });
+  return plan;
+}
+
+function checkPlan({ config, dim, groups }: MetflowPlan): void {
+  // Made here for its checks: faults of the kernels are told before anything runs.
+  trainedPath(config, dim);
+  if (!config.kernels.some(({ use }) => use !== 'train')) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      where: 'kernels',
+      what: 'no kernel samples',
+      remedy: 'Give at least one kernel use: sample or use: both.',
+    });
+  }
+  const { chains, checkpointEvery } = config.sample;
+  const numbers = Math.ceil(chains / groups) * checkpointEvery * (dim + 4);
+  if (numbers <= SEGMENT_NUMBERS) return;
+  throw new PipelineError({
+    kind: 'config-invalid',
+    where: 'sample.checkpointEvery',
+    what: `the draws of one segment are more than ${SEGMENT_NUMBERS} numbers`,
+    value: `${Math.ceil(chains / groups)} chains, ${checkpointEvery} draws, dimension ${dim}`,
+    remedy: 'Lower sample.checkpointEvery or raise sample.groups.',
+  });
+}
+
+/** The plan with one more end where more draws are asked for than it has. */
+function extended(plan: MetflowPlan, draws: number): MetflowPlan {
+  return draws > drawsOf(plan) ? { ...plan, ends: [...plan.ends, draws] } : plan;
+}
+
+function writePlan(runDir: string, plan: MetflowPlan): Promise<void> {
+  return writeWhole(planPath(runDir), Buffer.from(JSON.stringify(plan)));
+}
+
+async function dropLostCheckpoints(
+  plan: MetflowPlan,
+  runDir: string,
+  drawn: readonly number[],
+): Promise<string[]> {
+  const model = trainsKernels(plan.config) ? await findTrainedModel(runDir, plan) : null;
+  if (trainsKernels(plan.config) && model === null) return [];
+  const notices: string[] = [];
+  for (const [group, covered] of drawn.entries()) {
+    const origin = chainsOrigin(plan, { group, model: model?.sha256 ?? null });
+    const within = (checkpoint: Checkpoint) => chainRunOf(checkpoint).place.drawn <= covered;
+    const last = await findCheckpoint(runDir, groupName(group), { origin });
+    if (last === null || within(last.checkpoint)) continue;
+    const before = await findCheckpoint(runDir, groupName(group), { origin, fits: within });
+    await dropCheckpoint(runDir, group, before === null ? 'all' : 'last');
+    const where = before === null ? 'its start' : `draw ${chainRunOf(before.checkpoint).place.drawn}`;
+    notices.push(
+      `draws of group ${group} behind draw ${covered} were lost from the log; its chains go on from ${where}`,
+    );
+  }
+  return notices;
+}
+
+async function dropCheckpoint(runDir: string, group: number, which: 'last' | 'all'): Promise<void> {
+  if (which === 'all') return removeCheckpoints(runDir, groupName(group));
+  const [last] = checkpointPaths(runDir, groupName(group));
+  await rm(last);
+}

@@ -1,0 +1,102 @@
+// Training the kernels: updates, with a checkpoint every so many, until the last one.
+
+import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import type { TrainHeartbeat } from '#schemas/messages.ts';
+import type { PlannedInput, TrainOutput } from '#schemas/tasks.ts';
+import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
+import {
+  historyRow,
+  isRecorded,
+  trainingContent,
+  type TrainingRecord,
+} from '../../activities/metflow/chains/training-record.ts';
+import { openTrainer, type Trainer } from '../../activities/metflow/training.ts';
+import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
+import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
+import { namedTarget } from '../metflow/named-targets.ts';
+import { trainingOrigin } from '../metflow/origins.ts';
+import { createProgramRunner } from '../metflow/program-runner.ts';
+import { writeRows } from '../metflow/small-tables.ts';
+import { findTraining, TRAINING } from '../metflow/trained-model.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Updates in a row without a finite gradient after which a training has failed. */
+const MOST_SKIPPED = 100;
+const REPORT_EVERY_MS = 100;
+
+/**
+ * Trains from the last checkpoint on; asked to stop, it leaves one and says where it got to.
+ * @throws PipelineError `non-finite-input` where gradients stay non-finite.
+ */
+export async function trainFlowTask(
+  { runDir, configSha256 }: PlannedInput,
+  context: TaskContext,
+): Promise<TrainOutput> {
+  const plan = await readMetflowPlan(runDir, configSha256);
+  const found = await findTraining(runDir, plan);
+  const trainer = await trainerOf(plan);
+  try {
+    const from = found ?? { state: trainer.initial(), history: [] };
+    const record = await train(trainer, from, { plan, runDir, context });
+    const done = record.state.step >= plan.config.train.steps;
+    if (done) await writeRows(TRAINING_TABLE, trainingRows(record), { runDir, runId: plan.runId });
+    return { done, step: record.state.step, notices: found?.notices ?? [] };
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** Rows of training.parquet. */
+export function trainingRows({ history }: TrainingRecord): object[] {
+  return history.map((row) => ({ ...row, seconds: null }));
+}
+
+async function trainerOf({ config, dim }: MetflowPlan): Promise<Trainer> {
+  const path = trainedPath(config, dim);
+  if (path === null) throw new PipelineError({ kind: 'internal', what: 'nothing is to be trained' });
+  const { traced } = await namedTarget(config.target, config.seed);
+  const { steps, batch, learningRate, anneal, clip } = config.train;
+  const options = { steps, batch, learningRate, anneal, clip, seed: config.seed };
+  return openTrainer(path, traced, { ...options, runner: createProgramRunner() });
+}
+
+async function train(
+  trainer: Trainer,
+  { state, history }: TrainingRecord,
+  { plan, runDir, context }: { plan: MetflowPlan; runDir: string; context: TaskContext },
+): Promise<TrainingRecord> {
+  const { steps, checkpointEvery } = plan.config.train;
+  const rows = [...history];
+  let reportedAtMs = 0;
+  let saved = state.step;
+  const save = async () => {
+    if (saved === state.step) return;
+    const content = trainingContent({ state, history: rows });
+    await writeCheckpoint(runDir, TRAINING, { origin: trainingOrigin(plan), ...content });
+    saved = state.step;
+  };
+  while (state.step < steps && !context.signal.aborted) {
+    const { state: next, info } = await trainer.step(state);
+    state = next;
+    if (state.skippedInRow >= MOST_SKIPPED) throw stuck(state.step);
+    if (isRecorded(info.step, steps)) rows.push(historyRow(info, null));
+    if (state.step % checkpointEvery === 0) await save();
+    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
+    reportedAtMs = performance.now();
+    const elbo = Number.isFinite(info.elbo) ? info.elbo : null;
+    context.progress({ at: 'train', step: state.step, elbo } satisfies TrainHeartbeat);
+  }
+  await save();
+  return { state, history: rows };
+}
+
+function stuck(step: number): PipelineError {
+  return new PipelineError({
+    kind: 'non-finite-input',
+    where: `update ${step} of the training`,
+    what: `the gradient was not finite for ${MOST_SKIPPED} updates in a row`,
+    remedy:
+      'Lower train.learningRate, start nearer to the target (train.initialScale), or correct the target.',
+  });
+}
