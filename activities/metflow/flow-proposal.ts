@@ -22,6 +22,7 @@ import { parameterCount, toFloats, unpackParameters, type FloatArray, type Float
 import { boundKernels, type PathModel } from './path/path-model.ts';
 import { fixedInnovation } from './path/path-noise.ts';
 import { brokenRows, runPath, type DirectionLaw, type PathStep } from './path/run-path.ts';
+import { paddedRows, padRows } from './targets/open-target.ts';
 import type { TracedTarget } from './targets/target.ts';
 
 export interface FlowProposalOptions {
@@ -80,39 +81,41 @@ async function sweep(
       value: String(address.chains.length),
     });
   }
-  const draws = sweepDraws(model, options, address);
-  const lifted = directions === 'lifted' ? [toFloats(state.direction, type)] : [];
+  const rows = { rows: chains, padded: paddedRows(chains) };
+  const padded = (values: Float64Array) => toFloats(padRows(values, rows), type);
+  const lifted = directions === 'lifted' ? [padded(Float64Array.from(state.direction))] : [];
   const outputs = (await program.run([
     options.theta,
-    toFloats(state.z, type),
-    toFloats(state.logDensity, type),
+    padded(state.z),
+    padded(state.logDensity),
     ...lifted,
-    ...draws,
+    ...sweepDraws(model, { options, address, padded }),
   ])) as FloatArray[];
   const [z, logDensity, direction, ...perStep] = outputs;
   return {
     state: {
       ...state,
-      z: Float64Array.from(z!),
-      logDensity: Float64Array.from(logDensity!),
+      z: Float64Array.from(z!.subarray(0, chains * model.dim)),
+      logDensity: Float64Array.from(logDensity!.subarray(0, chains)),
       gradient: null,
-      direction: directions === 'lifted' ? Int8Array.from(direction!) : state.direction,
+      direction: directions === 'lifted' ? Int8Array.from(direction!.subarray(0, chains)) : state.direction,
     },
-    info: model.slots.map((_, k) => infoOf(perStep, { chains, k })),
+    info: model.slots.map((_, k) => infoOf(perStep, { chains, k, padded: rows.padded })),
   };
 }
 
 /** Innovations, directions and uniforms of one sweep, in the order of the program's inputs. */
-function sweepDraws(model: PathModel, options: Options, address: StepAddress): FloatArray[] {
+function sweepDraws(
+  model: PathModel,
+  call: { options: Options; address: StepAddress; padded(values: Float64Array): FloatArray },
+): FloatArray[] {
+  const { options, address, padded } = call;
   const { type, chains, directions, modelSeed } = options;
   const first = address.part ?? 0;
   return model.slots.flatMap(({ innovation }, k) => {
     const at = { ...address, part: first + k };
     const both = fillUniforms(new Float64Array(2 * chains), address.chains, { ...at, purpose: 'accept' });
-    const accept = toFloats(
-      Float64Array.from({ length: chains }, (_, c) => both[2 * c]!),
-      type,
-    );
+    const accept = padded(Float64Array.from({ length: chains }, (_, c) => both[2 * c]!));
     const coin = Float64Array.from({ length: chains }, (_, c) => (both[2 * c + 1]! < 0.5 ? 1 : -1));
     const u =
       innovation === 'free'
@@ -121,16 +124,19 @@ function sweepDraws(model: PathModel, options: Options, address: StepAddress): F
     return [
       ...(innovation === 'none'
         ? []
-        : [u === null ? fixedInnovation(model, { seed: modelSeed, k, type }) : toFloats(u, type)]),
-      ...(directions === 'lifted' ? [] : [toFloats(coin, type)]),
+        : [u === null ? fixedInnovation(model, { seed: modelSeed, k, type }) : padded(u)]),
+      ...(directions === 'lifted' ? [] : [padded(coin)]),
       accept,
     ];
   });
 }
 
-function infoOf(perStep: readonly FloatArray[], { chains, k }: { chains: number; k: number }): StepInfo {
+function infoOf(
+  perStep: readonly FloatArray[],
+  { chains, k, padded }: { chains: number; k: number; padded: number },
+): StepInfo {
   const [accepted, acceptance, logRatio, squaredJump, direction, diverged] = perStep.map((values) =>
-    values.subarray(k * chains, (k + 1) * chains),
+    values.subarray(k * padded, k * padded + chains),
   );
   return {
     kernel: `metflow${k}`,
@@ -145,7 +151,8 @@ function infoOf(perStep: readonly FloatArray[], { chains, k }: { chains: number;
 }
 
 function compileSweep(model: PathModel, target: TracedTarget, options: Options) {
-  const { chains, type, rule, directions } = options;
+  const { type, rule, directions } = options;
+  const chains = paddedRows(options.chains);
   const long = { type, dims: [chains] };
   const specs: ArgumentSpec[] = [
     { name: 'theta', type, dims: [parameterCount(model.parameters)] },
@@ -186,7 +193,7 @@ function turned({ accepted, direction }: PathStep): JaxArray {
   return where(accepted, direction, sub(0, direction));
 }
 
-/** `[steps * chains]` each, in the order that {@link infoOf} takes them. */
+/** `[steps * padded chains]` each, in the order that {@link infoOf} takes them. */
 function reportOf(steps: readonly PathStep[]): Record<string, JaxArray> {
   const joined = (of: (step: PathStep) => JaxArray) => concatenate(steps.map(of), 0);
   const indicated = (step: PathStep, condition: JaxArray) => indicator(condition, step.logAccept);

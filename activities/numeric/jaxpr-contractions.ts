@@ -3,7 +3,7 @@
 // are stored.
 
 import { elementwise, negate, scale, splitScale } from './jaxpr-arithmetic.ts';
-import { reshape, storedAs, storedShape, transpose } from './jaxpr-views.ts';
+import { expand, reshape, storedAs, storedShape, transpose } from './jaxpr-views.ts';
 import { isFloat, padShape, sizeOf, type Value, type ValueGraph, type View } from './jaxpr-values.ts';
 
 /** What jax-js reduces with. */
@@ -57,7 +57,21 @@ function reduce(
     if (moved !== null)
       return reshape(graph, reduce(graph, moved.value, { op, axes: moved.axes }), left(value, axes));
   }
+  const last = value.shape.length - 1;
+  if (op === 'Add' && last > 0 && axes.length === 1 && axes[0] === last && isFloat(value.type)) {
+    return rowSums(graph, value);
+  }
   return graph.make(REDUCERS[op], [value], { shape: left(value, axes), type: value.type, params: { axes } });
+}
+
+/**
+ * Sums along the last axis as a product with ones: ONNX Runtime's own sum adds in an order that depends on where in
+ * memory a row begins, so that equal rows would differ in their last bits.
+ */
+function rowSums(graph: ValueGraph, value: Value): Value {
+  const size = value.shape.at(-1)!;
+  const ones = expand(graph, graph.constant(1, value.type), [size, 1]);
+  return reshape(graph, matmul(graph, value, ones), value.shape.slice(0, -1));
 }
 
 function left(value: Value, axes: readonly number[]): number[] {

@@ -52,6 +52,28 @@ describe.each(Object.entries(KERNELS))('%s', (_, build) => {
   });
 });
 
+describe.each(Object.entries(KERNELS))('%s, of few chains', (_, build) => {
+  it('has the same chains whatever their order', async () => {
+    const target = await openTarget(exact, { runner, rows: 4 });
+    const kernel = await build(target, 4);
+    const order = [3, 1, 0, 2];
+    const inOrder = await fewSteps(kernel, target, Uint32Array.of(0, 1, 2, 3));
+    const permuted = await fewSteps(kernel, target, Uint32Array.from(order));
+    for (const [place, chain] of order.entries()) {
+      expect(permuted.subarray(2 * place, 2 * place + 2)).toEqual(inOrder.subarray(2 * chain, 2 * chain + 2));
+    }
+    await target.close();
+  });
+});
+
+/** `[chains, 2]` after a few steps from a start that depends on the chain's number. */
+async function fewSteps(kernel: Kernel, target: OpenTarget, chains: Uint32Array): Promise<Float64Array> {
+  const z = Float64Array.from(chains).reduce<number[]>((all, chain) => [...all, chain / 2, 1 - chain], []);
+  let state = await initState(target, Float64Array.from(z), { seed: 6, chains });
+  for (let step = 0; step < 5; step++) state = (await kernel.step({ seed: 6, step, chains }, state)).state;
+  return state.z;
+}
+
 describe('a wrong kernel is found out', () => {
   const build = () =>
     buildHmc(open, { scales: uniformScales(1.3, { chains: CHAINS, dim: 2 }), steps: 2, kept: 0.9 });

@@ -41,7 +41,7 @@ export function flowPath(
 }
 
 /** Start values, stirred: every parameter has its say. */
-export function stirredParameters(model: PathModel, amount = 0.5): Float64Array {
+export function stirredParameters(model: PathModel, amount = 0.5): Float64Array<ArrayBuffer> {
   const random = randomStream(5, 5);
   const start = initialParameters(model.parameters, { seed: 3, type: 'float64' });
   return Float64Array.from(start, (value) => value + amount * random.normal());

@@ -143,8 +143,8 @@ function sampleMixture(
   const z = new Float64Array(rows * dim);
   for (let row = 0; row < rows; row++) {
     let left = random.uniform();
-    let mode = masses.findIndex((mass) => (left -= mass) < 0);
-    if (mode === -1) mode = masses.length - 1;
+    let mode = 0;
+    while (mode < masses.length - 1 && left >= masses[mode]!) left -= masses[mode++]!;
     for (let i = 0; i < dim; i++) z[row * dim + i] = centres[mode * dim + i]! + scale * random.normal();
   }
   return z;

@@ -9,6 +9,26 @@ import type { Target } from '../kernel.ts';
 import { toFloats, type FloatArray, type FloatType } from '../parameters.ts';
 import type { TracedTarget } from './target.ts';
 
+/** Rows are computed in vectors of at most this many; a rest would be computed another way, with other last bits. */
+const VECTOR_ROWS = 32;
+
+/** The least whole number of vectors that holds `rows`: with it, bytes do not depend on a row's place. */
+export function paddedRows(rows: number): number {
+  return Math.ceil(rows / VECTOR_ROWS) * VECTOR_ROWS;
+}
+
+/** `rows` rows of `values` as `padded` rows; those that are added repeat the first. */
+export function padRows(
+  values: Float64Array,
+  { rows, padded }: { rows: number; padded: number },
+): Float64Array {
+  const width = values.length / rows;
+  const whole = new Float64Array(padded * width);
+  whole.set(values);
+  for (let row = rows; row < padded; row++) whole.copyWithin(row * width, 0, width);
+  return whole;
+}
+
 export interface OpenTarget extends Target {
   logDensity(z: Float64Array): Promise<Float64Array>;
   close(): Promise<void>;
@@ -20,8 +40,10 @@ export interface OpenTarget extends Target {
  */
 export async function openTarget(
   target: TracedTarget,
-  { runner, rows, type = 'float64' }: { runner: ProgramRunner; rows: number; type?: FloatType },
+  options: { runner: ProgramRunner; rows: number; type?: FloatType },
 ): Promise<OpenTarget> {
+  const { runner, type = 'float64' } = options;
+  const rows = paddedRows(options.rows);
   const specs = [{ name: 'z', type, dims: [rows, target.dim] }];
   const density = (z: JaxArray) => target.logDensity(z.ref);
   const alone = await runner.open(compileFunction(({ z }) => ({ logDensity: density(z!) }), specs));
@@ -54,10 +76,8 @@ async function inPieces(
   const results = program.outputs.map(({ dims }) => new Float64Array(asked * (dims.length === 1 ? 1 : dim)));
   for (let first = 0; first < asked; first += rows) {
     const count = Math.min(rows, asked - first);
-    const piece = new Float64Array(rows * dim);
-    piece.set(z.subarray(first * dim, (first + count) * dim));
-    // A padded row repeats the first one: whatever the target does there, it does already.
-    for (let row = count; row < rows; row++) piece.copyWithin(row * dim, 0, dim);
+    const asIs = z.subarray(first * dim, (first + count) * dim);
+    const piece = padRows(asIs, { rows: count, padded: rows });
     const outputs = (await program.run([toFloats(piece, type)])) as FloatArray[];
     for (const [i, output] of outputs.entries()) {
       const width = output.length / rows;

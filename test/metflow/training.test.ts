@@ -1,0 +1,57 @@
+// A training goes on from any of its states bit for bit.
+
+import { describe, expect, it } from 'vitest';
+import { openTrainer, type TrainState } from '../../activities/metflow/training.ts';
+import { flowPath, threeGaussians } from './path-fixture.ts';
+import { runner } from './traced.ts';
+
+const target = threeGaussians();
+
+describe('a training', () => {
+  it('continued from any of its steps ends in the same bytes', async () => {
+    const model = flowPath(2, { conditioning: 'free', reverse: { law: 'product' } });
+    const options = { runner, steps: 12, batch: 16, learningRate: 0.01, seed: 4, anneal: 0.5 };
+    const trainer = await openTrainer(model, target, options);
+    const states: TrainState[] = [trainer.initial()];
+    for (let step = 0; step < 12; step++) states.push((await trainer.step(states[step]!)).state);
+    await trainer.close();
+    // Another process would open the program anew.
+    const other = await openTrainer(model, target, options);
+    for (const from of [0, 1, 5, 11]) {
+      let state = structuredClone(states[from]!);
+      for (let step = from; step < 12; step++) state = (await other.step(state)).state;
+      expect(state).toEqual(states[12]);
+    }
+    await other.close();
+    expect(states[12]!.theta).not.toEqual(states[0]!.theta);
+  });
+
+  it('leaves out an update whose gradient is not finite, and says so', async () => {
+    const model = flowPath(2);
+    const broken = {
+      ...target,
+      logDensity: (z: Parameters<typeof target.logDensity>[0]) => z.sum(1).mul(Number.NaN),
+    };
+    const trainer = await openTrainer(model, broken, {
+      runner,
+      steps: 3,
+      batch: 8,
+      learningRate: 0.1,
+      seed: 1,
+    });
+    const start = trainer.initial();
+    const { state, info } = await trainer.step(start);
+    await trainer.close();
+    expect(info.moved).toBe(false);
+    expect(info.broken).toBe(16);
+    expect(state).toEqual({ ...start, step: 1, skipped: 1, skippedInRow: 1 });
+  });
+
+  it('refuses options out of range by name', async () => {
+    const open = (change: object) =>
+      openTrainer(flowPath(1), target, { runner, steps: 3, batch: 8, learningRate: 0.1, seed: 1, ...change });
+    await expect(open({ batch: 0 })).rejects.toThrow(/train.batch.*0/);
+    await expect(open({ learningRate: Number.NaN })).rejects.toThrow(/train.learningRate.*NaN/);
+    await expect(open({ anneal: 2 })).rejects.toThrow(/train.anneal.*2/);
+  });
+});
