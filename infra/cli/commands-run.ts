@@ -1,4 +1,4 @@
-// Commands about runs: run, status, list, logs, pause, resume, cancel, schedule.
+// Commands about runs: run, status, list, logs, pause, resume, cancel, extend, schedule.
 
 import type { Command } from 'commander';
 
@@ -18,6 +18,7 @@ export function addRunCommands(program: Command, context: CommandContext, done: 
   addStatus(program, context, done);
   addLogs(program, context, done);
   for (const verb of ['pause', 'resume', 'cancel'] as const) addSteering(program, { verb, context, done });
+  addExtend(program, context, done);
   addSchedule(program, context, done);
 }
 
@@ -108,6 +109,25 @@ function addSteering(
       const { steerCommand } = await import('./steer-command.ts');
       done(await steerCommand(verb, run, { options, context }));
     });
+}
+
+function addExtend(program: Command, context: CommandContext, done: Done): void {
+  addCommand(program, {
+    usage: 'extend <run>',
+    about: 'go on with the chains of a MetFlow run, finished or going on',
+    examples: ['tessera extend ring --draws 1000'],
+  })
+    .requiredOption('--draws <n>', 'so many more draws of each chain', parseCount)
+    .option('--out <dir>', OUT_HELP, 'runs')
+    .option('--detach', 'return once it is started; services and workers go on in the background')
+    .option('--processes <n>', 'worker processes; 0 leaves the work to workers started elsewhere', parseCount)
+    .option('--allow-code', "let the run's module of your own be run again")
+    .action(
+      async (run: string, options: Parameters<typeof import('./extend-command.ts').extendCommand>[1]) => {
+        const { extendCommand } = await import('./extend-command.ts');
+        done(await extendCommand(run, options, context));
+      },
+    );
 }
 
 function addSchedule(program: Command, context: CommandContext, done: Done): void {

@@ -24,14 +24,29 @@ const LOOK_EVERY_MS = 500;
 /** Silence of the Temporal server after which the run is left alone with exit 4. */
 const GIVE_UP_MS = 90_000;
 
+export interface StartOptions {
+  /** Runs of chains: draws of each chain, where the run is extended beyond its config. */
+  readonly draws?: number;
+}
+
 /**
  * Starts the workflow, or attaches to the one that goes on under this run id.
  * @throws PipelineError `run-config-mismatch` where that one has another config or writes to another folder.
  */
-export async function startRun(client: Client, loaded: LoadedRun): Promise<'started' | 'attached'> {
+export async function startRun(
+  client: Client,
+  loaded: LoadedRun,
+  { draws }: StartOptions = {},
+): Promise<'started' | 'attached'> {
   const { runId, runDir, config, configSha256 } = loaded;
   const open = await openWorkflow(client, loaded);
-  const input: RunInput = { runId, config, configSha256, runDir };
+  const input: RunInput & StartOptions = {
+    runId,
+    config,
+    configSha256,
+    runDir,
+    ...(draws === undefined ? {} : { draws }),
+  };
   await client.workflow.start(WORKFLOW_OF[config.kind], {
     workflowId: runWorkflowId(runId),
     taskQueue: TASK_QUEUES.workflow,

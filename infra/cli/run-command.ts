@@ -10,7 +10,7 @@ import { rememberRun } from './run-folder.ts';
 import { reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
 import { checkRunFolder } from './run-identity.ts';
 import { openSession, type Session } from './session.ts';
-import { startRun, watchWithSession } from './follow-run.ts';
+import { startRun, type StartOptions, watchWithSession } from './follow-run.ts';
 
 export interface RunOptions extends GlobalOptions {
   readonly out?: string;
@@ -26,26 +26,47 @@ export async function runCommand(
   options: RunOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const startedMs = Date.now();
   const loaded = loadConfig(file, {
     sets: options.set ?? [],
     out: options.out,
     allowCode: options.allowCode,
   });
-  const seconds = () => (Date.now() - startedMs) / 1000;
-  try {
-    if ((await checkRunFolder(loaded)) === 'done') {
-      context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
-      return finish(reportRun(loaded, { status: 'done', seconds: seconds() }), { context, options });
-    }
-    if (options.processes !== 0) checkFilesExist(loaded);
-    const status = await sweep(loaded, { options, context });
-    return finish(reportRun(loaded, { status, seconds: seconds() }), { context, options });
-  } catch (error) {
-    const fault = faultOfFailure(error);
-    const report = reportRun(loaded, { status: statusOf(fault), fault, seconds: seconds() });
-    throw new RunFailed(report, { cause: error });
+  const startedMs = Date.now();
+  if ((await checkOrFail(loaded, startedMs)) === 'done') {
+    context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
+    const seconds = (Date.now() - startedMs) / 1000;
+    return finish(reportRun(loaded, { status: 'done', seconds }), { context, options });
   }
+  return runToEnd(loaded, { context, options, startedMs });
+}
+
+/** Starts or resumes a run, watches it, and tells how it ended. @throws RunFailed with the run's fault. */
+export async function runToEnd(
+  loaded: LoadedRun,
+  command: Command & { readonly startedMs: number; readonly start?: StartOptions },
+): Promise<ExitCode> {
+  const { options, startedMs } = command;
+  try {
+    if (options.processes !== 0) checkFilesExist(loaded);
+    const status = await followRun(loaded, command);
+    return finish(reportRun(loaded, { status, seconds: (Date.now() - startedMs) / 1000 }), command);
+  } catch (error) {
+    throw failed(loaded, error, startedMs);
+  }
+}
+
+async function checkOrFail(loaded: LoadedRun, startedMs: number): Promise<'done' | 'open'> {
+  try {
+    return await checkRunFolder(loaded);
+  } catch (error) {
+    throw failed(loaded, error, startedMs);
+  }
+}
+
+function failed(loaded: LoadedRun, error: unknown, startedMs: number): RunFailed {
+  const fault = faultOfFailure(error);
+  const seconds = (Date.now() - startedMs) / 1000;
+  return new RunFailed(reportRun(loaded, { status: statusOf(fault), fault, seconds }), { cause: error });
 }
 
 interface Command {
@@ -53,7 +74,10 @@ interface Command {
   readonly context: CommandContext;
 }
 
-async function sweep(loaded: LoadedRun, { options, context }: Command): Promise<'done' | 'running'> {
+async function followRun(
+  loaded: LoadedRun,
+  { options, context, start = {} }: Command & { readonly start?: StartOptions },
+): Promise<'done' | 'running'> {
   const { terminal, interrupts } = context;
   const env = context.env();
   const view = progressView({ terminal });
@@ -67,7 +91,7 @@ async function sweep(loaded: LoadedRun, { options, context }: Command): Promise<
   });
   try {
     rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
-    await startAndTell(session, { loaded, note: view.note });
+    await startAndTell(session, { loaded, start, note: view.note });
     if (options.detach === true) return 'running';
     await watchWithSession(session, loaded.runId, {
       onSnapshot: view.show,
@@ -85,9 +109,17 @@ async function sweep(loaded: LoadedRun, { options, context }: Command): Promise<
 
 async function startAndTell(
   session: Session,
-  { loaded, note }: { readonly loaded: LoadedRun; readonly note: (line: string) => void },
+  {
+    loaded,
+    start,
+    note,
+  }: {
+    readonly loaded: LoadedRun;
+    readonly start: StartOptions;
+    readonly note: (line: string) => void;
+  },
 ): Promise<void> {
-  const how = await startRun(session.client, loaded);
+  const how = await startRun(session.client, loaded, start);
   const verb = how === 'started' ? 'run' : 'going on with run';
   note(`${verb} ${loaded.runId} → ${loaded.runDir}`);
 }

@@ -145,11 +145,11 @@ function formOf(file: string, raw: unknown): ConfigForm {
 }
 
 /** Code of the user's own runs only when asked for: a config may come from someone else. */
-function refuseCode(file: string, config: RunConfig): void {
+export function refuseCode(where: string, config: RunConfig): void {
   if (!('target' in config) || !('module' in config.target)) return;
   throw new PipelineError({
     kind: 'code-not-allowed',
-    where: `${file}: target.module`,
+    where: `${where}: target.module`,
     what: 'the config names a module whose code would run',
     value: config.target.module,
     remedy: 'Read the module, then add --allow-code.',
