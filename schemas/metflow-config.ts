@@ -49,6 +49,12 @@ const metflow = z.strictObject({
   flow: z.enum(['realnvp', 'spline', 'affine']).default('realnvp').describe('The invertible map.'),
   layers: z.int().min(1).max(64).default(2).describe('Coupling layers of a flow.'),
   hidden: z.int().min(1).max(4096).default(32).describe("Hidden units of a coupling's net."),
+  bound: z
+    .number()
+    .positive()
+    .default(5)
+    .describe('Splines: beyond it they are the identity; it should cover the target.'),
+  bins: z.int().min(2).max(256).default(8).describe('Splines: pieces.'),
   conditioning: z
     .enum(['none', 'fixed', 'free'])
     .default('none')
@@ -88,6 +94,8 @@ const train = z
       ),
     initial: z.enum(['frozen', 'learned']).default('learned').describe('Whether the initial law is trained.'),
     initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
+    evaluateEvery: z.int().min(1).default(100).describe('Updates between two evaluations of the bound.'),
+    evaluateRows: z.int().min(2).max(1_000_000).default(1000).describe('Paths of an evaluation.'),
     checkpointEvery: z.int().min(1).default(200).describe('Updates between two checkpoints.'),
   })
   .describe('Variational training of the kernels.');

@@ -30,6 +30,36 @@ const builtIn = z.discriminatedUnion('name', [
     modes: modes.default(8),
     half: z.number().positive().default(3).describe('Half the side of the cube.'),
   }),
+  z.strictObject({
+    name: z.literal('student_mixture').describe('Student laws on random vertices of a cube.'),
+    dim: dim.default(10),
+    modes: modes.default(8),
+    half: z.number().positive().default(3).describe('Half the side of the cube.'),
+    freedom: z.number().gt(2).default(4).describe('Degrees of freedom.'),
+  }),
+  z.strictObject({ name: z.literal('banana').describe('A bent Gaussian.') }),
+  z.strictObject({ name: z.literal('two_moons').describe('Two arcs of a circle.') }),
+  z.strictObject({
+    name: z.literal('funnel').describe('Its width is the exponential of its first coordinate.'),
+    dim: z.int().min(2).max(10_000).default(2).describe('Dimension.'),
+  }),
+  z.strictObject({
+    name: z.literal('gaussian').describe('Unit variances and equal correlations.'),
+    dim: dim.default(2),
+    correlation: z.number().gt(-1).lt(1).default(0.7),
+  }),
+  z.strictObject({
+    name: z.literal('density_match').describe('The shapes t1 to t4 of Rezende and Mohamed, walled in.'),
+    shape: z.enum(['t1', 't2', 't3', 't4']),
+  }),
+  z.strictObject({
+    name: z.literal('logistic').describe('Posterior of a logistic regression.'),
+    data: z
+      .string()
+      .min(1)
+      .describe('A .csv file with a line of names; its last column is the label, 0 or 1.'),
+    priorScale: z.number().positive().default(1).describe('Standard deviation of every coefficient.'),
+  }),
 ]);
 
 const module_ = z

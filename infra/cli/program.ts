@@ -23,7 +23,7 @@ Exit codes: 0 done, 1 internal fault, 2 bad command or config, 3 bad input data,
 export function buildProgram(context: CommandContext, done: (code: ExitCode) => void): Command {
   const program = new Command('tessera')
     .description(
-      'Sweeps corpora through neural networks and records which polytope of activation space every input is in.',
+      'Sweeps corpora through neural networks, records which polytope every input is in, and samples with MetFlow chains.',
     )
     .exitOverride()
     .configureOutput({
@@ -43,7 +43,7 @@ export function buildProgram(context: CommandContext, done: (code: ExitCode) => 
 
 /** Commands of the contract that a later version brings. */
 function addLater(program: Command): void {
-  const later = { report: 'write one HTML file about a run', extend: 'draw more from a finished chain run' };
+  const later = { report: 'write one HTML file about a run' };
   for (const [name, about] of Object.entries(later)) {
     program
       .command(name)

@@ -4,6 +4,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 
 import type { DatasetConfig } from '#schemas/config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
+import type { TargetConfig } from '#schemas/metflow-targets.ts';
 
 /** Formats whose `labels` are files; for the others it is a column, a field or a member suffix. */
 const LABEL_FILES: ReadonlySet<DatasetConfig['format']> = new Set(['idx', 'npy']);
@@ -59,11 +60,14 @@ function mapPaths<Config extends RunConfig>(config: Config, map: (path: string) 
       : {}),
     ...('dataset' in given && given.dataset !== undefined ? { dataset: mapDataset(given.dataset, map) } : {}),
     ...('runs' in given ? { runs: given.runs.map(map) } : {}),
-    ...('target' in given && 'module' in given.target
-      ? { target: { ...given.target, module: map(given.target.module) } }
-      : {}),
+    ...('target' in given ? { target: mapTarget(given.target, map) } : {}),
   };
   return mapped as Config;
+}
+
+function mapTarget(target: TargetConfig, map: (path: string) => string): TargetConfig {
+  if ('module' in target) return { ...target, module: map(target.module) };
+  return target.name === 'logistic' ? { ...target, data: map(target.data) } : target;
 }
 
 function mapDataset(dataset: DatasetConfig, map: (path: string) => string): DatasetConfig {

@@ -3,9 +3,17 @@
 import { createHash } from 'node:crypto';
 import type { BuiltInTarget, TargetConfig } from '#schemas/metflow-targets.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
+import { banana } from '../../activities/metflow/targets/banana.ts';
+import { densityMatch } from '../../activities/metflow/targets/density-match.ts';
+import { funnel } from '../../activities/metflow/targets/funnel.ts';
+import { correlatedGaussian } from '../../activities/metflow/targets/gaussian.ts';
 import { cubeVertices, grid, ring, twoFar } from '../../activities/metflow/targets/gaussian-mixture.ts';
+import { logisticRegression } from '../../activities/metflow/targets/logistic-regression.ts';
+import { studentMixture } from '../../activities/metflow/targets/student-mixture.ts';
+import { twoMoons } from '../../activities/metflow/targets/two-moons.ts';
 import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { canonicalJson } from '../config/config-hash.ts';
+import { readLabelledCsv } from './labelled-csv.ts';
 import { loadTargetModule } from './target-module.ts';
 
 export interface NamedTarget {
@@ -22,11 +30,20 @@ export interface NamedTarget {
  */
 export async function namedTarget(config: TargetConfig, seed: number): Promise<NamedTarget> {
   if ('module' in config) return loadTargetModule(config);
-  const sha256 = createHash('sha256').update(canonicalJson({ config, seed })).digest('hex');
-  return { name: config.name, sha256, traced: builtIn(config, seed) };
+  if (config.name === 'logistic') {
+    const { data, sha256: dataSha256 } = await readLabelledCsv(config.data);
+    const { priorScale } = config;
+    const sha256 = hashOf({ name: config.name, priorScale, dataSha256 });
+    return { name: config.name, sha256, traced: logisticRegression(data, { priorScale }) };
+  }
+  return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed) };
 }
 
-function builtIn(config: BuiltInTarget, seed: number): TracedTarget {
+function hashOf(value: object): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+function builtIn(config: Exclude<BuiltInTarget, { name: 'logistic' }>, seed: number): TracedTarget {
   switch (config.name) {
     case 'ring':
       return ring(config);
@@ -36,6 +53,18 @@ function builtIn(config: BuiltInTarget, seed: number): TracedTarget {
       return twoFar(config);
     case 'cube':
       return cubeVertices(config, randomStream(seed, TARGET_STREAM));
+    case 'student_mixture':
+      return studentMixture(config, randomStream(seed, TARGET_STREAM));
+    case 'banana':
+      return banana();
+    case 'two_moons':
+      return twoMoons();
+    case 'funnel':
+      return funnel(config);
+    case 'gaussian':
+      return correlatedGaussian(config);
+    case 'density_match':
+      return densityMatch(config);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   trainingContent,
   type TrainingRecord,
 } from '../../activities/metflow/chains/training-record.ts';
+import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { openTrainer, type Trainer } from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
@@ -22,7 +23,7 @@ import { findTraining, TRAINING } from '../metflow/trained-model.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Updates in a row without a finite gradient after which a training has failed. */
-const MOST_SKIPPED = 100;
+const MOST_SKIPPED = 20;
 const REPORT_EVERY_MS = 100;
 
 /**
@@ -35,16 +36,12 @@ export async function trainFlowTask(
 ): Promise<TrainOutput> {
   const plan = await readMetflowPlan(runDir, configSha256);
   const found = await findTraining(runDir, plan);
-  const trainer = await trainerOf(plan);
-  try {
-    const from = found ?? { state: trainer.initial(), history: [] };
-    const record = await train(trainer, from, { plan, runDir, context });
-    const done = record.state.step >= plan.config.train.steps;
-    if (done) await writeRows(TRAINING_TABLE, trainingRows(record), { runDir, runId: plan.runId });
-    return { done, step: record.state.step, notices: found?.notices ?? [] };
-  } finally {
-    await trainer.close();
-  }
+  await using tools = await openTools(plan);
+  const from = found ?? { state: tools.trainer.initial(), history: [] };
+  const record = await train(tools, from, { plan, runDir, context });
+  const done = record.state.step >= plan.config.train.steps;
+  if (done) await writeRows(TRAINING_TABLE, trainingRows(record), { runDir, runId: plan.runId });
+  return { done, step: record.state.step, notices: found?.notices ?? [] };
 }
 
 /** Rows of training.parquet. */
@@ -52,21 +49,35 @@ export function trainingRows({ history }: TrainingRecord): object[] {
   return history.map((row) => ({ ...row, seconds: null }));
 }
 
-async function trainerOf({ config, dim }: MetflowPlan): Promise<Trainer> {
+interface Tools extends AsyncDisposable {
+  readonly trainer: Trainer;
+  readonly evaluator: Evaluator;
+}
+
+async function openTools({ config, dim }: MetflowPlan): Promise<Tools> {
   const path = trainedPath(config, dim);
   if (path === null) throw new PipelineError({ kind: 'internal', what: 'nothing is to be trained' });
   const { traced } = await namedTarget(config.target, config.seed);
-  const { steps, batch, learningRate, anneal, clip } = config.train;
-  const options = { steps, batch, learningRate, anneal, clip, seed: config.seed };
-  return openTrainer(path, traced, { ...options, runner: createProgramRunner() });
+  const { steps, batch, learningRate, anneal, clip, evaluateRows } = config.train;
+  const { seed } = config;
+  const runner = createProgramRunner();
+  const trainer = await openTrainer(path, traced, { steps, batch, learningRate, anneal, clip, seed, runner });
+  const evaluator = await openEvaluator(path, traced, { runner, rows: evaluateRows, seed });
+  return {
+    trainer,
+    evaluator,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([trainer.close(), evaluator.close()]);
+    },
+  };
 }
 
 async function train(
-  trainer: Trainer,
+  { trainer, evaluator }: Tools,
   { state, history }: TrainingRecord,
   { plan, runDir, context }: { plan: MetflowPlan; runDir: string; context: TaskContext },
 ): Promise<TrainingRecord> {
-  const { steps, checkpointEvery } = plan.config.train;
+  const { steps, checkpointEvery, evaluateEvery } = plan.config.train;
   const rows = [...history];
   let reportedAtMs = 0;
   let saved = state.step;
@@ -80,7 +91,9 @@ async function train(
     const { state: next, info } = await trainer.step(state);
     state = next;
     if (state.skippedInRow >= MOST_SKIPPED) throw stuck(state.step);
-    if (isRecorded(info.step, steps)) rows.push(historyRow(info, null));
+    const evaluates = state.step % evaluateEvery === 0 || state.step === steps;
+    const evaluation = evaluates ? await evaluator.evaluate(state.theta) : null;
+    if (evaluates || isRecorded(info.step, steps)) rows.push(historyRow(info, evaluation?.elbo ?? null));
     if (state.step % checkpointEvery === 0) await save();
     if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
     reportedAtMs = performance.now();

@@ -124,7 +124,6 @@ describe('tessera', () => {
     [['run', 'lens.yaml', '--set', 'experiment=path'], /lens\.yaml: experiment: .*did you mean paths\?/],
     [['run', 'good.yaml', '--set', 'seed'], /--set: this is not of the form key=value \(seed\)/],
     [['report', 'r1'], /tessera report comes in a later version/],
-    [['extend', 'r1', '--draws', '5'], /tessera extend comes in a later version/],
     [['schema', 'region'], /no such table \(region\).*did you mean regions\?/],
     [['inspect', MODEL, '--granularity', 'pixel'], /--granularity.*image, position/],
     [['worker', '--queues', 'cpu,gpu'], /--queues: no task uses the gpu queue yet/],

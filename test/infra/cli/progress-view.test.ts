@@ -14,6 +14,8 @@ const SNAPSHOT: RunSnapshot = {
   restarts: 0,
   aggregating: { partitions: 4, messages: 12 },
   notices: [],
+  chains: null,
+  elbo: null,
   atMs: 0,
 };
 
