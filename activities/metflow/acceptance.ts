@@ -18,17 +18,6 @@ export function logAcceptance(logRatio: number, { rule }: { readonly rule: Accep
   }
 }
 
-/** Log probability of rejecting: log(1 - exp(logAcceptance)) without cancellation; 0 where l is NaN. */
-export function logRejection(logRatio: number, { rule }: { readonly rule: AcceptRule }): number {
-  if (Number.isNaN(logRatio)) return 0;
-  switch (rule) {
-    case 'metropolis':
-      return logRatio < 0 ? log1mExp(logRatio) : Number.NEGATIVE_INFINITY;
-    case 'barker':
-      return -softplus(logRatio);
-  }
-}
-
 /** Whether a uniform in (0, 1) accepts; compared as logarithms, so a ratio of e^-700 still counts. */
 export function accepts(logRatio: number, uniform: number, { rule }: { readonly rule: AcceptRule }): boolean {
   return Math.log(uniform) < logAcceptance(logRatio, { rule });
@@ -37,12 +26,4 @@ export function accepts(logRatio: number, uniform: number, { rule }: { readonly 
 /** log(1 + e^x). */
 function softplus(x: number): number {
   return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
-}
-
-/**
- * log(1 - e^x) for x < 0, by whichever form keeps its digits.
- * @see Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
- */
-function log1mExp(x: number): number {
-  return x > -Math.LN2 ? Math.log(-Math.expm1(x)) : Math.log1p(-Math.exp(x));
 }

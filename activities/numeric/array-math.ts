@@ -179,11 +179,6 @@ export function column(x: JaxArray, at: number): JaxArray {
   return x.ref.slice([], at);
 }
 
-/** Columns in the given order. */
-export function takeColumns(x: JaxArray, order: readonly number[]): JaxArray {
-  return x.ref.slice([], np.array(Int32Array.from(order), { shape: [order.length] }));
-}
-
 export function row(x: JaxArray, at: number): JaxArray {
   return x.ref.slice(at);
 }

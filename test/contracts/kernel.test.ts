@@ -68,8 +68,11 @@ describe.each(Object.entries(KERNELS))('%s, of few chains', (_, build) => {
 
 /** `[chains, 2]` after a few steps from a start that depends on the chain's number. */
 async function fewSteps(kernel: Kernel, target: OpenTarget, chains: Uint32Array): Promise<Float64Array> {
-  const z = Float64Array.from(chains).reduce<number[]>((all, chain) => [...all, chain / 2, 1 - chain], []);
-  let state = await initState(target, Float64Array.from(z), { seed: 6, chains });
+  const z = Float64Array.from({ length: 2 * chains.length }, (_, at) => {
+    const chain = chains[Math.floor(at / 2)]!;
+    return at % 2 === 0 ? chain / 2 : 1 - chain;
+  });
+  let state = await initState(target, z, { seed: 6, chains });
   for (let step = 0; step < 5; step++) state = (await kernel.step({ seed: 6, step, chains }, state)).state;
   return state.z;
 }

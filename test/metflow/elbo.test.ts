@@ -13,8 +13,7 @@ import {
 } from '../../activities/metflow/path/path-model.ts';
 import { noiseArrays } from '../../activities/metflow/path/path-noise.ts';
 import { logMarginal } from '../../activities/metflow/path/reverse.ts';
-import { logAcceptance, logChosen, logRejection } from '../../activities/metflow/path/run-path.ts';
-import type { AcceptRule } from '../../activities/metflow/acceptance.ts';
+import { logChosen } from '../../activities/metflow/path/run-path.ts';
 import { logNormal } from '../../activities/metflow/path/path-kernel.ts';
 import {
   add,
@@ -28,7 +27,7 @@ import {
 import type { NamedArrays } from '../../activities/numeric/jaxpr-to-onnx.ts';
 import { chiSquareTail } from '../../activities/numeric/gamma-distribution.ts';
 import { flowPath, pathDims, pathNoise, stirredParameters, threeGaussians } from './path-fixture.ts';
-import { compiled, evaluated, type Arrays } from './traced.ts';
+import { compiled, type Arrays } from './traced.ts';
 
 const target = threeGaussians();
 const density = (z: JaxArray) => target.logDensity(z.ref);
@@ -232,38 +231,6 @@ describe('the bound', () => {
   });
 });
 
-describe('log probabilities of acceptance', () => {
-  it.each(['metropolis', 'barker'] as const)('add up to 1 and take any ratio, under %s', async (rule) => {
-    const ratios = Float64Array.of(
-      -1e300,
-      -800,
-      -40,
-      -1,
-      -1e-9,
-      0,
-      1e-9,
-      1,
-      40,
-      800,
-      1e300,
-      -Infinity,
-      Infinity,
-    );
-    const { accept, reject } = await acceptanceAt(rule, ratios);
-    for (const [i, ratio] of ratios.entries()) {
-      expect(Math.exp(accept![i]!) + Math.exp(reject![i]!), String(ratio)).toBeCloseTo(1, 12);
-      expect(accept![i]).toBeCloseTo(rule === 'metropolis' ? Math.min(0, ratio) : -softplus(-ratio), 10);
-    }
-    if (rule === 'metropolis') expect(reject![4]! / Math.log(1e-9)).toBeCloseTo(1, 8);
-  });
-});
-
-async function acceptanceAt(rule: AcceptRule, ratios: Float64Array): Promise<Arrays> {
-  return evaluated(({ x }) => ({ accept: logAcceptance(x!, rule), reject: logRejection(x!, rule) }), {
-    x: { dims: [ratios.length], data: ratios },
-  });
-}
-
 async function integrandOf(model: PathModel, theta: Float64Array, rows: number): Promise<Float64Array> {
   const call = await compiled(
     (args) => {
@@ -287,8 +254,4 @@ function meanAndError(values: Float64Array): { readonly mean: number; readonly e
 
 function logNormalPlus(z: JaxArray, constant: number): JaxArray {
   return add(logNormal(z), constant);
-}
-
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
