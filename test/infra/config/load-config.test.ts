@@ -195,8 +195,38 @@ describe('a bad config', () => {
     });
   });
 
-  it.each(['metflow'])('says that kind %s comes later', (kind) => {
-    expect(faultOfConfig(`kind: ${kind}\n`)).toMatchObject({ kind: 'not-there-yet', value: kind });
+  it.each([
+    ['target: {name: rng}', 'target.name', /did you mean ring/],
+    ['target: {name: ring, radus: 3}', 'target.radus', /Allowed here: name, modes, radius, scale/],
+    ['target: {name: ring, radius: -3}', 'target.radius', /a number above 0/],
+    ['target: {name: density_match}', 'target.shape', /one of t1, t2, t3, t4/],
+    ['kernels: [{type: hmc, stpes: 3}]', 'kernels[0].stpes', /did you mean steps/],
+    ['kernels: [{type: hmc}, {type: hmx}]', 'kernels[1].type', /did you mean hmc/],
+    ['kernels: [{type: nuts, maxDepth: 33}]', 'kernels[0].maxDepth', /from 1 to 20/],
+    ['kernels: []', 'kernels', /list/],
+    ['sample: {drws: 3}', 'sample.drws', /did you mean draws/],
+  ])('names key and allowed values of a metflow config: %s', (line, key, remedy) => {
+    const lines = { kind: 'metflow', target: '{name: ring}', kernels: '[{type: nuts}]' };
+    const [name, ...rest] = line.split(': ');
+    const all = Object.entries({ ...lines, [name!]: rest.join(': ') });
+    const fault = faultOfConfig(all.map(([of, value]) => `${of}: ${value}`).join('\n'));
+    expect(fault.kind).toBe('config-invalid');
+    expect(fault.where!.endsWith(`: ${key}`), fault.where).toBe(true);
+    expect(fault.remedy).toMatch(remedy);
+  });
+
+  it('runs code of a module only when it is told to', () => {
+    const text = 'kind: metflow\ntarget: {module: ./t.ts}\nkernels: [{type: nuts}]\n';
+    expect(faultOfConfig(text)).toMatchObject({
+      kind: 'code-not-allowed',
+      where: expect.stringMatching(/: target.module$/),
+      value: './t.ts',
+      remedy: expect.stringContaining('--allow-code'),
+    });
+    const file = join(folder, 'module.yaml');
+    writeFileSync(file, text);
+    const { config } = loadConfig(file, { allowCode: true });
+    expect(config).toMatchObject({ target: { module: join(folder, 't.ts'), options: {} } });
   });
 
   it('refuses another kind, or none', () => {

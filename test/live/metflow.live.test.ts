@@ -1,0 +1,169 @@
+// The invariant: draws are a function of the config. Whatever is killed, and whenever, whichever worker goes on, and
+// however the draws were asked for, the tables have the bytes of a calm run.
+
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LiveHome, startHome } from './live-home.ts';
+import { lives, processesOf, workersOf } from './process-table.ts';
+import { askProgress } from './progress-query.ts';
+import { halfWritten, manifestOf, tableHashes } from './run-files.ts';
+import type { RunningCommand } from './tessera-command.ts';
+
+const CHAINS = 4;
+const DRAWS = 150;
+const CONFIG = `
+kind: metflow
+run: chains
+seed: 5
+target: { name: ring, modes: 4, radius: 4 }
+kernels:
+  - { type: metflow, count: 2, hidden: 8 }
+  - { type: hmc, steps: 3 }
+  - { type: rwm }
+train: { steps: 600, batch: 64, learningRate: 0.005, checkpointEvery: 50, evaluateEvery: 200, evaluateRows: 100 }
+sample: { chains: ${CHAINS}, groups: 2, warmup: 60, draws: ${DRAWS}, checkpointEvery: 30 }
+`;
+
+describe('a run of chains', () => {
+  let home: LiveHome;
+  let config: string;
+  let calm: Record<string, string>;
+
+  beforeAll(async () => {
+    home = await startHome('metflow', { workers: 0 });
+    config = join(home.folder, 'chains.yaml');
+    writeFileSync(config, CONFIG);
+    const end = await start('calm').end;
+    expect(end.code, end.stderr).toBe(0);
+    calm = tableHashes(folderOf('calm'));
+  });
+
+  afterAll(() => home?.close());
+
+  const folderOf = (out: string) => join(home.runs, out, 'chains');
+
+  function start(out: string, ...more: string[]): RunningCommand {
+    const place = ['--out', join(home.runs, out), '--json'];
+    const processes = more.includes('--processes') ? [] : ['--processes', '1'];
+    return home.start(['run', config, ...place, ...processes, ...more]);
+  }
+
+  /** Kills the worker of a command; the command starts another one. */
+  async function killWorker(running: RunningCommand): Promise<void> {
+    await expect.poll(() => workersOf(running.pid).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    const [pid] = workersOf(running.pid);
+    process.kill(pid!, 'SIGKILL');
+    await expect.poll(() => lives(pid!)).toBe(false);
+  }
+
+  const parts = (out: string) => {
+    const folder = join(folderOf(out), 'draws');
+    return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.parquet')) : [];
+  };
+  const checkpoint = (out: string, name: string) =>
+    existsSync(join(folderOf(out), 'checkpoints', `${name}.ckpt`));
+
+  it('leaves the tables of the contract, and says how the chains fared', async () => {
+    const manifest = manifestOf(folderOf('calm'));
+    expect(manifest).toMatchObject({ kind: 'metflow', status: 'done' });
+    expect(manifest.rows).toMatchObject({ draws: CHAINS * DRAWS, kernel_health: 4, modes: 4 });
+    expect(manifest.chains!.trainingSeconds).toBeGreaterThan(0);
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    const files = join(folderOf('calm'), 'draws', '*.parquet');
+    // Every chain has every draw once; log densities are those of the ring, computed here by hand.
+    const reader = await connection.runAndReadAll(`
+      WITH d AS (SELECT * FROM read_parquet('${files}')),
+      e AS (SELECT *, ln((SELECT sum(exp(-((z[1] - 4 * cos(k * pi() / 2)) ** 2
+        + (z[2] - 4 * sin(k * pi() / 2)) ** 2) / 2)) FROM range(4) r(k)) / (4 * 2 * pi())) AS expected FROM d)
+      SELECT count(*)::INT AS n, count(DISTINCT (chain, draw))::INT AS distinct_n, min(draw)::INT AS first,
+        max(draw)::INT AS last, max(abs(log_density - expected)) AS error,
+        bool_and(accepted = (jump > 0)) AS jumps, bool_and((direction <> 0) = accepted) AS directions
+      FROM e`);
+    const [row] = reader.getRowObjectsJS();
+    connection.closeSync();
+    instance.closeSync();
+    expect(row).toMatchObject({ n: CHAINS * DRAWS, distinct_n: CHAINS * DRAWS, first: 0, last: DRAWS - 1 });
+    expect(row).toMatchObject({ jumps: true, directions: true });
+    expect(row!['error']).toBeLessThan(1e-9);
+  });
+
+  it('has the same bytes after kill -9 in the training, in a segment and between segments', async () => {
+    const running = start('wild');
+    await expect.poll(() => checkpoint('wild', 'training'), { timeout: 120_000, interval: 20 }).toBe(true);
+    await killWorker(running);
+    expect(parts('wild')).toEqual([]);
+    // Some parts are there and some are not: the worker dies in the middle of segments, or between two.
+    for (const count of [1, 4, 7]) {
+      const there = () => parts('wild').length >= count;
+      await Promise.race([expect.poll(there, { timeout: 120_000, interval: 20 }).toBe(true), running.end]);
+      await killWorker(running);
+    }
+    const end = await running.end;
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.json!.restarts).toBeGreaterThanOrEqual(1);
+    expect(halfWritten(folderOf('wild'))).toEqual([]);
+    expect(tableHashes(folderOf('wild'))).toEqual(calm);
+  });
+
+  it('has the same bytes when the command was killed and run again, by two workers', async () => {
+    const running = start('twice');
+    await expect.poll(() => parts('twice').length, { timeout: 120_000, interval: 20 }).toBeGreaterThan(1);
+    const workers = workersOf(running.pid);
+    for (const pid of [running.pid, ...workers]) process.kill(pid, 'SIGKILL');
+    expect((await running.end).signal).toBe('SIGKILL');
+    const end = await start('twice', '--processes', '2').end;
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.stderr).toContain('going on with run chains');
+    expect(tableHashes(folderOf('twice'))).toEqual(calm);
+  });
+
+  it('pauses between segments, goes on, and takes more draws on its way', async () => {
+    const running = start('steered', '--set', `sample.draws=60`, '--set', 'run=steered');
+    const folder = join(home.runs, 'steered', 'steered');
+    const place = ['--out', join(home.runs, 'steered')];
+    await expect.poll(() => existsSync(join(folder, 'checkpoints')), { timeout: 120_000 }).toBe(true);
+    expect((await home.tessera(['pause', 'steered', ...place])).code).toBe(0);
+    await expect
+      .poll(async () => (await askProgress(home, 'steered')).paused, { timeout: 30_000 })
+      .toBe(true);
+    const extended = await home.tessera(['extend', 'steered', '--draws', String(DRAWS - 60), ...place]);
+    expect(extended.code, extended.stderr).toBe(0);
+    expect((await home.tessera(['resume', 'steered', ...place])).code).toBe(0);
+    const end = await running.end;
+    expect(end.code, end.stderr).toBe(0);
+    expect(manifestOf(folder).chains!.draws).toBe(DRAWS);
+  });
+
+  it('extended after its end, has the draws of a run that was longer from the start', async () => {
+    const short = ['--set', 'sample.draws=60', '--set', 'run=chains'];
+    const first = await start('short', ...short).end;
+    expect(first.code, first.stderr).toBe(0);
+    const folder = folderOf('short');
+    const before = tableHashes(folder);
+    const args = ['extend', 'chains', '--draws', String(DRAWS - 60), '--processes', '1', '--json'];
+    const end = await home.tessera([...args, '--out', join(home.runs, 'short')]);
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.json!.output).toBe(folder);
+    const after = tableHashes(folder);
+    for (const name of Object.keys(before).filter((file) => file.startsWith('draws/')))
+      expect(after[name]).toBe(before[name]);
+    // 60 is a multiple of the segment, so parts and tables are those of the longer run.
+    expect(after).toEqual(calm);
+    const again = await start('short', ...short).end;
+    expect(again.stderr).toContain('finished already');
+  });
+
+  it('refuses a changed config', async () => {
+    const changed = await start('calm', '--set', 'sample.thin=2').end;
+    expect(changed.code).toBe(2);
+    expect(changed.stderr).toContain('sample.thin');
+  });
+
+  it('leaves no process behind', async () => {
+    await home.tessera(['down']);
+    await expect.poll(() => processesOf(home.folder).length, { timeout: 20_000 }).toBe(0);
+  });
+});
