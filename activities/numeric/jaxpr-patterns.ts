@@ -57,7 +57,7 @@ function sigmoidTimesExp(graph: ValueGraph, value: Value): Value | null {
     const negated = scale(graph, x, -1);
     const at = factors.findIndex(({ op, inputs }) => op === 'Sigmoid' && inputs[0] === negated);
     if (at === -1) continue;
-    const rest = factors.filter((factor, i) => i !== at && i !== factors.indexOf(exponential));
+    const rest = factors.filter((_, i) => i !== at && i !== factors.indexOf(exponential));
     const sigmoid = elementwise(graph, 'Sigmoid', [x], value.type);
     return rest.reduce(
       (product, factor) => elementwise(graph, 'Mul', [product, factor], value.type),

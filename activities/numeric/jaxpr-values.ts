@@ -29,6 +29,9 @@ export interface View {
 /** A shorter value equal to the given one, or null: the patterns that `elementwise` tries on what it makes. */
 export type Recognise = (graph: ValueGraph, value: Value) => Value | null;
 
+/** Elements of arrays that are compared with those before them. */
+const SMALL = 4096;
+
 /** Makes values; the same operator on the same operands gives the same value. */
 export class ValueGraph {
   readonly #recognise: Recognise;
@@ -82,8 +85,17 @@ export class ValueGraph {
     if (first !== undefined && data.every((element) => Object.is(element, first))) {
       return this.constant(Number(first), type);
     }
-    this.#data.push(data);
-    return this.make('Data', [], { shape, type, params: { data: this.#data.length - 1 } });
+    return this.make('Data', [], { shape, type, params: { data: this.#placeOf(data) } });
+  }
+
+  /** Equal small arrays, such as masks, are one. */
+  #placeOf(data: TensorData): number {
+    const same = (one: TensorData) =>
+      one.constructor === data.constructor &&
+      one.length === data.length &&
+      one.every((element, i) => Object.is(element, data[i]));
+    const known = data.length > SMALL ? -1 : this.#data.findIndex(same);
+    return known === -1 ? this.#data.push(data) - 1 : known;
   }
 
   dataOf(value: Value): TensorData {
