@@ -50,34 +50,34 @@ export function chainLines(run: string, summary: ChainSummary): readonly string[
 
 function diagnosticCells(row: Row): readonly string[] {
   return [
-    String(row['parameter']),
+    String(row.parameter),
     ...['mean', 'sd', 'mcse_mean'].map((name) => figure(row[name], 4)),
     ...['ess_bulk', 'ess_tail'].map((name) => count(row[name])),
-    typeof row['r_hat'] === 'number' ? row['r_hat'].toFixed(4) : 'not defined',
+    typeof row.r_hat === 'number' ? row.r_hat.toFixed(4) : 'not defined',
   ];
 }
 
 function kernelCells(row: Row): readonly string[] {
-  const accepted = row['mean_acceptance'];
+  const accepted = row.mean_acceptance;
   return [
-    String(row['kernel']),
+    String(row.kernel),
     typeof accepted === 'number' ? `${(100 * accepted).toFixed(1)} %` : '',
-    figure(row['squared_jump'], 3),
-    count(row['longest_rejection_run']),
+    figure(row.squared_jump, 3),
+    count(row.longest_rejection_run),
   ];
 }
 
 function modeLines(modes: readonly Row[]): readonly string[] {
   if (modes.length === 0) return [];
-  const visited = modes.filter((row) => row['visited'] === true).length;
-  const worst = Math.max(...modes.map((row) => Math.abs(Number(row['mass_error']))));
+  const visited = modes.filter((row) => row.visited === true).length;
+  const worst = Math.max(...modes.map((row) => Math.abs(Number(row.mass_error))));
   return ['', `  modes   ${visited} of ${modes.length} visited, largest error of a mass ${worst.toFixed(4)}`];
 }
 
 function verdict(diagnostics: readonly Row[]): string {
   const unmixed = diagnostics.filter(({ r_hat: value }) => typeof value !== 'number' || value > MOST_R_HAT);
   if (unmixed.length === 0) return `  mixed   R-hat is at most ${MOST_R_HAT} for every parameter`;
-  const names = shown(unmixed).map((row) => String(row['parameter']));
+  const names = shown(unmixed).map((row) => String(row.parameter));
   const rest = unmixed.length > names.length ? ' and others' : '';
   return `  NOT MIXED: R-hat is above ${MOST_R_HAT} or not defined for ${names.join(', ')}${rest}; do not trust these draws`;
 }

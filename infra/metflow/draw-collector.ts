@@ -92,7 +92,7 @@ export class DrawCollector {
   async flush(): Promise<void> {
     const { runDir, partition, plan } = this.#options;
     const firsts = [...this.#pending.values()].map(({ firstOffset }) => firstOffset);
-    const next = firsts.reduce((least, first) => (first < least ? first : least), this.#next);
+    const [next] = [...firsts, this.#next].sort((a, b) => Number(a - b));
     const place: NotedPlace = { topic: topicOf(plan), next: String(next) };
     await writeWhole(placePath(runDir, partition), Buffer.from(JSON.stringify(place)));
   }

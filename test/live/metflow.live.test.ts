@@ -87,7 +87,7 @@ describe('a run of chains', () => {
     instance.closeSync();
     expect(row).toMatchObject({ n: CHAINS * DRAWS, distinct_n: CHAINS * DRAWS, first: 0, last: DRAWS - 1 });
     expect(row).toMatchObject({ jumps: true, directions: true });
-    expect(row!['error']).toBeLessThan(1e-9);
+    expect(row!.error).toBeLessThan(1e-9);
   });
 
   it('has the same bytes after kill -9 in the training, in a segment and between segments', async () => {

@@ -38,7 +38,7 @@ export function chainRunOf(checkpoint: Checkpoint): ChainRun {
     chains: {
       z: floats('z'),
       logDensity: floats('logDensity'),
-      gradient: checkpoint.arrays['gradient'] === undefined ? null : floats('gradient'),
+      gradient: checkpoint.arrays.gradient === undefined ? null : floats('gradient'),
       momentum: floats('momentum'),
       direction: arrayOf(checkpoint, 'direction', 'int8'),
     },

@@ -53,7 +53,7 @@ describe('checkpoints on disk', () => {
   it('give the last one without a notice', async () => {
     const found = await find();
     expect(found).toMatchObject({ checkpoint: { state: { step: 3 } }, notices: [] });
-    expect(found!.checkpoint.arrays['z']).toEqual(Float64Array.of(3));
+    expect(found!.checkpoint.arrays.z).toEqual(Float64Array.of(3));
   });
 
   it('give the one before with a notice where the last one is damaged or was lost', async () => {
@@ -90,7 +90,7 @@ describe('checkpoints on disk', () => {
 
   it('give the newest that fits, or none', async () => {
     const fits = (most: number) =>
-      findCheckpoint(runDir, 'g', { origin: ORIGIN, fits: ({ state }) => Number(state['step']) <= most });
+      findCheckpoint(runDir, 'g', { origin: ORIGIN, fits: ({ state }) => Number(state.step) <= most });
     expect((await fits(2))!.checkpoint.state).toEqual({ step: 2 });
     expect(await fits(1)).toBeNull();
     await removeCheckpoints(runDir, 'g');
