@@ -44,7 +44,7 @@ export interface CommandOptions {
 }
 
 /** A command that takes longer has hung: it is killed, so that the test fails with what it said. */
-const LONGEST_MS = 180_000;
+const LONGEST_MS = 400_000;
 
 /** Starts `tessera ARGS`. */
 export function startTessera(args: readonly string[], { env, cwd }: CommandOptions): RunningCommand {
