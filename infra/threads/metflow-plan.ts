@@ -16,6 +16,7 @@ import {
   groupName,
   removeCheckpoints,
 } from '../metflow/checkpoint-files.ts';
+import { drawModelRecord } from '../metflow/draw-codes.ts';
 import { coveredDraws, listParts } from '../metflow/draw-parts.ts';
 import {
   chainsOfGroup,
@@ -76,7 +77,7 @@ async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): 
     target: { name, sha256 },
     groups: Math.min(groups, chains),
     ends: [draws],
-    model: null,
+    model: config.model === undefined ? null : await drawModelRecord(config.model, traced.dim),
     data: null,
     notices: [],
   };

@@ -7,6 +7,7 @@ import { beginChains, type ChainRun, runSegment } from '../../activities/metflow
 import type { DrawRows } from '../../activities/metflow/chains/draw-recorder.ts';
 import { nextPlace } from '../../activities/metflow/chains/place.ts';
 import { findCheckpoint, groupName, writeCheckpoint } from '../metflow/checkpoint-files.ts';
+import { type DrawCoder, openDrawCoder } from '../metflow/draw-codes.ts';
 import { drawBlock, drawMessages } from '../metflow/draw-messages.ts';
 import { cutsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
 import { openSampler } from '../metflow/opened-chains.ts';
@@ -42,9 +43,23 @@ export async function chainSegmentTask(
   return outputOf(done.run, notices);
 }
 
+let coder: { readonly key: string; readonly opened: Promise<DrawCoder> } | null = null;
+
+/** Digests of draws in the run's model, null without one; the thread keeps the model open. */
+async function digestsOf({ config, dim, model }: MetflowPlan, { z }: DrawRows): Promise<Uint8Array | null> {
+  if (config.model === undefined) return null;
+  const key = `${config.model.file} ${model?.sha256} ${dim}`;
+  if (coder?.key !== key) {
+    await (await coder?.opened)?.[Symbol.asyncDispose]();
+    coder = { key, opened: openDrawCoder(config.model, dim) };
+  }
+  return (await coder.opened).digests(z);
+}
+
 async function send(plan: MetflowPlan, group: number, draws: DrawRows): Promise<void> {
   const { from, to } = draws;
-  const messages = drawMessages(plan, { group, from, to }, drawBlock(draws, null));
+  const block = drawBlock(draws, await digestsOf(plan, draws));
+  const messages = drawMessages(plan, { group, from, to }, block);
   await openLog().append(topicOf(plan), messages);
 }
 
