@@ -119,7 +119,7 @@ describe('tessera', () => {
     [['run', 'good.yaml', '--processes', 'two'], /--processes.*whole number/],
     [['run', 'bad.yaml'], /bad\.yaml: model\.contrl: unknown key.*did you mean control\?/],
     [['run', 'none.yaml'], /none\.yaml: no such config file/],
-    [['run', 'metflow.yaml'], /metflow\.yaml: kind: .*later version \(metflow\)/],
+    [['run', 'metflow.yaml'], /metflow\.yaml: target: this key is missing/],
     [['run', 'lens.yaml'], /lens\.yaml: paths\.curve: .*\("bent"\).*one of lerp, slerp/],
     [['run', 'lens.yaml', '--set', 'experiment=path'], /lens\.yaml: experiment: .*did you mean paths\?/],
     [['run', 'good.yaml', '--set', 'seed'], /--set: this is not of the form key=value \(seed\)/],
