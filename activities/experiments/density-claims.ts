@@ -1,7 +1,7 @@
 // What experiment E3 concludes: ratios of densities between and within classes, each against its null and its controls.
 
 import { DENSITIES_TABLE } from '#schemas/columns/lens/densities.ts';
-import { bootstrapPValue, type Estimate } from '../numeric/bootstrap.ts';
+import type { Estimate } from '../numeric/bootstrap.ts';
 import { bootstrapPairs, type PairEstimates, type PairSample } from '../numeric/pair-bootstrap.ts';
 import { percentileInterval } from '../numeric/quantiles.ts';
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
@@ -14,6 +14,7 @@ import {
   SpanSamples,
   spanName,
 } from './density-samples.ts';
+import { evidenceOf } from './evidence.ts';
 import type { Conclusion, ConcludeContext, ReadTable } from './experiment.ts';
 import { type ModelVariant, variantName } from './network.ts';
 import { RowCollector } from './row-collector.ts';
@@ -62,7 +63,7 @@ export async function concludeDensity(context: Context): Promise<Conclusion> {
       const sample = own.shuffled();
       const { ratio } = bootstrapPairs(sample, { seed: config.seed });
       shuffled.push(
-        evidenceOf(SHUFFLED_CLAIM, { model: 'trained', span: spanName(span), estimate: ratio, sample }),
+        evidenceFor(SHUFFLED_CLAIM, { model: 'trained', span: spanName(span), estimate: ratio, sample }),
       );
     }
   }
@@ -102,7 +103,7 @@ function judgeMeasures(measured: readonly Measured[]): Claim[] {
         measured
           .filter((found) => found.measure === measure && variantName(found.variant) === model)
           .map(({ span, sample, estimates }) =>
-            evidenceOf(CLAIMS[measure], {
+            evidenceFor(CLAIMS[measure], {
               model,
               span,
               sample,
@@ -145,20 +146,9 @@ interface Effect {
   readonly nullEffect?: number;
 }
 
-function evidenceOf(claim: string, { model, span, estimate, sample, nullEffect = 1 }: Effect): Evidence {
-  const isDefined = Number.isFinite(estimate.value);
-  return {
-    claim,
-    experiment: 'density',
-    model,
-    span,
-    effect: isDefined ? estimate.value : null,
-    interval: isDefined ? percentileInterval(estimate.replicates, INTERVAL) : null,
-    nullEffect,
-    pValue: isDefined ? bootstrapPValue(estimate.replicates, nullEffect) : null,
-    predicted: 'above',
-    n: pointsIn(sample),
-  };
+function evidenceFor(claim: string, { model, span, estimate, sample, nullEffect = 1 }: Effect): Evidence {
+  const statement = { claim, experiment: 'density', model, span, nullEffect, predicted: 'above' } as const;
+  return evidenceOf(statement, estimate, pointsIn(sample));
 }
 
 function densityRows(measured: readonly Measured[]) {

@@ -5,8 +5,9 @@ import type { ModelLensConfig } from '#schemas/lens-config.ts';
 import { randomStream, shuffle } from '../numeric/rng.ts';
 import { samplePairs } from '../polytope/pair-sampling.ts';
 import { type ClassPoints, drawClassPoints } from './class-points.ts';
-import type { ExperimentPlan, LensTask, PlanContext } from './experiment.ts';
-import type { ModelVariant, Network, StartSpace } from './network.ts';
+import type { ExperimentPlan, PlanContext } from './experiment.ts';
+import type { Network, StartSpace } from './network.ts';
+import { cutTasks, sizesOf } from './sample-choice.ts';
 
 export type DensityConfig = Extract<ModelLensConfig, { experiment: 'density' }>;
 
@@ -53,12 +54,15 @@ export async function planDensity(
   context: PlanContext<DensityConfig>,
 ): Promise<ExperimentPlan<DensityDesign>> {
   const { config, samples, variants } = context;
-  const sizes = SIZES[config.profile];
   const { density } = config;
+  const { classes, exactPairs } = sizesOf(SIZES[config.profile], {
+    classes: density.classes,
+    exactPairs: density.exactPairs,
+  });
   const network = await context.network(variants[0]!);
   const drawn = await drawClassPoints(samples, {
     text: network.text,
-    classes: density.classes ?? sizes.classes,
+    classes,
     perClass: density.pointsPerClass,
     seed: config.seed,
   });
@@ -73,17 +77,13 @@ export async function planDensity(
     labels,
     ends: [...intra, ...inter],
     intra: intra.length / 2,
-    solved: solvedPairs(
-      intra.length / 2,
-      network.text ? 0 : (density.exactPairs ?? sizes.exactPairs),
-      config.seed,
-    ),
+    solved: solvedPairs(intra.length / 2, network.text ? 0 : exactPairs, config.seed),
     spaces: wanted.map(({ name }) => ({ name, isSolved: !network.text && solvable.includes(name) })),
     spans: spansOf(network, wanted),
   };
   return {
     unit: 'pairs',
-    tasks: variants.flatMap((variant) => tasksOf(variant, design.ends.length / 2)),
+    tasks: cutTasks(variants, design.ends.length / 2, PAIRS_PER_TASK),
     design,
     points: network.text ? [] : points,
     notices: noticesOf(network, wanted, density.pointsPerClass, drawn),
@@ -143,14 +143,6 @@ function solvedPairs(each: number, wanted: number, seed: number): number[] {
       randomStream(seed, PAIR_STREAM, stream),
     ).slice(0, wanted);
   return [...draw(0, 0), ...draw(each, 1)].sort((a, b) => a - b);
-}
-
-function tasksOf(variant: ModelVariant, pairs: number): LensTask[] {
-  return Array.from({ length: Math.ceil(pairs / PAIRS_PER_TASK) }, (_, task) => ({
-    variant,
-    from: task * PAIRS_PER_TASK,
-    to: Math.min(pairs, (task + 1) * PAIRS_PER_TASK),
-  }));
 }
 
 function noticesOf(

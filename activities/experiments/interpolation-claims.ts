@@ -1,7 +1,7 @@
 // What experiment E4 concludes: where on a leg its boundaries are, against chance, against legs within one class, and against
 // the control models. Chains are the independent units.
 
-import { bootstrapPValue, bootstrapRatioOfSums, type Estimate } from '../numeric/bootstrap.ts';
+import { bootstrapRatioOfSums, type Estimate } from '../numeric/bootstrap.ts';
 import {
   bootstrapNearRatio,
   circularShiftTest,
@@ -9,16 +9,15 @@ import {
   type ShiftTest,
   swappedMarksTest,
 } from '../numeric/circular-shift.ts';
-import { percentileInterval } from '../numeric/quantiles.ts';
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
 import { againstControls, type ModelRatio } from './control-contrast.ts';
+import { evidenceOf } from './evidence.ts';
 import type { Conclusion, ConcludeContext, ReadTable } from './experiment.ts';
 import type { ChainKind, InterpolationConfig, InterpolationDesign } from './interpolation-design.ts';
 import { type ModelVariant, variantName } from './network.ts';
 
 type Context = ConcludeContext<InterpolationConfig, InterpolationDesign>;
 
-const INTERVAL = 0.99;
 /** Streams of resamples; chains between and within classes are different ones and are drawn apart. */
 const STREAM_OF: Readonly<Record<ChainKind, number>> = { between: 0, within: 1 };
 
@@ -212,7 +211,7 @@ function claimsOf(effects: readonly Effect[], seed: number): Claim[] {
       judgeFamily(
         effects
           .filter((effect) => effect.name === name && variantName(effect.variant) === model)
-          .map(evidenceOf),
+          .map(evidenceFor),
       ),
     ),
   );
@@ -225,20 +224,18 @@ function claimsOf(effects: readonly Effect[], seed: number): Claim[] {
   return [...own, ...against];
 }
 
-function evidenceOf({ name, variant, span, estimate, nullEffect = 1, pValue, n }: Effect): Evidence {
-  const isDefined = Number.isFinite(estimate.value);
-  return {
+function evidenceFor({ name, variant, span, estimate, nullEffect = 1, pValue, n }: Effect): Evidence {
+  const model = variantName(variant);
+  const statement = {
     claim: CLAIMS[name],
     experiment: 'interpolation',
-    model: variantName(variant),
+    model,
     span,
-    effect: isDefined ? estimate.value : null,
-    interval: isDefined ? percentileInterval(estimate.replicates, INTERVAL) : null,
     nullEffect,
-    pValue: isDefined ? (pValue ?? bootstrapPValue(estimate.replicates, nullEffect)) : null,
     predicted: 'above',
-    n,
-  };
+  } as const;
+  const evidence = evidenceOf(statement, estimate, n);
+  return pValue === undefined ? evidence : { ...evidence, pValue };
 }
 
 /** Legs whose ends coincide in a space. */
