@@ -9,11 +9,13 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ExperimentName } from '#schemas/lens-config.ts';
 import { density } from './density.ts';
 import type { Experiment } from './experiment.ts';
+import { interpolation } from './interpolation.ts';
 import { paths } from './paths.ts';
 import { scaling } from './scaling.ts';
 
 const EXPERIMENTS: Readonly<Partial<Record<ExperimentName, Experiment>>> = {
   density,
+  interpolation,
   paths,
   scaling,
 };
