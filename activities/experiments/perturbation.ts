@@ -44,7 +44,7 @@ export const perturbation: Experiment<PerturbationConfig, PerturbationDesign> = 
   async plan(context) {
     const { config, samples, variants } = context;
     checkNetwork(await context.network(variants[0]!), config.model.file);
-    const { points: wanted } = sizesOf<'points'>(SIZES[config.profile], config.perturbation);
+    const { points: wanted } = sizesOf(SIZES[config.profile], config.perturbation);
     const { seed } = config;
     const points = drawSamples({ from: 0, to: samples!.count }, { wanted, seed, stream: STREAM.points });
     const others = points.map((point, i) => otherThan(point, samples!.count, { seed, index: i }));
