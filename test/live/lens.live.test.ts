@@ -24,7 +24,7 @@ const SMALL = {
   controls: { randomInit: 1, weightPermuted: 1 },
 };
 /** Enough work to be disturbed in: about twenty seconds on one core. */
-const LONG_PATHS = 6000;
+const LONG_PATHS = 4000;
 const LONG = {
   run: 'long',
   'dataset.rows': [0, 2000],
