@@ -104,6 +104,12 @@ export interface CommitPartOutput {
   readonly sizes: readonly (readonly [count: number, regions: number])[];
 }
 
+/** Jobs in shared memory that any thread may take; what they compute only the kernel knows. */
+export interface SharedJobs {
+  readonly work: unknown;
+  readonly counters: Int32Array;
+}
+
 /** Added by activities: which attempt succeeded, so that restarts can be counted. */
 export interface Attempted {
   readonly attempt: number;
@@ -119,5 +125,6 @@ export interface ThreadTasks {
   planLens: { input: LensInput; output: LensPlanOutput };
   lensTask: { input: LensTaskInput; output: LensTaskOutput };
   collect: { input: AggregateInput; output: AggregateOutput };
+  clusterJobs: { input: SharedJobs; output: null };
   commitLens: { input: LensCommitInput; output: CommitOutput };
 }

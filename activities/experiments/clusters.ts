@@ -100,11 +100,12 @@ interface UnitContext {
 }
 
 async function measureUnit(number: number, { layer, rows, context, unit }: UnitContext): Promise<void> {
-  const { config, design, signal } = context;
+  const { config, design, signal, runBlocks } = context;
   const { settings } = design;
   const points = clusteredPoints(unit.feature, layer.points, config.seed);
   const largestMinSamples = Math.max(...settings.map(({ minSamples }) => minSamples));
-  const clusterer = await densityClusterer(points.set, { largestMinSamples }, { signal });
+  const running = { signal, ...(runBlocks === undefined ? {} : { runBlocks }) };
+  const clusterer = await densityClusterer(points.set, { largestMinSamples }, running);
   for (const [i, setting] of settings.entries()) {
     const found = await clusterer.clusters({ ...setting, epsilon: config.clusters.epsilon });
     const id = `${unit.span}/${unit.feature}/hdbscan-${setting.minClusterSize}-${setting.minSamples}-${setting.selection}`;
