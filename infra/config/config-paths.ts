@@ -55,9 +55,7 @@ function mapPaths<Config extends RunConfig>(config: Config, map: (path: string) 
     ...given,
     output: { ...given.output, dir: map(given.output.dir) },
     ...('model' in given ? { model: { ...given.model, file: map(given.model.file) } } : {}),
-    ...('dataset' in given && given.dataset !== undefined
-      ? { dataset: mapDataset(given.dataset, map) }
-      : {}),
+    ...('dataset' in given && given.dataset !== undefined ? { dataset: mapDataset(given.dataset, map) } : {}),
     ...('runs' in given ? { runs: given.runs.map(map) } : {}),
   };
   return mapped as Config;

@@ -40,7 +40,10 @@ export const EXPERIMENTS = lensConfig.options.map(({ shape }) => shape.experimen
 
 export function lensForm(experiment: ExperimentName): ConfigForm {
   const member = lensConfig.options.find(({ shape }) => shape.experiment.value === experiment)!;
-  return { parser: lensConfig, schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`) };
+  return {
+    parser: lensConfig,
+    schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`),
+  };
 }
 
 /** Every config in one schema, for editors. */
