@@ -3,7 +3,7 @@
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
 import { CLAIMED_BASELINES } from './cluster-baselines.ts';
 import type { ClustersConfig, ClustersDesign } from './cluster-design.ts';
-import { jackknifeDifference, pairedEvidence } from './cluster-evidence.ts';
+import { jackknifeDifference, jackknifeError, pairedEvidence, waldPValue } from './cluster-evidence.ts';
 import type { ConcludeContext, Conclusion, ReadTable } from './experiment.ts';
 import { groupRows, numberAt } from './grouped-rows.ts';
 import { variantName } from './network.ts';
@@ -37,7 +37,6 @@ interface Clustering {
   readonly ami: number;
   readonly low: number;
   readonly high: number;
-  readonly pShuffled: number;
   readonly leftOut: readonly number[];
 }
 
@@ -48,7 +47,7 @@ export async function concludeClusters(context: Context): Promise<Conclusion> {
   const clusterings = firstClusterings(
     await context.read('clusterings', [
       ...['model', 'span', 'feature', 'is_first', 'n_clusters', 'noise_fraction'],
-      ...['ami_all', 'ci_low', 'ci_high', 'p_shuffled', 'ami_all_left_out'],
+      ...['ami_all', 'ci_low', 'ci_high', 'ami_all_left_out'],
     ]),
   );
   const trained = clusterings.filter(({ model, feature }) => model === 'trained' && isOfLayer(feature));
@@ -124,7 +123,6 @@ function firstClusterings(table: ReadTable): Clustering[] {
       ami: numberAt(columns.ami_all!, row)!,
       low: numberAt(columns.ci_low!, row)!,
       high: numberAt(columns.ci_high!, row)!,
-      pShuffled: numberAt(columns.p_shuffled!, row)!,
       leftOut: Array.from(columns.ami_all_left_out![row] as ArrayLike<number>),
     }));
 }
@@ -135,7 +133,7 @@ function independentUnits({ points, stride }: ClustersDesign): number {
 }
 
 function agreementEvidence(
-  { model, span, feature, ami, low, high, pShuffled }: Clustering,
+  { model, span, feature, ami, low, high, leftOut }: Clustering,
   design: ClustersDesign,
 ): Evidence {
   return {
@@ -146,8 +144,8 @@ function agreementEvidence(
     effect: ami,
     interval: { low, high },
     nullEffect: 0,
-    // One-sided against shuffled labels, doubled.
-    pValue: Math.min(1, 2 * pShuffled),
+    // Shuffles cannot go below one in their number, which a family of many layers would not pass.
+    pValue: waldPValue(ami, jackknifeError(leftOut)),
     predicted: 'above',
     n: independentUnits(design),
   };

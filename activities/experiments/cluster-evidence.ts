@@ -59,8 +59,12 @@ export function jackknifeDifference(
     ...statement,
     effect,
     interval: { low: effect - Z_QUANTILE * total, high: effect + Z_QUANTILE * total },
-    pValue:
-      effect === statement.nullEffect ? 1 : 2 * normalCdf(-Math.abs(effect - statement.nullEffect) / total),
+    pValue: waldPValue(effect - statement.nullEffect, total),
     n,
   };
+}
+
+/** Two-sided p-value of a normal estimate of zero; 1 where it is zero, whatever its error. */
+export function waldPValue(estimate: number, error: number): number {
+  return estimate === 0 ? 1 : 2 * normalCdf(-Math.abs(estimate) / error);
 }

@@ -35,10 +35,10 @@ export const clustersOptions = z
       .default('post')
       .describe('Vectors behind or before the activation function.'),
     minClusterSize: sweep(z.int().min(2))
-      .default([10, 5, 20, 50])
+      .default([5, 10, 20, 50])
       .describe('Fewer points are no cluster. Claims are about the first value of each swept option.'),
     minSamples: sweep(z.union([z.int().min(1), z.literal('minClusterSize')]))
-      .default([5, 1, 'minClusterSize'])
+      .default([1, 5, 'minClusterSize'])
       .describe('Points of a neighbourhood, the point itself counted, as in scikit-learn.'),
     selection: sweep(z.enum(['eom', 'leaf']))
       .default(['eom', 'leaf'])
@@ -56,5 +56,3 @@ export const clustersOptions = z
     shuffles: z.int().min(19).default(1000).describe('Shuffles of the labels: what agreement chance gives.'),
   })
   .describe('E2: density clusters of activations and codes.');
-
-export type ClustersOptions = z.infer<typeof clustersOptions>;
