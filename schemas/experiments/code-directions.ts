@@ -25,5 +25,3 @@ export const codeDirectionsOptions = z
       .describe('Points at either end of a component that are scored together.'),
   })
   .describe('E9: directions in spline-code space.');
-
-export type CodeDirectionsOptions = z.infer<typeof codeDirectionsOptions>;

@@ -51,5 +51,3 @@ export const scalingOptions = z
       ),
   })
   .describe('E1 and E8: scaling a vector, or moving along a direction.');
-
-export type ScalingOptions = z.infer<typeof scalingOptions>;

@@ -43,5 +43,3 @@ export const sliceOptions = z
       .describe('Most memory for the values at the vertices of a plane.'),
   })
   .describe('E5: the exact partition of planes into polytopes.');
-
-export type SliceOptions = z.infer<typeof sliceOptions>;
