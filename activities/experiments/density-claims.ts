@@ -1,12 +1,12 @@
 // What experiment E3 concludes: ratios of densities between and within classes, each against its null and its controls.
 
 import { DENSITIES_TABLE } from '#schemas/columns/lens/densities.ts';
-import type { Estimate } from '../numeric/bootstrap.ts';
+import { drawnUnits, type Estimate } from '../numeric/bootstrap.ts';
 import { bootstrapPairs, type PairEstimates, type PairSample } from '../numeric/pair-bootstrap.ts';
 import { percentileInterval } from '../numeric/quantiles.ts';
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
 import { againstControls } from './control-contrast.ts';
-import type { DensityConfig, DensityDesign } from './density-design.ts';
+import type { DensityConfig, DensityDesign, DensitySpan } from './density-design.ts';
 import {
   DENSITY_MEASURES,
   type DensityMeasure,
@@ -47,6 +47,9 @@ interface Measured {
 export async function concludeDensity(context: Context): Promise<Conclusion> {
   const { design, config, variants, signal } = context;
   const samples = samplesOf(await context.read('paths', PATH_COLUMNS), { design, seed: config.seed });
+  // Every model and span sees the same resamples, so that their ratios can be compared.
+  const resampling = { seed: config.seed };
+  const drawn = drawnUnits(design.points.length, resampling);
   const measured: Measured[] = [];
   const shuffled: Evidence[] = [];
   for (const variant of variants) {
@@ -54,14 +57,14 @@ export async function concludeDensity(context: Context): Promise<Conclusion> {
       signal.throwIfAborted();
       const own = samples.get(variantName(variant))?.[i];
       if (own === undefined) continue;
-      for (const measure of DENSITY_MEASURES) {
+      for (const measure of measuresOf(design, span)) {
         const sample = own.sample(measure);
-        const estimates = bootstrapPairs(sample, { seed: config.seed });
+        const estimates = bootstrapPairs(sample, resampling, drawn);
         measured.push({ variant, span: spanName(span), measure, sample, estimates });
       }
       if (variant.kind !== 'trained') continue;
       const sample = own.shuffled();
-      const { ratio } = bootstrapPairs(sample, { seed: config.seed });
+      const { ratio } = bootstrapPairs(sample, resampling, drawn);
       shuffled.push(
         evidenceFor(SHUFFLED_CLAIM, { model: 'trained', span: spanName(span), estimate: ratio, sample }),
       );
@@ -72,6 +75,12 @@ export async function concludeDensity(context: Context): Promise<Conclusion> {
     rows: [densityRows(measured)],
     notices: noticesOf(measured, context),
   };
+}
+
+/** Crossings only where some were solved. */
+function measuresOf({ solved, spaces }: DensityDesign, { space }: DensitySpan): readonly DensityMeasure[] {
+  const isSolved = solved.length > 0 && spaces.some(({ name, isSolved: own }) => own && name === space);
+  return DENSITY_MEASURES.filter((measure) => isSolved || measure !== 'rho_x');
 }
 
 /** Per model the pairs of every span. */
