@@ -2,7 +2,7 @@
 
 import type { Estimate } from '../numeric/bootstrap.ts';
 import { randomStream } from '../numeric/rng.ts';
-import { type Claim, judgeFamily } from '../polytope/claim.ts';
+import { type Claim, judgeFamily, LEAST_UNITS } from '../polytope/claim.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ModelVariant } from './network.ts';
 
@@ -29,6 +29,7 @@ const NETS = { random_init: 'random nets', weight_permuted: 'weight-permuted net
 /**
  * The trained model's ratio over the geometric mean of the controls' ratios, span by span; one family of claims for each
  * kind of control. Replicates draw the control models anew too, so that they spread as seeds do where there are several.
+ * Controls without a ratio, or with too few units behind it, are left out.
  */
 export function againstControls(ratios: readonly ModelRatio[], options: ContrastOptions): Claim[] {
   return (['random_init', 'weight_permuted'] as const).flatMap((kind) => {
@@ -37,7 +38,7 @@ export function againstControls(ratios: readonly ModelRatio[], options: Contrast
     if (controls.length === 0) return [];
     return judgeFamily(
       trained.map((own) => {
-        const others = controls.filter(({ span }) => span === own.span);
+        const others = controls.filter((control) => control.span === own.span && isKnown(control));
         return evidenceOf(
           {
             claim: options.nameOf(NETS[kind]),
@@ -55,7 +56,11 @@ export function againstControls(ratios: readonly ModelRatio[], options: Contrast
   });
 }
 
-/** Undefined where one of the ratios is. */
+function isKnown({ estimate, n }: ModelRatio): boolean {
+  return Number.isFinite(estimate.value) && n >= LEAST_UNITS;
+}
+
+/** Undefined without a trained ratio, or without controls. */
 function contrast({ estimate }: ModelRatio, controls: readonly ModelRatio[], seed: number): Estimate {
   const logs = (of: (estimate: Estimate) => number, nets: readonly ModelRatio[]) =>
     nets.reduce((sum, net) => sum + Math.log(of(net.estimate)), 0) / nets.length;

@@ -147,10 +147,11 @@ function nearEffect(
   test: ShiftTest | null,
   { seed, halfWidth }: { seed: number; halfWidth: number },
 ): Found {
-  const marked = legs.filter(({ marks }) => marks.length > 0);
-  const estimate = bootstrapNearRatio(marked, { seed, halfWidth, ...chainsOf(marked) });
-  if (test === null || estimate === null) return { name, estimate: NOTHING, n: chainsOf(marked).units };
-  return { name, estimate, nullEffect: test.nullRatio, pValue: test.pValue, n: chainsOf(marked).units };
+  const { units: n } = chainsOf(legs.filter(({ marks }) => marks.length > 0));
+  // Chains without a change are drawn too, so that replicates have the same chains in every model.
+  const estimate = bootstrapNearRatio(legs, { seed, halfWidth, ...chainsOf(legs) });
+  if (test === null || estimate === null) return { name, estimate: NOTHING, n };
+  return { name, estimate, nullEffect: test.nullRatio, pValue: test.pValue, n };
 }
 
 const NOTHING: Estimate = { value: Number.NaN, replicates: new Float64Array() };
