@@ -101,9 +101,8 @@ describe('local complexity', () => {
     expect(rows.map((row) => n_neighbors_h1![row])).toEqual([0, 0]);
     expect(rows.map((row) => purity![row])).toEqual([0.5, 0.5]);
     const mean = POINTS.slice(40).reduce((sum, [x]) => sum + x / 20, 0);
-    (centroid![rows[1]!] as Float32Array).forEach((value, unit) =>
-      expect(value).toBeCloseTo(mean - BETWEEN[unit]!, 5),
-    );
+    for (const [unit, value] of (centroid![rows[1]!] as Float32Array).entries())
+      expect(value).toBeCloseTo(mean - BETWEEN[unit]!, 5);
     const all = Array.from(model!.keys()).filter(
       (row) => model![row] === 'random_init:1' && layer_id![row] === 0,
     );
