@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Network } from '../../../../../activities/experiments/network.ts';
 import { randomStream } from '../../../../../activities/numeric/rng.ts';
+import { curveBetween } from '../../../../../activities/polytope/polyline.ts';
+import { sampledCrossings } from '../../../../../activities/polytope/sampled-crossings.ts';
 import type { InputTensor } from '../../../../../activities/ports.ts';
 import { geometryLines } from '../../../../../infra/cli/inspect-geometry.ts';
 import { decodeModel, encodeModel, type NodeProto } from '../../../../../infra/models/onnx/proto.ts';
@@ -158,6 +160,32 @@ describe('sampled codes', () => {
     await expect(network.sampled({ from: 'input', at: { base, token: 0 } })).rejects.toThrow(
       /no space of floats/,
     );
+  });
+
+  it('of one MLP do not change when its residual stream is scaled, but for the epsilon of LayerNorm', async () => {
+    const network = await openFile(await save(folder, 'scaled.onnx', tokenNet(['op', 'op'])), [5]);
+    open.push(network);
+    const base: InputTensor = { type: 'int64', data: BigInt64Array.of(3n, 1n, 4n, 1n, 5n), dims: [1, 5] };
+    const h1 = (await network.forward(base, { to: ['h1'] })).get('h1')!;
+    for (const token of [0, 2, 4]) {
+      const net = await network.sampled({ from: 'h1', at: { base, token } });
+      const { size } = net.start;
+      const point = Float64Array.from(h1.subarray(token * size, (token + 1) * size));
+      const ray = curveBetween(
+        point,
+        point.map((value) => 20 * value),
+        { kind: 'lerp' },
+      );
+      const [found] = await sampledCrossings(net, [ray]);
+      expect([found!.crossings, found!.hamming]).toEqual([0, 0]);
+      const away = curveBetween(
+        point,
+        point.map((value) => -value),
+        { kind: 'lerp' },
+      );
+      expect((await sampledCrossings(net, [away]))[0]!.crossings).toBeGreaterThan(0);
+      await net.close();
+    }
   });
 
   it.each(GELU_FORMS)('of images behind a GELU written as %s', async (form) => {
