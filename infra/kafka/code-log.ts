@@ -9,6 +9,7 @@ import kafkajs, {
   type Producer,
 } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
+import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { CodeLog, CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
 
 const { AssignerProtocol, Kafka, logLevel } = kafkajs;
@@ -95,11 +96,7 @@ async function offsets(
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
 }
 
-async function send(
-  producer: Producer,
-  topic: string,
-  messages: readonly CodeMessage<string>[],
-): Promise<void> {
+async function send(producer: Producer, topic: string, messages: readonly CodeMessage[]): Promise<void> {
   const largest = messages.reduce((most, { value }) => Math.max(most, value.byteLength), 0);
   if (largest > MAX_MESSAGE_BYTES) throw tooLarge(`${largest} bytes`);
   for (const group of requests(messages)) {
@@ -122,8 +119,8 @@ async function send(
 }
 
 /** Cuts a batch's messages, in order, into requests that a broker takes. */
-function* requests(messages: readonly CodeMessage<string>[]): Generator<readonly CodeMessage<string>[]> {
-  let group: CodeMessage<string>[] = [];
+function* requests(messages: readonly CodeMessage[]): Generator<readonly CodeMessage[]> {
+  let group: CodeMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
     if (group.length > 0 && bytes + message.value.byteLength > MAX_MESSAGE_BYTES) {
@@ -152,11 +149,11 @@ function tooLarge(value: string): PipelineError {
  * kafkajs has no `assign`: a group of our own whose assigner gives it one partition does the same.
  * Batches wait for the reader, so a slow aggregator slows the fetches and nothing piles up.
  */
-async function* read<Kind extends string>(
+async function* read(
   kafka: kafkajs.Kafka,
   config: KafkaConfig,
   { topic, partition, from, signal }: { topic: string; partition: number; from: bigint; signal: AbortSignal },
-): AsyncGenerator<readonly ReceivedMessage<Kind>[]> {
+): AsyncGenerator<readonly ReceivedMessage[]> {
   const consumer = kafka.consumer({
     groupId: `tessera-${topic}-${partition}-${randomUUID()}`,
     partitionAssigners: [onePartition(topic, partition)],
@@ -165,7 +162,7 @@ async function* read<Kind extends string>(
     sessionTimeout: 60_000,
     retry: { retries: 20, maxRetryTime: 5_000 },
   });
-  const handover = new Handover<ReceivedMessage<Kind>>();
+  const handover = new Handover();
   const stop = () => handover.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -178,14 +175,14 @@ async function* read<Kind extends string>(
   }
 }
 
-async function start<Kind extends string>(
+async function start(
   consumer: Consumer,
   {
     topic,
     partition,
     from,
     handover,
-  }: { topic: string; partition: number; from: bigint; handover: Handover<ReceivedMessage<Kind>> },
+  }: { topic: string; partition: number; from: bigint; handover: Handover },
 ): Promise<void> {
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
@@ -204,12 +201,12 @@ async function start<Kind extends string>(
   consumer.seek({ topic, partition, offset: String(from) });
 }
 
-function received<Kind extends string>({ batch }: EachBatchPayload): ReceivedMessage<Kind>[] {
+function received({ batch }: EachBatchPayload): ReceivedMessage[] {
   return batch.messages.map((message) => ({
     offset: BigInt(message.offset),
     value: message.value ?? new Uint8Array(0),
     headers: {
-      kind: text(message.headers, 'kind') as Kind,
+      kind: text(message.headers, 'kind') as MessageKind,
       run: text(message.headers, 'run'),
       shard: Number(text(message.headers, 'shard')),
       batch: Number(text(message.headers, 'batch')),
@@ -246,15 +243,15 @@ function onePartition(topic: string, partition: number): kafkajs.PartitionAssign
 }
 
 /** Hands one fetched batch at a time from kafkajs's callback to an async iterator. */
-class Handover<Message> {
-  #item: readonly Message[] | null = null;
+class Handover {
+  #item: readonly ReceivedMessage[] | null = null;
   #error: Error | null = null;
   #closed = false;
   #wake: () => void = () => undefined;
   #taken: () => void = () => undefined;
 
   /** Resolves when the reader came back for more. */
-  offer(batch: readonly Message[]): Promise<void> {
+  offer(batch: readonly ReceivedMessage[]): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#item = batch;
     this.#wake();
@@ -274,7 +271,7 @@ class Handover<Message> {
     this.#wake();
   }
 
-  async *batches(): AsyncGenerator<readonly Message[]> {
+  async *batches(): AsyncGenerator<readonly ReceivedMessage[]> {
     while (true) {
       while (this.#item === null && this.#error === null && !this.#closed) {
         await new Promise<void>((resolve) => {

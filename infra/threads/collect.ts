@@ -32,7 +32,7 @@ export async function collectPartition(
   if (!isOver(collector.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
     const from = collector.nextOffset;
-    for await (const batch of openLog().read<string>(plan.topic, partition, { from, signal })) {
+    for await (const batch of openLog().read(plan.topic, partition, { from, signal })) {
       await collector.add(batch);
       messages += batch.length;
       const offset = batch.at(-1)!.offset;

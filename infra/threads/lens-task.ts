@@ -6,10 +6,11 @@ import type { LensTaskInput, LensTaskOutput } from '#schemas/tasks.ts';
 import type { Chunk, MeasureContext } from '../../activities/experiments/experiment.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
 import { pointChunks } from '../../activities/experiments/point-rows.ts';
+import type { CodeMessage } from '../../activities/ports.ts';
 import { type LensPlan, measuredTables, type PlannedTask, unitsOf } from '../lens/lens-plan.ts';
 import { type LensWorld, openLensPlan, openWorld } from '../lens/opened-lens.ts';
 import { readRunTable } from '../lens/read-table.ts';
-import { type LensMessage, TaskMessages } from '../lens/row-messages.ts';
+import { TaskMessages } from '../lens/row-messages.ts';
 import { sharedBlocks } from './cluster.ts';
 import { openLog } from './opened.ts';
 import { surveyedTasks } from './survey-lens.ts';
@@ -86,7 +87,7 @@ class RowSender {
     this.sent = sent;
   }
 
-  async send(messages: readonly LensMessage[], units: number): Promise<void> {
+  async send(messages: readonly CodeMessage[], units: number): Promise<void> {
     await this.#onWire;
     const fresh = messages.filter(({ headers }) => headers.batch >= this.#skip);
     const sending = fresh.length === 0 ? Promise.resolve() : openLog().append(this.#plan.topic, fresh);
