@@ -258,14 +258,14 @@ describe('compare: experiments on paths', () => {
     };
     const { table } = await compared(
       open(() => 4),
-      open((path) => 4 * Math.exp(path % 2)),
+      open((path) => 4 * 3 ** (path % 2)),
     );
     const [row] = table('density_changes');
-    expect(row!.log_ratio as number).toBeCloseTo(0.5, 12);
-    // Both paths of a start go up by 0 and 1: every resample of starts has the same mean.
+    expect(row!.log_ratio as number).toBeCloseTo(Math.log(3) / 2, 12);
+    // The two paths of a start go up by 0 and log 3: every resample of starts has the same mean.
     expect(row!.log_ratio_n).toBe(6);
-    expect(row!.log_ratio_ci_low as number).toBeCloseTo(0.5, 12);
-    expect(row!.log_ratio_ci_high as number).toBeCloseTo(0.5, 12);
+    expect(row!.log_ratio_ci_low as number).toBeCloseTo(Math.log(3) / 2, 12);
+    expect(row!.log_ratio_ci_high as number).toBeCloseTo(Math.log(3) / 2, 12);
   });
 
   it('refuses runs without a common model', async () => {
