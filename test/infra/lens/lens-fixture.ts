@@ -144,6 +144,7 @@ export function lensPlan({ tasks, partitions }: { tasks: number; partitions: num
       taps: [],
       text: false,
       exact: true,
+      pools: [],
       inputShape: [2],
     },
     data: null,
