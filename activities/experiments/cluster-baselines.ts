@@ -44,13 +44,15 @@ interface Component {
   readonly direction: Float64Array;
 }
 
+export type Decomposition = 'pca' | 'nmf' | 'ica';
+
 /** Directions of one layer's activations, found once for all clusterings of the layer. */
 export interface LayerDirections {
   readonly activations: Observations;
   readonly mean: Float64Array;
   /** Scores of the principal components: what k-means clusters. */
   readonly principal: Observations;
-  readonly components: Readonly<Record<'pca' | 'nmf' | 'ica', readonly Component[]>>;
+  readonly components: readonly { readonly kind: Decomposition; readonly all: readonly Component[] }[];
 }
 
 /** When NMF stops: components hardly turn any more, and nothing here hangs on the last digits of the error. */
@@ -59,31 +61,39 @@ const NMF_STOP = { iterations: 100, tolerance: 1e-4 } as const;
 /**
  * Decomposes a layer's activations. NMF sees negative values (GELU) as zero.
  * @param options.components - fewer where the layer has fewer dimensions.
+ * @param options.kinds - controls do with fewer: claims about them need none.
  */
 export function layerDirections(
   activations: Observations,
-  { components, seed }: { readonly components: number; readonly seed: number },
+  options: {
+    readonly components: number;
+    readonly seed: number;
+    readonly kinds: readonly Decomposition[];
+  },
 ): LayerDirections {
+  const { components, seed, kinds } = options;
   const principal = pca(activations, { components, seed });
-  const independent = fastIca(activations, { components, seed });
-  const positive = { ...activations, values: activations.values.map((value) => Math.max(0, value)) };
-  const rank = Math.min(components, activations.cols);
-  const factors = nmf(positive, { rank, seed, ...NMF_STOP });
-  const { rows, cols } = activations;
   const scores = projectOntoComponents(activations, principal);
+  const { rows, cols } = activations;
+  const found: Readonly<Record<Decomposition, () => Component[]>> = {
+    // A principal component has no sign: both ends count.
+    pca: () => [1, -1].flatMap((sign) => componentsOf(scores, principal.components, { cols, sign })),
+    nmf: () => {
+      const positive = { rows, cols, values: activations.values.map((value) => Math.max(0, value)) };
+      const factors = nmf(positive, { rank: Math.min(components, cols), seed, ...NMF_STOP });
+      return componentsOf(factors.weights, factors.components, { cols, sign: 1 });
+    },
+    ica: () => {
+      const independent = fastIca(activations, { components, seed });
+      const sources = projectOntoComponents(activations, independent);
+      return componentsOf(sources, independent.mixing, { cols, sign: 1 });
+    },
+  };
   return {
     activations,
     mean: columnMeans(activations),
     principal: { values: scores, rows, cols: principal.count },
-    components: {
-      // A principal component has no sign: both ends count.
-      pca: [1, -1].flatMap((sign) => componentsOf(scores, principal.components, { cols, sign })),
-      nmf: componentsOf(factors.weights, factors.components, { cols, sign: 1 }),
-      ica: componentsOf(projectOntoComponents(activations, independent), independent.mixing, {
-        cols,
-        sign: 1,
-      }),
-    },
+    components: kinds.map((kind) => ({ kind, all: found[kind]() })),
   };
 }
 
@@ -174,7 +184,7 @@ function directedSets(
   k: number,
   { activations, components }: LayerDirections,
 ): BaselineSet[] {
-  const decomposed = Object.entries(components).flatMap(([kind, all]) => {
+  const decomposed = components.flatMap(({ kind, all }) => {
     if (all.length === 0) return [];
     const cosines = all.map((component) => dot(component.direction, direction));
     const best = cosines.reduce((most, cosine, i) => (cosine > cosines[most]! ? i : most), 0);

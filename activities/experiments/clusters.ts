@@ -82,10 +82,12 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
     signal,
   });
   const { components } = design;
+  const kinds = variant.kind === 'trained' ? (['pca', 'nmf', 'ica'] as const) : (['pca'] as const);
   return {
     model: variantName(variant),
     points,
-    directions: tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed }),
+    directions:
+      tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed, kinds }),
     embedding: points.inputs === null ? null : unitEmbedding(points.inputs.values, points.inputs),
     labels: Int32Array.from(design.labels),
     groups: leaveOutGroups(design),

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from importlib import metadata
 
 path, rows, width, size, threads, which, out = sys.argv[1:]
 rows, width, size = int(rows), int(width), int(size)
@@ -46,4 +47,4 @@ start = time.perf_counter()
 labels = cluster(bits)
 seconds = time.perf_counter() - start
 np.asarray(labels, np.int32).tofile(out)
-print(json.dumps({"seconds": seconds, "version": getattr(package, "__version__", "?"), "clusters": int(labels.max()) + 1}))
+print(json.dumps({"seconds": seconds, "version": metadata.version(which), "clusters": int(labels.max()) + 1}))
