@@ -24,7 +24,7 @@ const DECISION_EDGE = -2;
 /** The same where `model.taps` leaves the tap out. */
 const UNCOUNTED_EDGE = -3;
 /** Rows that make a chunk. */
-const CHUNK_ROWS = 50_000;
+const CHUNK_ROWS = 20_000;
 
 /** Rows of a slice in chunks: its polygons, its edges, and last the slice itself. */
 export function* sliceRows(facts: SliceFacts, partition: SlicePartition): Generator<TableRows[]> {
