@@ -3,6 +3,7 @@
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelLensConfig } from '#schemas/lens-config.ts';
 import { randomStream, shuffle } from '../numeric/rng.ts';
+import { codeRowBytes } from '../polytope/code-layout.ts';
 import { samplePairs } from '../polytope/pair-sampling.ts';
 import { type ClassPoints, drawClassPoints } from './class-points.ts';
 import type { ExperimentPlan, PlanContext } from './experiment.ts';
@@ -43,7 +44,9 @@ const SIZES = {
   tiny: { classes: 10, exactPairs: 200 },
   paper: { classes: 100, exactPairs: 500 },
 } as const;
-const PAIRS_PER_TASK = 480;
+/** A task keeps what is known of its points. */
+const TASK_BYTES = 2 ** 28;
+const PAIRS_PER_TASK = { least: 16, most: 1200 } as const;
 const PAIR_STREAM = 4;
 
 /**
@@ -83,7 +86,7 @@ export async function planDensity(
   };
   return {
     unit: 'pairs',
-    tasks: cutTasks(variants, design.ends.length / 2, PAIRS_PER_TASK),
+    tasks: cutTasks(variants, design.ends.length / 2, pairsPerTask(network, wanted)),
     design,
     points: network.text ? [] : points,
     notices: noticesOf(network, wanted, density.pointsPerClass, drawn),
@@ -143,6 +146,17 @@ function solvedPairs(each: number, wanted: number, seed: number): number[] {
       randomStream(seed, PAIR_STREAM, stream),
     ).slice(0, wanted);
   return [...draw(0, 0), ...draw(each, 1)].sort((a, b) => a - b);
+}
+
+/** A pair brings at most two points, each with its vectors, codes and soft bits. */
+function pairsPerTask({ taps }: Network, spaces: readonly StartSpace[]): number {
+  const vectors = spaces.reduce((sum, { size }) => sum + 4 * size, 0);
+  const codes = taps.reduce(
+    (sum, { codeBits, exact }) => sum + codeRowBytes(codeBits) + (exact ? 0 : 4 * codeBits),
+    0,
+  );
+  const { least, most } = PAIRS_PER_TASK;
+  return Math.max(least, Math.min(most, Math.floor(TASK_BYTES / (2 * (vectors + codes)))));
 }
 
 function noticesOf(
