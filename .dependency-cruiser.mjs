@@ -1,6 +1,6 @@
 // Which way data flows through the folders; a wrong import is an error.
 
-const SCIENCE = '^activities/(numeric|polytope|metflow|experiments)/';
+const SCIENCE = '^activities/(numeric|polytope|experiments)/';
 
 const config = {
   forbidden: [
@@ -21,20 +21,13 @@ const config = {
       name: 'numeric-stands-alone',
       severity: 'error',
       from: { path: '^activities/numeric/' },
-      // jax-js traces and differentiates; what it traces is compiled here.
-      to: { pathNot: ['^activities/numeric/', '^schemas/', 'node_modules/@jax-js/'] },
+      to: { pathNot: ['^activities/numeric/', '^schemas/'] },
     },
     {
       name: 'polytope-is-pure',
       severity: 'error',
       from: { path: '^activities/polytope/' },
       to: { pathNot: ['^activities/(polytope|numeric)/', '^activities/ports.ts$', '^schemas/'] },
-    },
-    {
-      name: 'metflow-is-pure',
-      severity: 'error',
-      from: { path: '^activities/metflow/' },
-      to: { pathNot: ['^activities/(metflow|numeric)/', '^schemas/', 'node_modules/@jax-js/'] },
     },
     {
       name: 'experiments-stand-on-science',

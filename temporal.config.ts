@@ -9,9 +9,9 @@ export const LIMITS = {
   tasksPerRun: 64,
   /** Most shards per encode activity: runs of more than 64 x 64 shards get more activities. */
   shardsPerTask: 64,
-  /** Encode activities of one run under way at once. */
-  encodeWindow: 64,
-  /** Finished encode activities after which the workflow continues as new. */
+  /** Tasks (encode activities, measurements) of one run under way at once. */
+  taskWindow: 64,
+  /** Finished tasks after which the workflow continues as new. */
   tasksPerHistory: 500,
 } as const;
 

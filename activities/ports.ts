@@ -1,7 +1,6 @@
 // What the activities need of the outside world. Adapters live in infra/, fakes in test/fakes.
 
 import type { DatasetConfig, ModelConfig } from '#schemas/config.ts';
-import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { PipelineFault } from '#schemas/errors.ts';
 import type { BlobRef, ShardSpec, TapInfo } from '#schemas/sweep.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
@@ -91,6 +90,34 @@ export interface ModelInfo {
   /** Operator types that are not piecewise linear, with how often each occurs: what makes codes inexact polytopes. */
   readonly inexact: readonly { readonly op: string; readonly count: number }[];
   readonly operators: readonly { readonly op: string; readonly count: number }[];
+  /** What exact geometry makes of the model; absent where the runtime has none. */
+  readonly geometry?: GeometryInfo;
+}
+
+/**
+ * What an operator is to the values that flow through it. `constant`: they do not reach it. `behind the logits`: it only turns
+ * logits into an answer. `not supported`: it may be piecewise linear, but exact geometry does not know it.
+ */
+export type OperatorKind =
+  | 'affine'
+  | 'piecewise linear'
+  | 'not piecewise linear'
+  | 'not supported'
+  | 'constant'
+  | 'behind the logits';
+
+/** Where exact geometry may start, and what stands in its way. */
+export interface GeometryInfo {
+  readonly operators: readonly { readonly op: string; readonly kind: OperatorKind; readonly count: number }[];
+  /** Spaces in graph order, with the operators behind each that make it inexact; null where the input's shape is open. */
+  readonly startSpaces:
+    | readonly {
+        readonly name: string;
+        readonly shape: readonly number[];
+        readonly tapsBefore: number;
+        readonly inexact: readonly string[];
+      }[]
+    | null;
 }
 
 export interface SessionOptions {
@@ -148,13 +175,13 @@ export interface ModelLoader {
   open(options: SessionOptions): Promise<EncoderSession>;
 }
 
-/** One message of the code log, as it goes to one partition. */
+/** One message of a run's log, as it goes to one partition. Kinds are the sweep's, or names of an experiment's tables. */
 export interface CodeMessage {
   readonly partition: number;
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: {
-    readonly kind: MessageKind;
+    readonly kind: string;
     readonly run: string;
     readonly shard: number;
     readonly batch: number;

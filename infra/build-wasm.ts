@@ -12,7 +12,21 @@ export const WASM_KERNELS = [
     output: 'activities/polytope/wasm/packing-bytes.ts',
     constant: 'PACKING_WASM_BASE64',
   },
+  {
+    source: 'activities/polytope/wasm/chord.as.ts',
+    output: 'activities/polytope/wasm/chord-bytes.ts',
+    constant: 'CHORD_WASM_BASE64',
+  },
+  {
+    source: 'activities/polytope/wasm/neighbours.as.ts',
+    output: 'activities/polytope/wasm/neighbours-bytes.ts',
+    constant: 'NEIGHBOURS_WASM_BASE64',
+  },
 ] as const;
+
+/** Kernels whose memory threads share: it comes from outside, with any size up to 4 GB. */
+const SHARED_MEMORY = new Set(['activities/polytope/wasm/neighbours.as.ts']);
+const SHARED_FLAGS = ['--importMemory', '--sharedMemory', '--enable', 'threads', '--maximumMemory', '65536'];
 
 /**
  * Compiles one kernel source.
@@ -32,6 +46,7 @@ export async function compileKernel(source: string): Promise<Uint8Array> {
     '--converge',
     '--initialMemory',
     '1',
+    ...(SHARED_MEMORY.has(source) ? SHARED_FLAGS : []),
   ];
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(

@@ -13,9 +13,9 @@ import { progressView } from './cli/progress-view.ts';
 import { rememberRun } from './cli/run-folder.ts';
 import { checkRunFolder } from './cli/run-identity.ts';
 import { openSession, type Session } from './cli/session.ts';
-import { startSweep, watchWithSession } from './cli/sweep-run.ts';
+import { startRun, watchWithSession } from './cli/follow-run.ts';
 import { processTerminal, type Terminal } from './cli/terminal.ts';
-import { checkFilesExist, type LoadedSweep, loadConfig } from './config/load-config.ts';
+import { checkFilesExist, type LoadedRun, loadConfig } from './config/load-config.ts';
 import { readEnv } from './env.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../examples/mnist-mlp/', import.meta.url));
@@ -29,7 +29,7 @@ async function demo({ terminal, interrupts }: DemoContext): Promise<void> {
   const startedMs = Date.now();
   const sweeps = ['sweep.yaml', 'sweep-random.yaml'].map((name) => loadConfig(`${EXAMPLES}${name}`));
   sweeps.forEach(checkFilesExist);
-  const open: LoadedSweep[] = [];
+  const open: LoadedRun[] = [];
   for (const sweep of sweeps) {
     if ((await checkRunFolder(sweep)) === 'open') open.push(sweep);
     else
@@ -47,7 +47,7 @@ async function demo({ terminal, interrupts }: DemoContext): Promise<void> {
 }
 
 /** Runs sweeps side by side with one set of services and workers. */
-async function runAll(sweeps: readonly LoadedSweep[], { terminal, interrupts }: DemoContext): Promise<void> {
+async function runAll(sweeps: readonly LoadedRun[], { terminal, interrupts }: DemoContext): Promise<void> {
   const env = readEnv();
   const view = progressView({ terminal });
   const { signal, onForce } = interrupts;
@@ -71,10 +71,10 @@ async function runAll(sweeps: readonly LoadedSweep[], { terminal, interrupts }: 
 
 async function runOne(
   session: Session,
-  sweep: LoadedSweep,
+  sweep: LoadedRun,
   { view, signal }: { readonly view: ReturnType<typeof progressView>; readonly signal: AbortSignal },
 ): Promise<void> {
-  const how = await startSweep(session.client, sweep);
+  const how = await startRun(session.client, sweep);
   view.note(`${how === 'started' ? 'run' : 'going on with run'} ${sweep.runId} → ${here(sweep.runDir)}`);
   await watchWithSession(session, sweep.runId, { onSnapshot: view.show, onNote: view.note, signal });
 }
@@ -115,7 +115,7 @@ function fixed(value: number | null, digits: number): string {
   return value === null ? '' : value.toFixed(digits);
 }
 
-function nextSteps(sweeps: readonly LoadedSweep[]): readonly string[] {
+function nextSteps(sweeps: readonly LoadedRun[]): readonly string[] {
   const folder = here(sweeps[0]?.runDir ?? 'runs');
   return [
     'In shared: points whose region holds another point too. Purity: the share of the commonest digit there,',

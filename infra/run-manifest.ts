@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
-import type { RunManifest } from '#schemas/messages.ts';
-import type { SweepPlan } from '#schemas/sweep.ts';
+import type { DataRecord, ModelRecord, RunManifest } from '#schemas/messages.ts';
 import { writeWhole } from './blobs/run-folder.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -30,28 +29,38 @@ export interface ManifestUpdate {
   readonly seconds?: number;
   readonly skippedShards?: readonly { readonly file: string; readonly why: string }[];
   readonly fault?: PipelineFault;
+  readonly claims?: NonNullable<RunManifest['claims']>;
+  /** Added to the plan's. */
+  readonly notices?: readonly string[];
+}
+
+/** What a plan of either kind says about its run. */
+export interface PlannedRun extends Pick<RunManifest, 'runId' | 'config' | 'configSha256' | 'notices'> {
+  readonly model: ModelRecord | null;
+  readonly data: DataRecord | null;
+  readonly skipped?: RunManifest['skipped'];
 }
 
 /** Writes run.json; the time of creation is kept from the file that is there. */
 export async function writeManifest(
   runDir: string,
-  plan: SweepPlan,
-  { skippedShards = [], ...update }: ManifestUpdate,
+  plan: PlannedRun,
+  { skippedShards = [], notices = [], ...update }: ManifestUpdate,
 ): Promise<void> {
   const before = await readManifest(runDir);
   const now = new Date().toISOString();
   const manifest: RunManifest = {
     runId: plan.runId,
-    kind: 'sweep',
+    kind: plan.config.kind,
     config: plan.config,
     configSha256: plan.configSha256,
-    model: plan.model,
-    data: plan.data,
+    model: plan.model === null ? null : modelRecord(plan.model),
+    data: plan.data === null ? null : { sha256: plan.data.sha256, files: plan.data.files },
     versions: versions(),
     createdAt: before?.createdAt ?? now,
     ...(update.status === 'running' ? {} : { finishedAt: now }),
-    skipped: [...plan.skipped, ...skippedShards],
-    notices: plan.notices,
+    skipped: [...(plan.skipped ?? []), ...skippedShards],
+    notices: [...plan.notices, ...notices],
     ...update,
   };
   await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
@@ -78,6 +87,10 @@ export async function markEnded(
     ...(fault === null ? {} : { fault }),
   };
   await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+}
+
+function modelRecord({ file, sha256, backend, packing }: ModelRecord): ModelRecord {
+  return { file, sha256, backend, packing };
 }
 
 function versions(): Record<string, string> {

@@ -2,9 +2,14 @@
 
 import { z } from 'zod';
 
-const seed = z.int().min(0).max(0xffffffff).default(0).describe('Seed of every random choice of the run.');
+export const seed = z
+  .int()
+  .min(0)
+  .max(0xffffffff)
+  .default(0)
+  .describe('Seed of every random choice of the run.');
 
-const model = z
+export const model = z
   .strictObject({
     file: z
       .string()
@@ -46,10 +51,16 @@ const transform = z
       .describe('Divides after the mean; one number or one per channel.'),
     shape: z.array(z.int().positive()).optional().describe('Shape of one sample as the model wants it.'),
     layout: z.enum(['nchw', 'nhwc']).default('nchw').describe('Order of image axes that the model wants.'),
+    channelOrder: z
+      .enum(['rgb', 'bgr'])
+      .optional()
+      .describe(
+        'Order of colours that the model wants; rgb where it is not given. `mean` and `std` are in this order.',
+      ),
   })
   .describe('How raw values become model input: (raw * scale - mean) / std.');
 
-const dataset = z
+export const dataset = z
   .strictObject({
     format: z
       .enum(['idx', 'npy', 'parquet', 'images', 'jsonl', 'text', 'tar'])
@@ -133,14 +144,14 @@ const stream = z
   })
   .describe('The code log.');
 
-const output = z
+export const output = z
   .strictObject({
     dir: z.string().min(1).default('runs').describe('Folder that receives one folder per run.'),
     exemplars: z.int().min(0).max(1024).default(8).describe('Example points kept per region.'),
   })
   .describe('Where results go.');
 
-const runId = z
+export const runId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash and underscore, at most 100')
   .optional()

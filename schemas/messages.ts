@@ -2,35 +2,54 @@
 
 import type { PipelineFault } from './errors.ts';
 import type { SweepConfig } from './config.ts';
+import type { LensConfig } from './lens-config.ts';
 
-/** Workflow ids are `tessera/sweep/<run>`; task queues are in temporal.config.ts. */
-export function sweepWorkflowId(runId: string): string {
-  return `tessera/sweep/${runId}`;
+/** Workflow ids are `tessera/run/<run>` whatever its kind; task queues are in temporal.config.ts. */
+export function runWorkflowId(runId: string): string {
+  return `tessera/run/${runId}`;
 }
 
-/** Input of the `corpusSweep` workflow. All paths in `config` are absolute. */
-export interface SweepInput {
+export type RunConfig = SweepConfig | LensConfig;
+
+/** What every workflow of a run is started with. All paths in `config` are absolute. */
+export interface RunInput<Config extends RunConfig = RunConfig> {
   readonly runId: string;
-  readonly config: SweepConfig;
+  readonly config: Config;
   /** SHA-256 of the resolved config without `run` and `output.dir`, paths relative to the config file, hex. */
   readonly configSha256: string;
   /** Absolute folder of this run: `<output.dir>/<run>`. */
   readonly runDir: string;
+}
+
+/** Input of the `corpusSweep` workflow. */
+export interface SweepInput extends RunInput<SweepConfig> {
   /** Carried over continue-as-new; absent at the start. */
   readonly carried?: SweepCarried | undefined;
 }
 
-export interface SweepCarried {
+/** Input of the `lensExperiment` workflow. */
+export interface LensInput extends RunInput<LensConfig> {
+  /** Carried over continue-as-new; absent at the start. */
+  readonly carried?: LensCarried | undefined;
+}
+
+/** What every run carries over continue-as-new. */
+export interface RunCarried<Task> {
   readonly layoutVersion: 1;
   readonly nextTask: number;
   readonly doneSamples: number;
   readonly restarts: number;
   readonly paused: boolean;
-  /** Unfinished tasks with the (shard, batch) they go on from. */
-  readonly open: readonly EncodeTask[];
-  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+  /** Unfinished tasks with the place they go on from. */
+  readonly open: readonly Task[];
   readonly startedAtMs: number;
 }
+
+export interface SweepCarried extends RunCarried<EncodeTask> {
+  readonly skipped: readonly { readonly shard: number; readonly why: string }[];
+}
+
+export type LensCarried = RunCarried<LensWork>;
 
 /** A stretch of consecutive shards that one activity encodes; `from` moves as the work is acknowledged. */
 export interface EncodeTask {
@@ -42,20 +61,33 @@ export interface EncodeTask {
   readonly again?: true;
 }
 
-export type SweepPhase =
+/** A task of the lens plan, by its number. */
+export interface LensWork {
+  readonly task: number;
+  /** Chunks that the broker has acknowledged: computed again, but not sent again. */
+  readonly sent: number;
+  /** Measure even what a survey of the log found there: it was lost since. */
+  readonly again?: true;
+}
+
+export type RunPhase =
   | 'planning'
   | 'encoding'
   | 'aggregating'
+  | 'computing'
+  | 'collecting'
   | 'committing'
   | 'done'
   | 'failed'
   | 'cancelled';
 
 /** Answer of the `progress` query. Live counts inside running activities come from their heartbeats ({@link EncodeHeartbeat}). */
-export interface SweepProgress {
+export interface RunProgress {
   readonly runId: string;
-  readonly phase: SweepPhase;
+  readonly phase: RunPhase;
   readonly paused: boolean;
+  /** What `points` counts, in the plural: rows, pairs, slices, ... */
+  readonly unit: string;
   readonly samples: number;
   readonly points: number;
   /** Samples of finished tasks, and of unfinished ones up to where they were last handed back. */
@@ -74,7 +106,7 @@ export interface EncodeHeartbeat {
   readonly samples: number;
 }
 
-/** Heartbeat of `aggregateRegions`. */
+/** Heartbeat of `aggregateRegions` and `collectRows`. */
 export interface AggregateHeartbeat {
   readonly at: 'aggregate';
   readonly partition: number;
@@ -82,8 +114,18 @@ export interface AggregateHeartbeat {
   readonly messages: number;
 }
 
-/** Result of a finished sweep. */
-export interface SweepResult {
+/** Heartbeat of `runLensTask`. */
+export interface LensHeartbeat {
+  readonly at: 'lens';
+  readonly task: number;
+  /** Units (pairs, points, ...) of the task that are done. */
+  readonly units: number;
+  /** Chunks of the task that the broker has acknowledged. */
+  readonly sent: number;
+}
+
+/** Result of a finished run. */
+export interface RunResult {
   readonly runId: string;
   readonly status: 'done';
   readonly runDir: string;
@@ -95,20 +137,14 @@ export interface SweepResult {
 /** `run.json`: everything about a run that Parquet cannot hold, and the wall-clock facts that would break byte identity there. */
 export interface RunManifest {
   readonly runId: string;
-  readonly kind: 'sweep';
+  readonly kind: 'sweep' | 'lens';
   readonly status: 'running' | 'done' | 'failed' | 'cancelled';
-  readonly config: SweepConfig;
+  readonly config: RunConfig;
   readonly configSha256: string;
-  readonly model: {
-    readonly file: string;
-    readonly sha256: string;
-    readonly backend: string;
-    readonly packing: string;
-  };
-  readonly data: {
-    readonly sha256: string;
-    readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[];
-  };
+  /** Null where a run reads no model (compare). */
+  readonly model: ModelRecord | null;
+  /** Null where a run reads no data set. */
+  readonly data: DataRecord | null;
   readonly versions: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -117,11 +153,28 @@ export interface RunManifest {
   readonly restarts?: number;
   readonly skipped: readonly { readonly file: string; readonly why: string }[];
   readonly notices: readonly string[];
+  /** Lens: what was found, as in claims.parquet. */
+  readonly claims?: readonly Readonly<Record<string, string | number | null>>[];
   readonly fault?: PipelineFault;
+}
+
+export interface ModelRecord {
+  readonly file: string;
+  readonly sha256: string;
+  readonly backend: string;
+  /** Way of packing codes; null where none are packed in the graph. */
+  readonly packing: string | null;
+}
+
+export interface DataRecord {
+  readonly sha256: string;
+  readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[];
 }
 
 /** Message types as plain names, so the CLI needs nothing from the workflow bundle. */
 export const SIGNAL_PAUSE = 'pause';
 export const SIGNAL_RESUME = 'resume';
 export const QUERY_PROGRESS = 'progress';
-export const WORKFLOW_SWEEP = 'corpusSweep';
+export const WORKFLOW_OF = { sweep: 'corpusSweep', lens: 'lensExperiment' } as const;
+/** Starts each run under `<run>-<UTC time>`, in its own folder: a run id is never used for two results. */
+export const SCHEDULED_WORKFLOW = 'scheduledRun';

@@ -1,6 +1,6 @@
 // Inputs and outputs of the work that activities hand to worker threads.
 
-import type { EncodeTask, SweepInput } from './messages.ts';
+import type { EncodeTask, LensInput, LensWork, SweepInput } from './messages.ts';
 
 export interface PlanOutput {
   readonly shards: number;
@@ -53,6 +53,38 @@ export interface CommitOutput {
   readonly notices: readonly string[];
 }
 
+export interface LensPlanOutput {
+  readonly tasks: number;
+  /** Units of all tasks together, and what they are, in the plural. */
+  readonly units: number;
+  readonly unit: string;
+  readonly partitions: number;
+  readonly notices: readonly string[];
+  /** Units of tasks whose rows an earlier, interrupted execution of this run already put on the log. */
+  readonly alreadyUnits: number;
+}
+
+export interface LensTaskInput {
+  readonly runDir: string;
+  readonly configSha256: string;
+  readonly work: LensWork;
+}
+
+export interface LensTaskOutput {
+  /** False where the task was asked to stop before its end. */
+  readonly done: boolean;
+  /** Units that this execution measured; 0 for a task that a survey found on the log. */
+  readonly units: number;
+  /** Chunks that the broker has acknowledged. */
+  readonly sent: number;
+}
+
+export interface LensCommitInput {
+  readonly run: LensInput;
+  readonly restarts: number;
+  readonly startedAtMs: number;
+}
+
 /** An independent part of a commit: one stretch of points, or one span's regions. */
 export type CommitPart =
   | { readonly kind: 'points'; readonly part: number; readonly from: number; readonly to: number }
@@ -72,6 +104,12 @@ export interface CommitPartOutput {
   readonly sizes: readonly (readonly [count: number, regions: number])[];
 }
 
+/** Jobs in shared memory that any thread may take; what they compute only the kernel knows. */
+export interface SharedJobs {
+  readonly work: unknown;
+  readonly counters: Int32Array;
+}
+
 /** Added by activities: which attempt succeeded, so that restarts can be counted. */
 export interface Attempted {
   readonly attempt: number;
@@ -84,4 +122,9 @@ export interface ThreadTasks {
   aggregate: { input: AggregateInput; output: AggregateOutput };
   commit: { input: CommitInput; output: CommitOutput };
   commitPart: { input: CommitPartInput; output: CommitPartOutput };
+  planLens: { input: LensInput; output: LensPlanOutput };
+  lensTask: { input: LensTaskInput; output: LensTaskOutput };
+  collect: { input: AggregateInput; output: AggregateOutput };
+  clusterJobs: { input: SharedJobs; output: null };
+  commitLens: { input: LensCommitInput; output: CommitOutput };
 }

@@ -1,4 +1,5 @@
 // Registry of workflow types.
 
 export { corpusSweep } from './corpus-sweep.ts';
-export { scheduledSweep } from './scheduled-sweep.ts';
+export { lensExperiment } from './lens-experiment.ts';
+export { scheduledRun } from './scheduled-run.ts';

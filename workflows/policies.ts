@@ -18,10 +18,11 @@ const shared = {
 } as const;
 
 /** Work that computes: one slot per core. */
-export const { encodeShards } = proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.cpu });
+export const { encodeShards, runLensTask } = proxyActivities<Activities>({
+  ...shared,
+  taskQueue: TASK_QUEUES.cpu,
+});
 
 /** Work that mostly waits or runs once. */
-export const { planShards, aggregateRegions, commitSweep, markEnded } = proxyActivities<Activities>({
-  ...shared,
-  taskQueue: TASK_QUEUES.io,
-});
+export const { planShards, aggregateRegions, commitSweep, planLens, collectRows, commitLens, markEnded } =
+  proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.io });

@@ -35,6 +35,8 @@ export interface Network {
   readonly taps: readonly TapInfo[];
   /** Per tap the tensor behind its activation: post-activations, same shape. */
   readonly activations: readonly string[];
+  /** Max-pools in layer order. Their windows have symbols, not bits; tables number them behind the taps. */
+  readonly pools: readonly TapInfo[];
   /** Classes of the logits, or null where the model has none. */
   readonly classes: number | null;
   /** Name of the logits tensor. */

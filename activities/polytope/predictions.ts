@@ -15,7 +15,7 @@ export interface Predictions {
  */
 export function predictions(
   { logits, predicted }: Pick<EncodedBatch, 'logits' | 'predicted'>,
-  points: BatchPoints,
+  points: Pick<BatchPoints, 'points' | 'sample' | 'cell'>,
   cellsPerSample: number,
 ): Predictions | null {
   if (logits === null && predicted === undefined) return null;

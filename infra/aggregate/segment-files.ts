@@ -50,7 +50,7 @@ export interface PartContent {
 /** Path of one part of a segment. */
 export function segmentPath(
   dir: string,
-  part: SegmentPart,
+  part: string,
   { partition, from, to }: Pick<SegmentNote, 'partition' | 'from' | 'to'>,
 ): string {
   const [first, next] = [from, to].map((offset) => String(offset).padStart(15, '0'));
@@ -86,17 +86,29 @@ export async function listSegments(
   partition: number,
   plan: Pick<SweepPlan, 'configSha256'>,
 ): Promise<Segment[]> {
-  const prefix = `regions-p${String(partition).padStart(4, '0')}-`;
+  const chain: Segment[] = [];
+  for (const path of await segmentChain(dir, 'regions', partition))
+    chain.push({ dir, note: await readNote(path, plan) });
+  return chain;
+}
+
+/** Paths of a partition's segments, by the part that is written last; see {@link listSegments}. */
+export async function segmentChain(dir: string, part: string, partition: number): Promise<string[]> {
+  const prefix = `${part}-p${String(partition).padStart(4, '0')}-`;
   const names = (await folderNames(dir)).filter(
     (name) => name.startsWith(prefix) && name.endsWith('.parquet'),
   );
   const byStart = new Map<number, string>();
   for (const name of names.sort()) byStart.set(Number(name.slice(prefix.length).split('-')[0]), name);
-  const chain: Segment[] = [];
-  for (let name = byStart.get(0); name !== undefined; name = byStart.get(chain.at(-1)!.note.to)) {
-    chain.push({ dir, note: await readNote(join(dir, name), plan) });
-  }
+  const chain: string[] = [];
+  for (let name = byStart.get(0); name !== undefined; name = byStart.get(endOf(name)))
+    chain.push(join(dir, name));
   return chain;
+}
+
+/** The offset behind a segment, out of its name. */
+function endOf(name: string): number {
+  return Number(name.slice(0, -'.parquet'.length).split('-').at(-1));
 }
 
 /** Finished segments of every partition. */
@@ -109,7 +121,7 @@ export async function allSegments(dir: string, plan: SweepPlan): Promise<Segment
 
 /** Removes what a crashed aggregator of this partition left half-written. */
 export async function removeLeftovers(dir: string, partition: number): Promise<void> {
-  const leftover = new RegExp(`^[a-z]+-p${String(partition).padStart(4, '0')}-.*\\.tmp$`);
+  const leftover = new RegExp(`^[a-z_0-9]+-p${String(partition).padStart(4, '0')}-.*\\.tmp$`);
   const names = (await folderNames(dir)).filter((name) => leftover.test(name));
   await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
 }

@@ -11,6 +11,8 @@ type NamedType = Pick<ColumnDef, 'name' | 'type'>;
 /** The Arrow type of a column; the definitions in schemas/columns are the source. */
 export function arrowType(type: ColumnType): arrow.DataType {
   switch (type) {
+    case 'int8':
+      return new arrow.Int8();
     case 'int16':
       return new arrow.Int16();
     case 'int32':
@@ -30,12 +32,20 @@ export function arrowType(type: ColumnType): arrow.DataType {
     case 'fixed[16]':
       return new arrow.FixedSizeBinary(16);
     case 'list<int32>':
-      return new arrow.List(new arrow.Field('item', new arrow.Int32(), false));
+      return listOf(new arrow.Int32());
+    case 'list<float32>':
+      return listOf(new arrow.Float32());
+    case 'list<float64>':
+      return listOf(new arrow.Float64());
     case 'dictionary<int32,utf8>':
       return new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32(), 0);
     case 'timestamp[ms,UTC]':
       return new arrow.Timestamp(arrow.TimeUnit.MILLISECOND, 'UTC');
   }
+}
+
+function listOf(item: arrow.DataType): arrow.DataType {
+  return new arrow.List(new arrow.Field('item', item, false));
 }
 
 /**
@@ -75,11 +85,7 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
   const base = { type, length: rows, ...nulls };
   if (arrow.DataType.isList(type)) {
     const entries = column.offsets![rows]!;
-    const child = arrow.makeData({
-      type: new arrow.Int32(),
-      length: entries,
-      data: column.values as Int32Array,
-    });
+    const child = arrow.makeData({ type: type.valueType, length: entries, data: column.values } as never);
     return arrow.makeData({ ...base, valueOffsets: column.offsets, child } as never);
   }
   if (arrow.DataType.isDictionary(type)) {

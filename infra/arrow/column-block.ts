@@ -1,7 +1,14 @@
 // Columns in memory, as plain buffers in Arrow's layout: what Arrow decoding gives, what Parquet writing
 // takes.
 
-export type ColumnValues = Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array | Uint8Array;
+export type ColumnValues =
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array
+  | Uint8Array;
 
 export interface ColumnData {
   /**

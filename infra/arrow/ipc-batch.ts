@@ -132,9 +132,12 @@ function readColumn(
       const offsets = buffers.values(Int32Array, rows + 1) as Int32Array;
       return { values: buffers.next(Uint8Array), offsets, validity };
     }
+    case 'int8':
     case 'int64':
     case 'bool':
     case 'list<int32>':
+    case 'list<float32>':
+    case 'list<float64>':
     case 'dictionary<int32,utf8>':
     case 'timestamp[ms,UTC]':
       throw new RangeError(`no message has a ${type} column`);

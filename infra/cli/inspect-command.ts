@@ -9,6 +9,7 @@ import type { ModelInfo } from '../../activities/ports.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import { modelLoader } from '../models/registry.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
+import { geometryLines } from './inspect-geometry.ts';
 import { formatBytes, formatCount, formatTable } from './format.ts';
 
 export interface InspectOptions extends GlobalOptions {
@@ -66,24 +67,33 @@ export function inspectLines(
     ...formatTable(columns, [...taps.map(tapCells), ...(granularity === 'image' ? [total] : [])]),
     '',
     exactnessLine(info),
-    `operators: ${info.operators.map(({ op, count }) => `${op} ${count}`).join(', ')}`,
+    `operators: ${counted(info.operators)}`,
+    ...(info.geometry === undefined ? [] : geometryLines(info.geometry, taps.length)),
     ...(bits === 0
       ? ['Sizes of 0 are known only once data gives the input its shape.']
       : [`${formatBytes(bytes)} of code per row`]),
   ];
 }
 
-function exactnessLine({ taps, inexact, operators: all }: ModelInfo): string {
+function exactnessLine({ taps, inexact, operators: all, geometry }: ModelInfo): string {
   const soft = taps.filter(({ exact }) => !exact).length;
-  if (soft === 0 && inexact.length === 0) {
+  // A softmax behind the logits bends nothing that codes see; a product of two live tensors does.
+  const curved = geometry?.operators.filter(({ kind }) => kind === 'not piecewise linear') ?? inexact;
+  const unknown = geometry?.operators.filter(({ kind }) => kind === 'not supported') ?? [];
+  if (soft === 0 && curved.length === 0) {
+    if (unknown.length > 0)
+      return `exact where these operators are piecewise linear, which is not known: ${counted(unknown)}`;
     // Which input of a pooling window wins is a bend too, and the codes do not record it.
     return all.some(({ op }) => /max_?pool/i.test(op))
       ? 'exact but for max-pooling: piecewise linear; equal codes may hold several linear maps, one per choice of maxima'
       : 'exact: the network is piecewise linear, so equal codes mean one linear map';
   }
-  const operators = inexact.map(({ op, count }) => `${op} ${count}`).join(', ');
-  const because = operators === '' ? '' : ` (not piecewise linear: ${operators})`;
+  const because = curved.length === 0 ? '' : ` (not piecewise linear: ${counted(curved)})`;
   return `not exact${because}: ${soft} of ${taps.length} taps have codes that name level sets, not polytopes`;
+}
+
+function counted(operators: readonly { readonly op: string; readonly count: number }[]): string {
+  return operators.map(({ op, count }) => `${op} ${count}`).join(', ');
 }
 
 function tapCells(tap: TapInfo): readonly string[] {

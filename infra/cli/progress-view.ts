@@ -93,18 +93,23 @@ function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly 
   const rate = rowsPerSecond(meter);
   const left = secondsLeft(meter);
   const { partitions, messages } = latest.aggregating;
-  const encoding = latest.phase === 'encoding';
+  const working = latest.phase === 'encoding' || latest.phase === 'computing';
   return [
     phase,
-    `${formatCount(latest.doneRows)}/${formatCount(latest.rows)} rows`,
+    `${formatCount(latest.doneRows)}/${formatCount(latest.rows)} ${latest.unit}`,
     ...(form === 'line' ? [percent(latest)] : []),
-    ...(encoding && rate !== null ? [`${formatCount(rate)} rows/s`] : []),
-    ...(encoding && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
-    ...(partitions > 0 && !encoding
+    ...(working && rate !== null ? [`${formatRate(rate)} ${latest.unit}/s`] : []),
+    ...(working && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
+    ...(partitions > 0 && !working
       ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`]
       : []),
     plural(latest.restarts, 'restart'),
   ];
+}
+
+/** Slow units need a digit behind the point. */
+function formatRate(rate: number): string {
+  return rate > 0 && rate < 10 ? rate.toFixed(1) : formatCount(rate);
 }
 
 function percent({ rows, doneRows }: RunSnapshot): string {

@@ -1,12 +1,13 @@
 // What a run's progress means: rows, rows per second, time left. Pure; the clock is an argument.
 
-import type { EncodeHeartbeat, SweepPhase, SweepProgress } from '#schemas/messages.ts';
+import type { EncodeHeartbeat, LensHeartbeat, RunPhase, RunProgress } from '#schemas/messages.ts';
 
-/** One look at a run. Rows are code rows of the data set: images, positions or tokens. */
+/** One look at a run. Rows are what the run counts in its `unit`: code rows of the data set, pairs, slices, ... */
 export interface RunSnapshot {
   readonly runId: string;
-  readonly phase: SweepPhase;
+  readonly phase: RunPhase;
   readonly paused: boolean;
+  readonly unit: string;
   readonly rows: number;
   readonly doneRows: number;
   /** Attempts beyond the first of anything in this run. */
@@ -42,18 +43,20 @@ const WINDOW_MS = 15_000;
  * @param atMs - when it was seen, milliseconds.
  */
 export function snapshotOf(
-  progress: SweepProgress,
+  progress: RunProgress,
   { pending, atMs }: { readonly pending: readonly PendingActivity[]; readonly atMs: number },
 ): RunSnapshot {
   const beats = pending.map(({ heartbeat }) => heartbeat);
-  const inFlight = sum(beats.filter(isEncodeBeat).map(({ samples }) => samples));
-  const samples = Math.min(progress.samples, progress.doneSamples + inFlight);
+  const encoded = sum(beats.filter(isEncodeBeat).map(({ samples }) => samples));
+  const measured = sum(beats.filter(isLensBeat).map(({ units }) => units));
+  const samples = Math.min(progress.samples, progress.doneSamples + encoded + measured);
   const rowsPerSample = progress.samples > 0 ? progress.points / progress.samples : 0;
   const aggregators = beats.filter(isAggregateBeat);
   return {
     runId: progress.runId,
     phase: progress.phase,
     paused: progress.paused,
+    unit: progress.unit,
     rows: progress.points,
     doneRows: Math.round(samples * rowsPerSample),
     restarts: progress.restarts + sum(pending.map(({ attempt }) => Math.max(0, attempt - 1))),
@@ -106,6 +109,10 @@ function retryReasons(pending: readonly PendingActivity[]): readonly string[] {
 
 function isEncodeBeat(value: unknown): value is EncodeHeartbeat {
   return beatKind(value) === 'encode';
+}
+
+function isLensBeat(value: unknown): value is LensHeartbeat {
+  return beatKind(value) === 'lens';
 }
 
 function isAggregateBeat(value: unknown): value is { readonly messages: number } {

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 
-import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
+import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { progressView } from './progress-view.ts';
@@ -10,7 +10,7 @@ import { rememberRun } from './run-folder.ts';
 import { reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
 import { checkRunFolder } from './run-identity.ts';
 import { openSession, type Session } from './session.ts';
-import { startSweep, watchWithSession } from './sweep-run.ts';
+import { startRun, watchWithSession } from './follow-run.ts';
 
 export interface RunOptions extends GlobalOptions {
   readonly out?: string;
@@ -49,7 +49,7 @@ interface Command {
   readonly context: CommandContext;
 }
 
-async function sweep(loaded: LoadedSweep, { options, context }: Command): Promise<'done' | 'running'> {
+async function sweep(loaded: LoadedRun, { options, context }: Command): Promise<'done' | 'running'> {
   const { terminal, interrupts } = context;
   const env = context.env();
   const view = progressView({ terminal });
@@ -81,9 +81,9 @@ async function sweep(loaded: LoadedSweep, { options, context }: Command): Promis
 
 async function startAndTell(
   session: Session,
-  { loaded, note }: { readonly loaded: LoadedSweep; readonly note: (line: string) => void },
+  { loaded, note }: { readonly loaded: LoadedRun; readonly note: (line: string) => void },
 ): Promise<void> {
-  const how = await startSweep(session.client, loaded);
+  const how = await startRun(session.client, loaded);
   const verb = how === 'started' ? 'run' : 'going on with run';
   note(`${verb} ${loaded.runId} → ${loaded.runDir}`);
 }

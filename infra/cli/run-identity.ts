@@ -5,17 +5,17 @@ import { existsSync, statSync } from 'node:fs';
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { describeChange, diffConfigs } from '../config/config-diff.ts';
-import type { LoadedSweep } from '../config/load-config.ts';
+import type { LoadedRun } from '../config/load-config.ts';
 import { modelLoader } from '../models/registry.ts';
 import { readManifest } from './run-folder.ts';
 
 /**
- * Compares a sweep with what its folder already holds.
+ * Compares a run with what its folder already holds.
  * @returns `done` where the same run has finished there.
  * @throws PipelineError `run-config-mismatch` with every changed key, old → new, or with the file whose
  *   content changed.
  */
-export async function checkRunFolder(loaded: LoadedSweep): Promise<'done' | 'open'> {
+export async function checkRunFolder(loaded: LoadedRun): Promise<'done' | 'open'> {
   const { runId, runDir, config, configSha256 } = loaded;
   const manifest = readManifest(runDir);
   if (manifest === null) return 'open';
@@ -50,17 +50,17 @@ export function mismatch(
  * A retrained model under the old name must not pass for the old run. Data is compared by size: hashing it
  * can take hours.
  */
-async function contentChanges({ config }: LoadedSweep, manifest: RunManifest): Promise<readonly string[]> {
-  const data = manifest.data.files.flatMap(({ file, bytes }) => {
+async function contentChanges({ config }: LoadedRun, manifest: RunManifest): Promise<readonly string[]> {
+  const data = (manifest.data?.files ?? []).flatMap(({ file, bytes }) => {
     const now = existsSync(file) ? statSync(file) : null;
     if (now === null || !now.isFile() || now.size === bytes) return [];
     return [`${file}: ${bytes} bytes → ${now.size} bytes`];
   });
-  const { file } = config.model;
-  if (!existsSync(file)) return data;
-  const { sha256 } = await (await modelLoader(file)).inspect(config.model, {
-    granularity: config.codes.granularity,
-  });
-  const was = manifest.model.sha256;
+  const model = 'model' in config ? config.model : null;
+  const was = manifest.model?.sha256;
+  if (model === null || was === undefined || !existsSync(model.file)) return data;
+  const { file } = model;
+  const granularity = config.kind === 'sweep' ? config.codes.granularity : 'image';
+  const { sha256 } = await (await modelLoader(file)).inspect(model, { granularity });
   return sha256 === was ? data : [`${file}: sha256 ${was.slice(0, 16)}… → ${sha256.slice(0, 16)}…`, ...data];
 }

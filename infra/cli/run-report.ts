@@ -2,9 +2,10 @@
 
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
-import type { LoadedSweep } from '../config/load-config.ts';
+import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
+import { claimLines } from './claim-lines.ts';
 import { readManifest } from './run-folder.ts';
 
 /** The last line of stdout with `--json`. */
@@ -41,7 +42,7 @@ interface Outcome {
 
 /** The report of a run, with what its manifest knows. */
 export function reportRun<T extends Outcome>(
-  { runId, runDir }: LoadedSweep,
+  { runId, runDir }: LoadedRun,
   outcome: T,
 ): RunReport & Pick<T, 'fault'> {
   const { status, fault } = outcome;
@@ -72,12 +73,15 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
     ];
   }
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
-  const skipped = manifestOf(output)?.skipped.length ?? 0;
+  const manifest = manifestOf(output);
+  const skipped = manifest?.skipped.length ?? 0;
   return [
     `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${plural(restarts, 'restart')}` : ''}`,
     ...(tables.length > 0 ? [`  rows    ${tables.join(', ')}`] : []),
     ...(skipped > 0 ? [`  skipped ${plural(skipped, 'file')}; run.json names them`] : []),
     `  output  ${output}`,
+    ...claimLines(manifest?.claims ?? []),
+    ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),
   ];
 }
 

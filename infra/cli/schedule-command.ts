@@ -1,4 +1,4 @@
-// `tessera schedule FILE --cron "…"`: a Temporal schedule that starts the sweep again and again.
+// `tessera schedule FILE --cron "…"`: a Temporal schedule that starts the run again and again.
 
 import {
   type Client,
@@ -8,9 +8,9 @@ import {
 } from '@temporalio/client';
 
 import { PipelineError } from '#schemas/errors.ts';
-import type { SweepInput } from '#schemas/messages.ts';
+import { type RunInput, SCHEDULED_WORKFLOW } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
-import { checkFilesExist, type LoadedSweep, loadConfig } from '../config/load-config.ts';
+import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { openSession } from './session.ts';
@@ -22,8 +22,6 @@ export interface ScheduleOptions extends GlobalOptions {
   readonly set?: readonly string[];
 }
 
-/** Starts each sweep under `<run>-<UTC time>`, in its own folder: a run id is never used for two results. */
-const WORKFLOW_SCHEDULED = 'scheduledSweep';
 /** A start that was missed while the machine was off is made up for within this time. */
 const CATCH_UP = '6 hours';
 
@@ -44,7 +42,7 @@ export async function scheduleCommand(
     onNote: terminal.note,
     signal: context.interrupts.signal,
   });
-  const scheduleId = `tessera/sweep/${loaded.runId}`;
+  const scheduleId = `tessera/${loaded.config.kind}/${loaded.runId}`;
   if (cron === null) await removeSchedule(session.client, scheduleId);
   else await putSchedule(session.client, scheduleId, { loaded, cron });
   terminal.note(
@@ -79,15 +77,15 @@ export function checkCron(cron: string | undefined): string {
 async function putSchedule(
   client: Client,
   scheduleId: string,
-  { loaded, cron }: { readonly loaded: LoadedSweep; readonly cron: string },
+  { loaded, cron }: { readonly loaded: LoadedRun; readonly cron: string },
 ): Promise<void> {
   const { runId, runDir, config, configSha256 } = loaded;
-  const input: SweepInput = { runId, config, configSha256, runDir };
+  const input: RunInput = { runId, config, configSha256, runDir };
   const schedule = {
     spec: { cronExpressions: [cron] },
     action: {
       type: 'startWorkflow' as const,
-      workflowType: WORKFLOW_SCHEDULED,
+      workflowType: SCHEDULED_WORKFLOW,
       workflowId: `tessera/scheduled/${runId}`,
       taskQueue: TASK_QUEUES.workflow,
       args: [input],

@@ -3,7 +3,8 @@
 import type { ColumnDef, TableDef } from '#schemas/columns/column.ts';
 import { TABLES } from '#schemas/columns/tables.ts';
 import { PipelineError } from '#schemas/errors.ts';
-import { sweepConfigSchema } from '../config/config-schema.ts';
+import { allExperiments, SHARED_TABLES } from '../../activities/experiments/experiments.ts';
+import { configSchema } from '../config/config-schema.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatTable } from './format.ts';
@@ -15,32 +16,52 @@ export function schemaCommand(
   { terminal }: CommandContext,
 ): ExitCode {
   if (name === 'config') {
-    const schema = sweepConfigSchema();
+    const schema = configSchema();
     terminal.answer(options.json === true ? JSON.stringify(schema) : JSON.stringify(schema, null, 2));
     return 0;
   }
-  const table = name === null ? null : findTable(name);
-  if (options.json === true) terminal.answer(JSON.stringify(table ?? TABLES));
-  else for (const line of table === null ? overviewLines() : tableLines(table)) terminal.answer(line);
+  const all = listedTables();
+  const tables = name === null ? all : findTables(name, all);
+  if (options.json === true) terminal.answer(JSON.stringify(tables.length === 1 ? tables[0] : tables));
+  else
+    for (const line of name === null ? overviewLines(all) : tables.flatMap(tableLines)) terminal.answer(line);
   return 0;
 }
 
-function findTable(name: string): TableDef {
-  const table = TABLES.find((each) => each.name === name);
-  if (table !== undefined) return table;
-  const names = [...TABLES.map((each) => each.name), 'config'];
+/** A table with the runs that leave it: `sweep`, every `lens` run, or one experiment. */
+interface ListedTable extends TableDef {
+  readonly leftBy: string;
+}
+
+function listedTables(): readonly ListedTable[] {
+  const of = (leftBy: string, tables: readonly TableDef[]) => tables.map((table) => ({ ...table, leftBy }));
+  const own = allExperiments().flatMap(({ name, tables }) => of(`lens ${name}`, tables));
+  return [...of('sweep', TABLES), ...of('lens', SHARED_TABLES), ...own];
+}
+
+/** Tables of that name; runs of different kinds may have one each, and experiments may share one. */
+function findTables(name: string, all: readonly ListedTable[]): readonly ListedTable[] {
+  const found = all.filter((each) => each.name === name);
+  const different = found.filter(
+    ({ columns }, i) =>
+      found.findIndex((each) => JSON.stringify(each.columns) === JSON.stringify(columns)) === i,
+  );
+  if (different.length > 0) return different;
+  const names = [...new Set(all.map((each) => each.name)), 'config'];
   const remedy = `Allowed: ${names.join(', ')}${didYouMean(name, names) || '.'}`;
   throw new PipelineError({ kind: 'command-invalid', what: 'no such table', value: name, remedy });
 }
 
-function overviewLines(): readonly string[] {
-  const rows = TABLES.map(({ name, path, columns, description }) => [
+function overviewLines(all: readonly ListedTable[]): readonly string[] {
+  const rows = all.map(({ leftBy, name, path, columns, description }) => [
+    leftBy,
     name,
     path,
     String(columns.length),
     description,
   ]);
   const titles = [
+    { title: 'run' },
     { title: 'table' },
     { title: 'path' },
     { title: 'columns', align: 'right' },
@@ -53,10 +74,10 @@ function overviewLines(): readonly string[] {
   ];
 }
 
-function tableLines({ name, path, order, description, columns }: TableDef): readonly string[] {
+function tableLines({ leftBy, name, path, order, description, columns }: ListedTable): readonly string[] {
   const titles = [{ title: 'column' }, { title: 'type' }, { title: 'unit' }, { title: 'meaning' }];
   return [
-    `${name} (${path}): ${description}`,
+    `${name} (${leftBy}, ${path}): ${description}`,
     `Row order: ${order}.`,
     '',
     ...formatTable(titles, columns.map(cellsOf)),

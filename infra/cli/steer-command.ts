@@ -1,7 +1,7 @@
 // `tessera pause|resume|cancel RUN`: a message to a run that is going on.
 
 import { PipelineError } from '#schemas/errors.ts';
-import { SIGNAL_PAUSE, SIGNAL_RESUME, sweepWorkflowId } from '#schemas/messages.ts';
+import { SIGNAL_PAUSE, SIGNAL_RESUME, runWorkflowId } from '#schemas/messages.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { attach } from './local-services.ts';
@@ -30,7 +30,7 @@ export async function steerCommand(
   await using attached = await attach(env);
   const state = await describeRun(attached.client, runId);
   if (state === null || !isOpen(state.status)) throw ended(verb, { runId, status: state?.status ?? null });
-  const handle = attached.client.workflow.getHandle(sweepWorkflowId(runId));
+  const handle = attached.client.workflow.getHandle(runWorkflowId(runId));
   try {
     if (verb === 'cancel') await handle.cancel();
     else await handle.signal(verb === 'pause' ? SIGNAL_PAUSE : SIGNAL_RESUME);

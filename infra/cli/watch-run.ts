@@ -4,7 +4,7 @@ import { type Client, type WorkflowExecutionStatusName, WorkflowNotFoundError } 
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 
-import { QUERY_PROGRESS, type SweepProgress, sweepWorkflowId } from '#schemas/messages.ts';
+import { QUERY_PROGRESS, type RunProgress, runWorkflowId } from '#schemas/messages.ts';
 import { type PendingActivity, type RunSnapshot, snapshotOf } from './progress.ts';
 
 /** Longest wait for one answer; a dead worker or server must not freeze the screen. */
@@ -19,7 +19,7 @@ export interface WorkflowState {
 
 /** Describes the latest execution of a run's workflow. */
 export async function describeRun(client: Client, runId: string): Promise<WorkflowState | null> {
-  const handle = client.workflow.getHandle(sweepWorkflowId(runId));
+  const handle = client.workflow.getHandle(runWorkflowId(runId));
   try {
     const description = await client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
     const pending = (description.raw.pendingActivities ?? []).map((activity) => ({
@@ -36,17 +36,17 @@ export async function describeRun(client: Client, runId: string): Promise<Workfl
 }
 
 /** Asks the workflow for its progress; needs a worker that polls. */
-export async function queryProgress(client: Client, runId: string): Promise<SweepProgress> {
-  const handle = client.workflow.getHandle(sweepWorkflowId(runId));
-  return await client.withDeadline(Date.now() + ANSWER_MS, () => handle.query<SweepProgress>(QUERY_PROGRESS));
+export async function queryProgress(client: Client, runId: string): Promise<RunProgress> {
+  const handle = client.workflow.getHandle(runWorkflowId(runId));
+  return await client.withDeadline(Date.now() + ANSWER_MS, () => handle.query<RunProgress>(QUERY_PROGRESS));
 }
 
 /** One look at a run; `progress` falls back on the last one where no worker answers. */
 export async function lookAt(
   client: Client,
   runId: string,
-  last: SweepProgress | null,
-): Promise<{ readonly state: WorkflowState | null; readonly progress: SweepProgress | null }> {
+  last: RunProgress | null,
+): Promise<{ readonly state: WorkflowState | null; readonly progress: RunProgress | null }> {
   const [state, progress] = await Promise.all([
     describeRun(client, runId),
     queryProgress(client, runId).catch(() => last),
@@ -55,7 +55,7 @@ export async function lookAt(
 }
 
 /** A look as a snapshot for the screen. */
-export function snapshotFrom(state: WorkflowState, progress: SweepProgress): RunSnapshot {
+export function snapshotFrom(state: WorkflowState, progress: RunProgress): RunSnapshot {
   return snapshotOf(progress, { pending: state.pending, atMs: Date.now() });
 }
 

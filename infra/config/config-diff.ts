@@ -1,6 +1,6 @@
 // What differs between the config of a finished run and the one that is asked for.
 
-import type { SweepConfig } from '#schemas/config.ts';
+import type { RunConfig } from '#schemas/messages.ts';
 import { quoteValue } from './config-faults.ts';
 import { canonicalJson, withoutPlace } from './config-hash.ts';
 
@@ -12,7 +12,7 @@ export interface ConfigChange {
 }
 
 /** Changed keys in the order of the config; name and place of the run are left out. */
-export function diffConfigs(old: SweepConfig, next: SweepConfig): readonly ConfigChange[] {
+export function diffConfigs(old: RunConfig, next: RunConfig): readonly ConfigChange[] {
   const before = leaves(withoutPlace(old));
   const after = leaves(withoutPlace(next));
   const keys = new Set([...before.keys(), ...after.keys()]);

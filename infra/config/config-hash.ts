@@ -2,21 +2,21 @@
 
 import { createHash } from 'node:crypto';
 
-import type { SweepConfig } from '#schemas/config.ts';
+import type { RunConfig } from '#schemas/messages.ts';
 
 /**
  * SHA-256, hex, of the canonical JSON (sorted keys, defaults filled in) of a config without `run` and
  * `output.dir`, which say only how the run is called and where it lies. Pass the config with portable paths,
  * so a moved clone keeps its hash.
  */
-export function configSha256(config: SweepConfig): string {
+export function configSha256(config: RunConfig): string {
   return createHash('sha256')
     .update(canonicalJson(withoutPlace(config)))
     .digest('hex');
 }
 
 /** A config without its name and its place. */
-export function withoutPlace({ run: _run, output, ...config }: SweepConfig): object {
+export function withoutPlace({ run: _run, output, ...config }: RunConfig): object {
   const { dir: _dir, ...kept } = output;
   return { ...config, output: kept };
 }

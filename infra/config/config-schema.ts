@@ -1,11 +1,14 @@
-// The sweep config's JSON Schema, for editors and for telling people what a key may hold.
+// The JSON Schema of each kind of config, for editors and for telling people what a key may hold.
 
 import { z } from 'zod';
 
 import { sweepConfig } from '#schemas/config.ts';
+import { type ExperimentName, lensConfig } from '#schemas/lens-config.ts';
+import type { RunConfig } from '#schemas/messages.ts';
 
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
+  readonly title?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -22,10 +25,35 @@ export interface JsonSchema {
   readonly default?: unknown;
 }
 
-/** JSON Schema (draft 2020-12) of what a user may write into a sweep config. */
-export function sweepConfigSchema(): JsonSchema {
-  const schema = z.toJSONSchema(sweepConfig, { io: 'input' });
-  return { ...schema, title: 'Tessera sweep config' } as JsonSchema;
+/** A kind of config: what parses it, and the same as JSON Schema (draft 2020-12) of what a user may write. */
+export interface ConfigForm {
+  readonly parser: z.ZodType<RunConfig>;
+  readonly schema: JsonSchema;
+}
+
+export function sweepForm(): ConfigForm {
+  return { parser: sweepConfig, schema: jsonSchemaOf(sweepConfig, 'Tessera sweep config') };
+}
+
+/** The members of the lens config, one per experiment. */
+export const EXPERIMENTS = lensConfig.options.map(({ shape }) => shape.experiment.value) as ExperimentName[];
+
+export function lensForm(experiment: ExperimentName): ConfigForm {
+  const member = lensConfig.options.find(({ shape }) => shape.experiment.value === experiment)!;
+  return {
+    parser: lensConfig,
+    schema: jsonSchemaOf(member, `Tessera lens config, experiment ${experiment}`),
+  };
+}
+
+/** Every config in one schema, for editors. */
+export function configSchema(): JsonSchema {
+  const forms = [sweepForm(), ...EXPERIMENTS.map(lensForm)];
+  return { title: 'Tessera config', anyOf: forms.map(({ schema }) => schema) };
+}
+
+function jsonSchemaOf(parser: z.ZodType, title: string): JsonSchema {
+  return { ...z.toJSONSchema(parser, { io: 'input' }), title } as JsonSchema;
 }
 
 /** Every key of the config with its dotted path: `model.control`, `dataset.transform.scale`, ... */

@@ -1,23 +1,23 @@
-// A config file as the sweep it asks for: read, overridden, validated, resolved, named and hashed.
+// A config file as the run it asks for: read, overridden, validated, resolved, named and hashed.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 
-import { type SweepConfig, sweepConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
+import type { RunConfig } from '#schemas/messages.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
-import { absolutePaths, datasetFiles, isGlob, portablePaths } from './config-paths.ts';
-import { sweepConfigSchema } from './config-schema.ts';
+import { absolutePaths, datasetFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
+import { type ConfigForm, EXPERIMENTS, lensForm, sweepForm } from './config-schema.ts';
 import { applySets } from './set-option.ts';
 import { didYouMean } from './similar-name.ts';
 
-/** A validated sweep with absolute paths. */
-export interface LoadedSweep {
+/** A validated config with absolute paths. */
+export interface LoadedRun<Config extends RunConfig = RunConfig> {
   readonly file: string;
   readonly runId: string;
-  readonly config: SweepConfig;
+  readonly config: Config;
   readonly configSha256: string;
   /** `<output.dir>/<run>`, absolute. */
   readonly runDir: string;
@@ -30,20 +30,20 @@ export interface LoadOptions {
   readonly out?: string | undefined;
 }
 
-const LATER_KINDS = ['lens', 'metflow'];
+const KINDS = ['sweep', 'lens'] as const;
+const LATER_KINDS = ['metflow'];
 
 /**
- * Loads a sweep config.
- * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `lens`
- *   and `metflow`.
+ * Loads a config.
+ * @throws PipelineError `config-invalid` naming key, value and what is allowed; `not-there-yet` for `metflow`.
  */
-export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): LoadedSweep {
+export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): LoadedRun {
   const raw = applySets(parseConfigFile(file), sets);
-  checkKind(file, raw);
-  const parsed = sweepConfig.safeParse(raw);
+  const { parser, schema } = formOf(file, raw);
+  const parsed = parser.safeParse(raw);
   if (!parsed.success) {
     const { issues } = parsed.error;
-    throw new PipelineError(configFault(file, { issues, raw, schema: sweepConfigSchema() }));
+    throw new PipelineError(configFault(file, { issues, raw, schema }));
   }
   const folder = dirname(resolve(file));
   const hash = configSha256(portablePaths(parsed.data, folder));
@@ -53,7 +53,7 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
   return {
     file: resolve(file),
     runId,
-    config: { ...config, output: { ...config.output, dir } },
+    config: withOutputDir(config, dir),
     configSha256: hash,
     runDir: join(dir, runId),
   };
@@ -64,11 +64,12 @@ export function loadConfig(file: string, { sets = [], out }: LoadOptions = {}): 
  * exist.
  * @throws PipelineError `model-missing` or `data-missing`.
  */
-export function checkFilesExist({ config, file }: LoadedSweep): void {
+export function checkFilesExist({ config, file }: LoadedRun): void {
   const where = `${basename(file)}: `;
   const remedy = `Paths in a config are relative to its folder, ${dirname(file)}.`;
-  if (!existsSync(config.model.file)) {
-    const value = config.model.file;
+  const modelFile = 'model' in config ? config.model.file : null;
+  if (modelFile !== null && !existsSync(modelFile)) {
+    const value = modelFile;
     throw new PipelineError({
       kind: 'model-missing',
       what: 'no such file',
@@ -77,7 +78,8 @@ export function checkFilesExist({ config, file }: LoadedSweep): void {
       remedy,
     });
   }
-  for (const { key, path } of datasetFiles(config.dataset)) {
+  const dataset = 'dataset' in config ? config.dataset : undefined;
+  for (const { key, path } of dataset === undefined ? [] : datasetFiles(dataset)) {
     if (isGlob(path) || existsSync(path)) continue;
     throw new PipelineError({
       kind: 'data-missing',
@@ -115,7 +117,8 @@ function readConfigText(file: string): string {
   }
 }
 
-function checkKind(file: string, raw: unknown): void {
+/** The form that the config's `kind` (and `experiment`) ask for. */
+function formOf(file: string, raw: unknown): ConfigForm {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     const remedy =
       'A config holds keys such as kind, model and dataset; examples/mnist-mlp/sweep.yaml is one.';
@@ -128,18 +131,30 @@ function checkKind(file: string, raw: unknown): void {
       remedy,
     });
   }
-  const kind = (raw as Record<string, unknown>).kind;
-  if (kind === 'sweep') return;
+  const { kind, experiment } = raw as Record<string, unknown>;
+  if (kind === 'sweep') return sweepForm();
+  if (kind === 'lens') {
+    const known = EXPERIMENTS.find((name) => name === experiment);
+    if (known !== undefined) return lensForm(known);
+    throw notAllowed(`${file}: experiment`, { value: experiment, allowed: EXPERIMENTS });
+  }
   if (typeof kind === 'string' && LATER_KINDS.includes(kind)) {
-    const remedy = 'This version runs kind: sweep.';
+    const remedy = `This version runs kind: ${KINDS.join(' and kind: ')}.`;
     const what = 'configs of this kind come in a later version';
     throw new PipelineError({ kind: 'not-there-yet', what, where: `${file}: kind`, value: kind, remedy });
   }
-  const hint = typeof kind === 'string' ? didYouMean(kind, ['sweep']) : '';
-  const remedy = `Allowed: sweep (lens and metflow come later)${hint === '' ? '.' : hint}`;
-  const what = kind === undefined ? 'this key is missing' : 'the value is not allowed';
-  const value = kind === undefined ? {} : { value: quoteValue(kind) };
-  throw new PipelineError({ kind: 'config-invalid', what, where: `${file}: kind`, ...value, remedy });
+  throw notAllowed(`${file}: kind`, { value: kind, allowed: KINDS });
+}
+
+function notAllowed(
+  where: string,
+  { value, allowed }: { readonly value: unknown; readonly allowed: readonly string[] },
+): PipelineError {
+  const hint = typeof value === 'string' ? didYouMean(value, allowed) : '';
+  const remedy = `Allowed: ${allowed.join(', ')}${hint === '' ? '.' : hint}`;
+  const what = value === undefined ? 'this key is missing' : 'the value is not allowed';
+  const quoted = value === undefined ? {} : { value: quoteValue(value) };
+  return new PipelineError({ kind: 'config-invalid', what, where, ...quoted, remedy });
 }
 
 /** `<config file stem>-<first 8 hex of the hash>`, with other characters than a run id may have replaced. */

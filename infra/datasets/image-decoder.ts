@@ -65,7 +65,8 @@ export function makeImageDecoder({ transform, sampleShape }: DecoderOptions): Im
       if (wanted !== null && (width !== wanted.width || height !== wanted.height)) {
         throw shapeMismatch(where, shapeOfSize(size, transform), sampleShape);
       }
-      const pixels = channels === 1 ? greyOf(data) : data;
+      const coloured = transform.channelOrder === 'bgr' ? bgrOf(data) : data;
+      const pixels = channels === 1 ? greyOf(data) : coloured;
       normaliserFor(size).apply(pixels, out, { rows: 1, at });
     },
   };
@@ -110,6 +111,16 @@ async function decodeRgb(bytes: Uint8Array, where: string, target: ImageSize | n
     width: info.width,
     height: info.height,
   };
+}
+
+function bgrOf(rgb: Uint8Array): Uint8Array {
+  const bgr = new Uint8Array(rgb.length);
+  for (let i = 0; i < rgb.length; i += 3) {
+    bgr[i] = rgb[i + 2] as number;
+    bgr[i + 1] = rgb[i + 1] as number;
+    bgr[i + 2] = rgb[i] as number;
+  }
+  return bgr;
 }
 
 function greyOf(rgb: Uint8Array): Uint8Array {

@@ -4,10 +4,19 @@ import type { ModelInfo, ModelLoader, SessionOptions } from '../../activities/po
 import { choosePackingWay } from './onnx/choose-way.ts';
 import { applyControl } from './onnx/control.ts';
 import { unknownGeometry } from './onnx/geometry.ts';
-import { indexGraph } from './onnx/graph.ts';
+import { type GraphIndex, indexGraph } from './onnx/graph.ts';
 import { loadModel } from './onnx/load.ts';
+import { describeOperators, describeSpaces } from './onnx/network/describe.ts';
+import { beforeClosing, traced } from './onnx/network/opened-model.ts';
 import { parsePackingWay } from './onnx/packing-ways.ts';
-import { checkSampleShape, chooseInput, isText, type ModelInput, probeModel } from './onnx/probe.ts';
+import {
+  checkSampleShape,
+  chooseInput,
+  isText,
+  type ModelInput,
+  type ProbedModel,
+  probeModel,
+} from './onnx/probe.ts';
 import { openEncoder } from './onnx/session.ts';
 import { countOperators, findTaps, INEXACT_OPERATORS, selectTaps } from './onnx/taps.ts';
 
@@ -41,7 +50,27 @@ async function inspect(
     taps: probed === null ? found.map(unknownGeometry) : probed.taps.map((tap) => tap.info),
     inexact: operators.filter(({ op }) => INEXACT_OPERATORS.has(op)),
     operators,
+    geometry: {
+      operators: describeOperators(index, {
+        input: input.name,
+        logits: logitsTensor(index, probed, firstOutput),
+      }),
+      startSpaces:
+        probed === null || sampleShape === null
+          ? null
+          : describeSpaces(await traced({ device: 'cpu', loaded, index, input, sampleShape, ...probed })),
+    },
   };
+}
+
+/** The tensor of logits; before any shape is known, the first output counts. */
+function logitsTensor(
+  index: GraphIndex,
+  probed: ProbedModel | null,
+  firstOutput: string | undefined,
+): string | null {
+  const output = probed === null ? firstOutput : probed.logits?.name;
+  return output === undefined ? null : beforeClosing(index, output);
 }
 
 async function open(options: SessionOptions) {

@@ -7,9 +7,9 @@ import { Readable } from 'node:stream';
 import { tableFromIPC } from 'apache-arrow';
 import * as parquet from 'parquet-wasm';
 import { TABLE_LAYOUT_VERSION } from '#schemas/columns/column.ts';
-import type { ColumnDef } from '#schemas/columns/column.ts';
+import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
 import { decodeBatch, encodeBlock } from '../arrow/arrow-columns.ts';
-import type { ColumnBlock } from '../arrow/column-block.ts';
+import type { ColumnBlock, ColumnValues } from '../arrow/column-block.ts';
 import { appendMetadata } from './footer-metadata.ts';
 
 /** Fixed, so that a new release of the library does not change the bytes of a table by its name alone. */
@@ -188,11 +188,18 @@ export const ROW_GROUP_ROWS = 131_072;
 /** Small, because the commit holds one row group of every segment at once. */
 export const SEGMENT_GROUP_ROWS = 16_384;
 
+/** Entries of list columns without rows. */
+const EMPTY_ENTRIES: Readonly<Partial<Record<ColumnType, ColumnValues>>> = {
+  'list<int32>': new Int32Array(0),
+  'list<float32>': new Float32Array(0),
+  'list<float64>': new Float64Array(0),
+};
+
 /** No rows of these columns. */
 export function emptyBlock(columns: readonly ColumnDef[]): ColumnBlock {
   const data = columns.map(({ name, type }) => {
-    const variable = type === 'utf8' || type === 'binary' || type === 'list<int32>';
-    const values = type === 'list<int32>' ? new Int32Array(0) : new Uint8Array(0);
+    const variable = type === 'utf8' || type === 'binary' || type.startsWith('list<');
+    const values = EMPTY_ENTRIES[type] ?? new Uint8Array(0);
     return [
       name,
       { values, offsets: variable ? new Int32Array(1) : null, validity: null, dictionary: [] },

@@ -41,7 +41,7 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
       return answerOf(part, partInput, { signal, onProgress: () => undefined });
     }
     try {
-      const pool = name === 'aggregate' ? pools.listening : pools.computing;
+      const pool = name === 'aggregate' || name === 'collect' ? pools.listening : pools.computing;
       return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);

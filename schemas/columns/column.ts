@@ -5,6 +5,7 @@
 export const TABLE_LAYOUT_VERSION = 1;
 
 export type ColumnType =
+  | 'int8'
   | 'int16'
   | 'int32'
   | 'int64'
@@ -15,6 +16,8 @@ export type ColumnType =
   | 'binary'
   | 'fixed[16]'
   | 'list<int32>'
+  | 'list<float32>'
+  | 'list<float64>'
   | 'dictionary<int32,utf8>'
   | 'timestamp[ms,UTC]';
 
@@ -36,6 +39,15 @@ export interface TableDef {
   readonly description: string;
   readonly columns: readonly ColumnDef[];
 }
+
+/** First column of every table of an experiment. */
+export const MODEL_COLUMN: ColumnDef = {
+  name: 'model',
+  type: 'utf8',
+  unit: '',
+  nullable: false,
+  description: '`trained`, or a control and its seed such as `random_init:3`.',
+};
 
 /** The last column of every final table, so that tables of several runs can be read together. */
 export const RUN_ID_COLUMN: ColumnDef = {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
-import { sweepWorkflowId } from '#schemas/messages.ts';
+import { runWorkflowId } from '#schemas/messages.ts';
 import { processesOf } from '../live/process-table.ts';
 
 /** Seconds of a finished run, from the start of its workflow. */
@@ -31,7 +31,7 @@ export async function runPhases(
   const connection = await Connection.connect({ address });
   try {
     const { events } = await new Client({ connection }).workflow
-      .getHandle(sweepWorkflowId(runId))
+      .getHandle(runWorkflowId(runId))
       .fetchHistory();
     return phasesOf(events ?? [], slots);
   } finally {

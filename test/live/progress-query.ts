@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { QUERY_PROGRESS, type SweepProgress, sweepWorkflowId } from '#schemas/messages.ts';
+import { QUERY_PROGRESS, type RunProgress, runWorkflowId } from '#schemas/messages.ts';
 import type { ServicesState } from '../../infra/local/state.ts';
 import type { LiveHome } from './live-home.ts';
 
@@ -13,18 +13,22 @@ export function servicesOf(home: LiveHome): ServicesState {
 }
 
 /** Asks a run's workflow for its progress. */
-export function askProgress(home: LiveHome, run: string): Promise<SweepProgress> {
+export function askProgress(home: LiveHome, run: string): Promise<RunProgress> {
   return withClient(home, (client) =>
-    client.workflow.getHandle(sweepWorkflowId(run)).query<SweepProgress>(QUERY_PROGRESS),
+    client.workflow.getHandle(runWorkflowId(run)).query<RunProgress>(QUERY_PROGRESS),
   );
 }
 
 /** How many encode activities are under way or handed out. */
 export function encodersUnderWay(home: LiveHome, run: string): Promise<number> {
+  return activitiesUnderWay(home, run, 'encodeShards');
+}
+
+/** How many activities of one type are under way or handed out. */
+export function activitiesUnderWay(home: LiveHome, run: string, type: string): Promise<number> {
   return withClient(home, async (client) => {
-    const { raw } = await client.workflow.getHandle(sweepWorkflowId(run)).describe();
-    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'encodeShards')
-      .length;
+    const { raw } = await client.workflow.getHandle(runWorkflowId(run)).describe();
+    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === type).length;
   });
 }
 

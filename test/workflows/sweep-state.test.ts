@@ -51,10 +51,10 @@ describe('SweepState', () => {
     const tasks = takeAll(state);
     state.completed(tasks[0]!, { from: { shard: 1, batch: 0 }, samples: 10, skipped: [], attempt: 3 });
     state.completed(tasks[1]!, { from: { shard: 1, batch: 1 }, samples: 4, skipped: [], attempt: 1 });
-    expect(state.allEncoded).toBe(false);
+    expect(state.allDone).toBe(false);
     expect(state.restarts).toBe(2);
     state.completed(state.take()!, { from: { shard: 2, batch: 0 }, samples: 6, skipped: [], attempt: 1 });
-    expect(state.allEncoded).toBe(true);
+    expect(state.allDone).toBe(true);
   });
 
   it('encodes lost shards again although a survey had found them', () => {

@@ -12,11 +12,22 @@ const DEPTH = 8;
 
 type Cubic = readonly [number, number, number, number];
 
+/** A decomposed GELU: the tensor that it bends and the tensor that holds the result. */
+export interface DecomposedGelu {
+  readonly z: string;
+  readonly output: string;
+}
+
 /**
  * The pre-activation of the GELU around an Erf or Tanh node.
  * @returns the tensor name, or undefined where the node is no part of a GELU.
  */
 export function geluPreActivation(index: GraphIndex, node: NodeProto): string | undefined {
+  return decomposedGelu(index, node)?.z;
+}
+
+/** The GELU around an Erf or Tanh node, or undefined where the node is no part of one. */
+export function decomposedGelu(index: GraphIndex, node: NodeProto): DecomposedGelu | undefined {
   const wanted: Cubic | undefined =
     node.opType === 'Erf' ? ERF_ARGUMENT : node.opType === 'Tanh' ? TANH_ARGUMENT : undefined;
   const [argument, output] = [node.input[0], node.output[0]];
@@ -29,8 +40,9 @@ export function geluPreActivation(index: GraphIndex, node: NodeProto): string | 
   collectAncestors(index, argument, candidates, DEPTH);
   for (const z of candidates) {
     const found = polynomial(index, argument, z, DEPTH);
-    if (found !== undefined && close(found, wanted) && isHalfTimes(index, onePlus.output[0] ?? '', z))
-      return z;
+    if (found === undefined || !close(found, wanted)) continue;
+    const product = halfTimes(index, onePlus.output[0] ?? '', z);
+    if (product !== undefined) return { z, output: product };
   }
   return undefined;
 }
@@ -98,8 +110,8 @@ function close(found: Cubic, wanted: Cubic): boolean {
   return wanted.every((value, i) => Math.abs((found[i] ?? 0) - value) <= 1e-3 * Math.abs(value) + 1e-6);
 }
 
-/** Whether some product downstream of `onePlus` is exactly 0.5 * z * onePlus. */
-function isHalfTimes(index: GraphIndex, onePlus: string, z: string): boolean {
+/** The product downstream of `onePlus` that is exactly 0.5 * z * onePlus. */
+function halfTimes(index: GraphIndex, onePlus: string, z: string): string | undefined {
   let frontier = [{ tensor: onePlus, product: [1, 0, 0, 0] as Cubic }];
   for (let step = 0; step < 3; step++) {
     const next: typeof frontier = [];
@@ -108,13 +120,13 @@ function isHalfTimes(index: GraphIndex, onePlus: string, z: string): boolean {
         const grown = grow(index, user, { tensor, product }, z);
         if (grown === undefined) continue;
         if (Math.abs(grown[1] - 0.5) < 1e-3 && grown[0] === 0 && grown[2] === 0 && grown[3] === 0)
-          return true;
+          return user.output[0];
         next.push({ tensor: user.output[0] ?? '', product: grown });
       }
     }
     frontier = next;
   }
-  return false;
+  return undefined;
 }
 
 function grow(

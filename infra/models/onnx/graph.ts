@@ -45,6 +45,15 @@ export function trueInputs(graph: GraphProto): GraphProto['input'] {
   return graph.input.filter((input) => !constants.has(input.name));
 }
 
+/** Every tensor that a node reads, those that a body within it takes from the graph around it included. */
+export function nodeInputs(node: NodeProto): readonly string[] {
+  const bodies = node.attribute.flatMap(({ g, graphs }) => (g ? [g] : (graphs ?? [])));
+  if (bodies.length === 0) return node.input;
+  const names = new Set(node.input);
+  for (const body of bodies) addOuterNames(body, names);
+  return [...names];
+}
+
 /** Keeps only the nodes and initializers that the outputs need, so unasked outputs cost nothing. */
 export function pruneGraph(graph: GraphProto, outputs: readonly string[]): void {
   const needed = new Set(outputs);
@@ -52,11 +61,7 @@ export function pruneGraph(graph: GraphProto, outputs: readonly string[]): void 
   for (const node of [...graph.node].reverse()) {
     if (!node.output.some((name) => needed.has(name))) continue;
     kept.push(node);
-    for (const name of node.input) needed.add(name);
-    for (const attribute of node.attribute) {
-      for (const inner of attribute.g ? [attribute.g] : (attribute.graphs ?? []))
-        addOuterNames(inner, needed);
-    }
+    for (const name of nodeInputs(node)) needed.add(name);
   }
   graph.node = kept.reverse();
   graph.initializer = graph.initializer.filter((tensor) => needed.has(tensor.name ?? ''));

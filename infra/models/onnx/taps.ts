@@ -155,8 +155,7 @@ function clipTap(index: GraphIndex, node: NodeProto): FoundTap | undefined {
     if (node.input.length !== 2 || zero < 0 || name === undefined) return undefined;
     return { name, observed: name, activation: 'Relu', exact: true };
   }
-  const lowest = boundOf(index, node, 1, 'min', -Infinity);
-  const highest = boundOf(index, node, 2, 'max', Infinity);
+  const { lowest, highest } = clipBounds(index, node);
   if (lowest !== 0 || highest === undefined || !(highest > 0)) return undefined;
   const exact = highest > 3.4e38;
   return {
@@ -164,6 +163,17 @@ function clipTap(index: GraphIndex, node: NodeProto): FoundTap | undefined {
     observed: node.output[0] ?? '',
     activation: exact ? 'Relu' : 'Clip',
     exact,
+  };
+}
+
+/** Bounds of a Clip; undefined where one is no constant. */
+export function clipBounds(
+  index: GraphIndex,
+  node: NodeProto,
+): { readonly lowest: number | undefined; readonly highest: number | undefined } {
+  return {
+    lowest: boundOf(index, node, 1, 'min', -Infinity),
+    highest: boundOf(index, node, 2, 'max', Infinity),
   };
 }
 

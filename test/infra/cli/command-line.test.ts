@@ -30,7 +30,11 @@ beforeAll(() => {
     join(folder, 'bad.yaml'),
     'kind: sweep\nmodel: { file: m.onnx, contrl: none }\ndataset: { format: npy, data: d }\n',
   );
-  writeFileSync(join(folder, 'lens.yaml'), 'kind: lens\n');
+  writeFileSync(join(folder, 'metflow.yaml'), 'kind: metflow\n');
+  writeFileSync(
+    join(folder, 'lens.yaml'),
+    'kind: lens\nexperiment: paths\npaths: { curve: bent }\nmodel: { file: m.onnx }\ndataset: { format: npy, data: d }\n',
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -115,7 +119,9 @@ describe('tessera', () => {
     [['run', 'good.yaml', '--processes', 'two'], /--processes.*whole number/],
     [['run', 'bad.yaml'], /bad\.yaml: model\.contrl: unknown key.*did you mean control\?/],
     [['run', 'none.yaml'], /none\.yaml: no such config file/],
-    [['run', 'lens.yaml'], /lens\.yaml: kind: .*later version \(lens\)/],
+    [['run', 'metflow.yaml'], /metflow\.yaml: kind: .*later version \(metflow\)/],
+    [['run', 'lens.yaml'], /lens\.yaml: paths\.curve: .*\("bent"\).*one of lerp, slerp/],
+    [['run', 'lens.yaml', '--set', 'experiment=path'], /lens\.yaml: experiment: .*did you mean paths\?/],
     [['run', 'good.yaml', '--set', 'seed'], /--set: this is not of the form key=value \(seed\)/],
     [['report', 'r1'], /tessera report comes in a later version/],
     [['extend', 'r1', '--draws', '5'], /tessera extend comes in a later version/],
@@ -178,8 +184,11 @@ describe('tessera', () => {
 
   it('prints the columns of a table and a JSON Schema that names every section', async () => {
     expect((await tessera('schema', 'regions')).out).toMatch(/^digest +fixed\[16\] +128-bit hash/m);
-    const schema = JSON.parse((await tessera('schema', 'config')).out) as { readonly properties: object };
-    expect(Object.keys(schema.properties)).toEqual([
+    const schema = JSON.parse((await tessera('schema', 'config')).out) as {
+      readonly anyOf: readonly { readonly title: string; readonly properties: object }[];
+    };
+    expect(schema.anyOf.map(({ title }) => title)).toContain('Tessera lens config, experiment paths');
+    expect(Object.keys(schema.anyOf[0]!.properties)).toEqual([
       'kind',
       'run',
       'seed',

@@ -8,6 +8,7 @@ const SNAPSHOT: RunSnapshot = {
   runId: 'mnist',
   phase: 'encoding',
   paused: false,
+  unit: 'rows',
   rows: 70_000,
   doneRows: 0,
   restarts: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { SweepProgress } from '#schemas/messages.ts';
+import type { RunProgress } from '#schemas/messages.ts';
 import {
   EMPTY_METER,
   observe,
@@ -10,10 +10,11 @@ import {
   snapshotOf,
 } from '../../../infra/cli/progress.ts';
 
-const PROGRESS: SweepProgress = {
+const PROGRESS: RunProgress = {
   runId: 'r',
   phase: 'encoding',
   paused: false,
+  unit: 'rows',
   samples: 100,
   points: 400,
   doneSamples: 20,

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { SweepConfig } from '#schemas/config.ts';
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
-import { checkFilesExist, loadConfig } from '../../../infra/config/load-config.ts';
+import { checkFilesExist, type LoadedRun, loadConfig } from '../../../infra/config/load-config.ts';
 
 const SWEEP = `
 kind: sweep
@@ -40,9 +41,15 @@ function faultOfConfig(text: string): PipelineFault {
   return faultOf(() => loadConfig(file));
 }
 
+function loadSweep(path: string): LoadedRun<SweepConfig> {
+  const { config, ...rest } = loadConfig(path);
+  if (config.kind !== 'sweep') throw new Error(`a ${config.kind} config`);
+  return { ...rest, config };
+}
+
 describe('loadConfig', () => {
   it('fills in defaults and resolves paths from the folder of the file, patterns included', () => {
-    const { config, runDir, runId } = loadConfig(file);
+    const { config, runDir, runId } = loadSweep(file);
     expect(config.stream).toEqual({ partitions: 4, batchRows: 1024 });
     expect(config.codes.spans).toEqual(['layer', 'network']);
     expect(config.model.file).toBe(join(folder, 'nets/model.onnx'));
@@ -56,7 +63,7 @@ describe('loadConfig', () => {
       file,
       'kind: sweep\nmodel: {file: m.onnx}\ndataset: {format: jsonl, data: d.jsonl, column: words, labels: tags, tokenizer: t.json}',
     );
-    const { dataset } = loadConfig(file).config;
+    const { dataset } = loadSweep(file).config;
     expect([dataset.labels, dataset.column]).toEqual(['tags', 'words']);
     expect(dataset.tokenizer).toBe(join(folder, 't.json'));
   });
@@ -188,7 +195,7 @@ describe('a bad config', () => {
     });
   });
 
-  it.each(['lens', 'metflow'])('says that kind %s comes later', (kind) => {
+  it.each(['metflow'])('says that kind %s comes later', (kind) => {
     expect(faultOfConfig(`kind: ${kind}\n`)).toMatchObject({ kind: 'not-there-yet', value: kind });
   });
 

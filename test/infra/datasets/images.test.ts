@@ -52,6 +52,17 @@ describe('image folders', () => {
     }
   });
 
+  it('turns the colours round for models that take blue first, with the mean in their order', async () => {
+    const transform = { shape: [3, 3, 2], mean: [0, 100, 200], channelOrder: 'bgr' };
+    const { values } = await readAll({ format: 'images', data: root, transform });
+    const wanted = ORDER.flatMap(([, seed]) =>
+      [2, 1, 0].flatMap((c) =>
+        [...pixels(3, 2, seed)].filter((_, i) => i % 3 === c).map((raw) => raw - 100 * (2 - c)),
+      ),
+    );
+    expect(values).toEqual(wanted);
+  });
+
   it('gives planes for nchw, with a mean per channel', async () => {
     const transform = { shape: [3, 3, 2], mean: [0, 100, 200], std: 2 };
     const { values } = await readAll({ format: 'images', data: root, transform });

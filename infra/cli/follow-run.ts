@@ -1,18 +1,18 @@
-// One sweep from the outside: start its workflow or attach to it, watch it, and say how it ended.
+// One run from the outside: start its workflow or attach to it, watch it, and say how it ended.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 
 import { describeFault, PipelineError } from '#schemas/errors.ts';
 import {
-  type SweepInput,
-  type SweepProgress,
-  type SweepResult,
-  sweepWorkflowId,
-  WORKFLOW_SWEEP,
+  type RunInput,
+  type RunProgress,
+  type RunResult,
+  runWorkflowId,
+  WORKFLOW_OF,
 } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
-import type { LoadedSweep } from '../config/load-config.ts';
+import type { LoadedRun } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { RunSnapshot } from './progress.ts';
 import { aborted } from './interrupts.ts';
@@ -28,12 +28,12 @@ const GIVE_UP_MS = 90_000;
  * Starts the workflow, or attaches to the one that goes on under this run id.
  * @throws PipelineError `run-config-mismatch` where that one has another config or writes to another folder.
  */
-export async function startSweep(client: Client, loaded: LoadedSweep): Promise<'started' | 'attached'> {
+export async function startRun(client: Client, loaded: LoadedRun): Promise<'started' | 'attached'> {
   const { runId, runDir, config, configSha256 } = loaded;
   const open = await openWorkflow(client, loaded);
-  const input: SweepInput = { runId, config, configSha256, runDir };
-  await client.workflow.start(WORKFLOW_SWEEP, {
-    workflowId: sweepWorkflowId(runId),
+  const input: RunInput = { runId, config, configSha256, runDir };
+  await client.workflow.start(WORKFLOW_OF[config.kind], {
+    workflowId: runWorkflowId(runId),
     taskQueue: TASK_QUEUES.workflow,
     args: [input],
     memo: { configSha256, runDir },
@@ -50,12 +50,12 @@ export interface WatchOptions {
 }
 
 /**
- * Watches a started sweep until it ends.
+ * Watches a started run until it ends.
  * @throws PipelineError the run's own fault, `service-unavailable` after a long silence of the server, or
  *   the signal's reason.
  */
-export async function watchSweep(client: Client, runId: string, options: WatchOptions): Promise<SweepResult> {
-  let progress: SweepProgress | null = null;
+export async function watchRun(client: Client, runId: string, options: WatchOptions): Promise<RunResult> {
+  let progress: RunProgress | null = null;
   let silentSinceMs: number | null = null;
   while (true) {
     options.signal.throwIfAborted();
@@ -82,10 +82,10 @@ export async function watchWithSession(
   session: Session,
   runId: string,
   options: WatchOptions,
-): Promise<SweepResult> {
+): Promise<RunResult> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
-  const watch = watchSweep(session.client, runId, { ...options, signal });
+  const watch = watchRun(session.client, runId, { ...options, signal });
   watch.catch(() => undefined);
   try {
     return await Promise.race([watch, session.failed, aborted(options.signal)]);
@@ -116,9 +116,9 @@ function tolerateSilence(
   return since;
 }
 
-async function resultOf(client: Client, runId: string): Promise<SweepResult> {
+async function resultOf(client: Client, runId: string): Promise<RunResult> {
   try {
-    return (await client.workflow.getHandle(sweepWorkflowId(runId)).result()) as SweepResult;
+    return (await client.workflow.getHandle(runWorkflowId(runId)).result()) as RunResult;
   } catch (error) {
     throw new PipelineError(faultOfFailure(error), { cause: error });
   }
@@ -126,7 +126,7 @@ async function resultOf(client: Client, runId: string): Promise<SweepResult> {
 
 async function openWorkflow(
   client: Client,
-  { runId, runDir, config, configSha256 }: LoadedSweep,
+  { runId, runDir, config, configSha256 }: LoadedRun,
 ): Promise<boolean> {
   const state = await describeRun(client, runId);
   if (state === null || !isOpen(state.status)) return false;

@@ -1,16 +1,15 @@
-// One firing of `tessera schedule`: a sweep whose run id ends in the time of the firing.
+// One firing of `tessera schedule`: a run whose id ends in the time of the firing.
 
 import { executeChild, workflowInfo } from '@temporalio/workflow';
-import { type SweepInput, type SweepResult, sweepWorkflowId } from '../schemas/messages.ts';
-import { corpusSweep } from './corpus-sweep.ts';
+import { type RunInput, type RunResult, runWorkflowId, WORKFLOW_OF } from '../schemas/messages.ts';
 
 /** Starts `<run>-<UTC time>` as a child in a folder of its own. */
-export function scheduledSweep(input: SweepInput): Promise<SweepResult> {
+export function scheduledRun(input: RunInput): Promise<RunResult> {
   const stamp = workflowInfo().startTime.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const runId = `${input.runId}-${stamp}`;
   const runDir = `${input.runDir}-${stamp}`;
-  return executeChild(corpusSweep, {
-    workflowId: sweepWorkflowId(runId),
+  return executeChild(WORKFLOW_OF[input.config.kind], {
+    workflowId: runWorkflowId(runId),
     args: [{ ...input, runId, runDir }],
   });
 }

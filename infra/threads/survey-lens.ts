@@ -1,0 +1,44 @@
+// Which tasks an earlier execution of this run already delivered in full, so that they are not measured again.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
+import { runFolder } from '../blobs/run-folder.ts';
+import type { LensPlan } from '../lens/lens-plan.ts';
+import { collectPartition, openCollector } from './collect.ts';
+import { openLog } from './opened.ts';
+import type { TaskContext } from './task-context.ts';
+
+export const SURVEY_FILE = 'survey.json';
+
+/**
+ * Collects what the log holds and notes which tasks are complete.
+ * @returns their numbers, ascending.
+ */
+export async function surveyRows(plan: LensPlan, runDir: string, context: TaskContext): Promise<number[]> {
+  await dropOrphanedSegments(plan, runDir);
+  const missing = new Set<number>();
+  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
+    const { missingShards } = await collectPartition(plan, { runDir, partition, allSent: true }, context);
+    for (const task of missingShards) missing.add(task);
+  }
+  const done = plan.tasks.map((_, task) => task).filter((task) => !missing.has(task));
+  await runFolder(runDir).writeFile(SURVEY_FILE, Buffer.from(JSON.stringify(done)));
+  return done;
+}
+
+/** Tasks that need no measuring. */
+export async function surveyedTasks(runDir: string): Promise<ReadonlySet<number>> {
+  const bytes = await readFile(join(runDir, SURVEY_FILE)).catch(() => null);
+  return new Set(bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]));
+}
+
+/** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */
+async function dropOrphanedSegments(plan: LensPlan, runDir: string): Promise<void> {
+  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
+    const { nextOffset } = await openCollector(plan, runDir, partition);
+    if (nextOffset === 0n || nextOffset <= (await openLog().offsets(plan.topic, partition)).high) continue;
+    await runFolder(runDir).remove(SEGMENTS_FOLDER);
+    return;
+  }
+}
