@@ -18,8 +18,10 @@ export const LIMITS = {
 export const TIMEOUTS = {
   /** Longest silence of an activity before it is given to another worker. */
   heartbeatMs: 10_000,
-  /** Heartbeats are sent at most this often, so a crash repeats at most this much work. */
-  heartbeatThrottleMs: 200,
+  /** An encoder's heartbeats are sent at most this often, so a crash repeats at most this much work. */
+  encodeBeatMs: 500,
+  /** Those of work that repeats nothing after a crash, or that keeps its place elsewhere. */
+  waitBeatMs: 1_000,
   startToCloseMs: 24 * 3600_000,
   shutdownGraceMs: 10_000,
 } as const;

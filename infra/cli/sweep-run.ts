@@ -1,7 +1,7 @@
 // One sweep from the outside: start its workflow or attach to it, watch it, and say how it ended.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
 
 import { describeFault, PipelineError } from '#schemas/errors.ts';
 import {
@@ -57,6 +57,7 @@ export interface WatchOptions {
 export async function watchSweep(client: Client, runId: string, options: WatchOptions): Promise<SweepResult> {
   let progress: SweepProgress | null = null;
   let silentSinceMs: number | null = null;
+  const ended = endOf(client, runId);
   while (true) {
     options.signal.throwIfAborted();
     try {
@@ -70,7 +71,9 @@ export async function watchSweep(client: Client, runId: string, options: WatchOp
     } catch (error) {
       silentSinceMs = tolerateSilence(error, { silentSinceMs, onNote: options.onNote });
     }
-    await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
+    await Promise.race([sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }), ended]).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -92,6 +95,14 @@ export async function watchWithSession(
   } finally {
     over.abort();
   }
+}
+
+/** Resolves when the run has ended, so that nobody waits for the next look; never where that cannot be told. */
+function endOf(client: Client, runId: string): Promise<unknown> {
+  const workflow = client.workflow.getHandle(sweepWorkflowId(runId));
+  return workflow
+    .result()
+    .catch((error) => (error instanceof WorkflowFailedError ? null : new Promise(() => undefined)));
 }
 
 /** Lets a server that is restarting be silent for a while; everything else is thrown on. */
