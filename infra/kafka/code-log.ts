@@ -10,7 +10,7 @@ const { Kafka, logLevel } = kafkajs;
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
-const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 150 } as const;
+const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
 
 /** Opens the code log. Connections are made on first use. */
 export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {

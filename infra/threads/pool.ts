@@ -9,6 +9,9 @@ import { readEnv } from '../env.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 import { threadBundle } from './thread-bundle.ts';
 
+/** A smaller young generation promotes what a batch leaves behind: the old one was then marked every 60 ms. */
+export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 } as const;
+
 type TaskName = keyof ThreadTasks;
 
 const WAITING: ReadonlySet<TaskName> = new Set(['aggregate', 'commit']);
@@ -66,8 +69,7 @@ async function openPools(threads: number): Promise<{ computing: Piscina; waiting
     filename: await threadBundle(join(readEnv().home, 'cache')),
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
     execArgv: ['--no-warnings'],
-    // Smaller ones promote what a batch leaves behind: the old generation was then marked every 60 ms.
-    resourceLimits: { maxYoungGenerationSizeMb: 16 },
+    resourceLimits: THREAD_LIMITS,
     minThreads: 0,
     // A thread that has run is worth keeping: its code is compiled.
     idleTimeout: 60_000,
