@@ -6,7 +6,7 @@ export const LIMITS = {
   /** Largest workflow or activity payload; rows, weights and plans are blobs. */
   payloadBytes: 64 * 1024,
   /** Encode activities per run, where there are at least as many shards: fewer, longer tasks cost less orchestration. */
-  tasksPerRun: 64,
+  tasksPerRun: 32,
   /** Most shards per encode activity: runs of more than 64 x 64 shards get more activities. */
   shardsPerTask: 64,
   /** Tasks (encode activities, measurements) of one run under way at once. */
@@ -20,8 +20,10 @@ export const LIMITS = {
 export const TIMEOUTS = {
   /** Longest silence of an activity before it is given to another worker. */
   heartbeatMs: 10_000,
-  /** Heartbeats are sent at most this often, so a crash repeats at most this much work. */
-  heartbeatThrottleMs: 200,
+  /** An encoder's heartbeats are sent at most this often, so a crash repeats at most this much work. */
+  encodeBeatMs: 500,
+  /** Those of work that repeats nothing after a crash, or that keeps its place elsewhere. */
+  waitBeatMs: 2_500,
   startToCloseMs: 24 * 3600_000,
   shutdownGraceMs: 10_000,
   /** A group of chains reports to its run at most this often at first, later once in a hundredth of the time so far. */

@@ -1,7 +1,6 @@
 // What the activities need of the outside world. Adapters live in infra/, fakes in test/fakes.
 
 import type { DatasetConfig, ModelConfig } from '#schemas/config.ts';
-import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { PipelineFault } from '#schemas/errors.ts';
 import type { BlobRef, ShardSpec, TapInfo } from '#schemas/sweep.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
@@ -176,21 +175,20 @@ export interface ModelLoader {
   open(options: SessionOptions): Promise<EncoderSession>;
 }
 
-/** One message of a run's log, as it goes to one partition. Kinds of an experiment's log are names of tables. */
-export interface CodeMessage<Kind extends string = MessageKind> {
+/** One message of a run's log, as it goes to one partition. Kinds are the sweep's, or names of an experiment's tables. */
+export interface CodeMessage {
   readonly partition: number;
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: {
-    readonly kind: Kind;
+    readonly kind: string;
     readonly run: string;
     readonly shard: number;
     readonly batch: number;
   };
 }
 
-export interface ReceivedMessage<Kind extends string = MessageKind>
-  extends Omit<CodeMessage<Kind>, 'partition' | 'key'> {
+export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> {
   readonly offset: bigint;
 }
 
@@ -198,15 +196,15 @@ export interface ReceivedMessage<Kind extends string = MessageKind>
 export interface CodeLog {
   createTopic(topic: string, options: { readonly partitions: number }): Promise<void>;
   /** Resolves when the broker has acknowledged every message. */
-  append(topic: string, messages: readonly CodeMessage<string>[]): Promise<void>;
+  append(topic: string, messages: readonly CodeMessage[]): Promise<void>;
   /** First and next offset of a partition. */
   offsets(topic: string, partition: number): Promise<{ readonly low: bigint; readonly high: bigint }>;
   /** Messages from `from` on, in order, until `signal` aborts or the consumer returns. Yields what one fetch brought. */
-  read<Kind extends string = MessageKind>(
+  read(
     topic: string,
     partition: number,
     options: { readonly from: bigint; readonly signal: AbortSignal },
-  ): AsyncIterable<readonly ReceivedMessage<Kind>[]>;
+  ): AsyncIterable<readonly ReceivedMessage[]>;
   deleteTopic(topic: string): Promise<void>;
 }
 

@@ -23,27 +23,19 @@ async function main(): Promise<void> {
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
   const bundle = workflowBundle(join(env.home, 'cache'));
   const connection = await connect(env);
-  await using compute = threadPool({ threads: encoders + 2 });
+  await using compute = threadPool({ threads: encoders });
   const activities = createActivities({ compute, records: { markEnded } });
-  const shared: Pick<
-    WorkerOptions,
-    | 'connection'
-    | 'namespace'
-    | 'shutdownGraceTime'
-    | 'maxHeartbeatThrottleInterval'
-    | 'defaultHeartbeatThrottleInterval'
-  > = {
+  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
     connection,
     namespace: env.temporal.namespace,
     shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
-    maxHeartbeatThrottleInterval: TIMEOUTS.heartbeatThrottleMs,
-    defaultHeartbeatThrottleInterval: TIMEOUTS.heartbeatThrottleMs,
   };
   const workers: Promise<Worker>[] = [];
   if (queues.includes('cpu')) {
     workers.push(
       Worker.create({
         ...shared,
+        ...beats(TIMEOUTS.encodeBeatMs),
         taskQueue: TASK_QUEUES.cpu,
         activities,
         maxConcurrentActivityTaskExecutions: encoders,
@@ -54,6 +46,7 @@ async function main(): Promise<void> {
     workers.push(
       Worker.create({
         ...shared,
+        ...beats(TIMEOUTS.waitBeatMs),
         taskQueue: TASK_QUEUES.io,
         activities,
         maxConcurrentActivityTaskExecutions: IO_SLOTS,
@@ -66,6 +59,11 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ event: 'ready' })}\n`);
   await Promise.all(runs);
   await connection.close();
+}
+
+/** Heartbeats are sent at most so often. */
+function beats(everyMs: number) {
+  return { maxHeartbeatThrottleInterval: everyMs, defaultHeartbeatThrottleInterval: everyMs };
 }
 
 async function connect(env: Env): Promise<NativeConnection> {

@@ -169,6 +169,12 @@ export interface MetflowCommitInput {
   readonly notices: readonly string[];
 }
 
+/** Jobs in shared memory that any thread may take; what they compute only the kernel knows. */
+export interface SharedJobs {
+  readonly work: unknown;
+  readonly counters: Int32Array;
+}
+
 /** Added by activities: which attempt succeeded, so that restarts can be counted. */
 export interface Attempted {
   readonly attempt: number;
@@ -184,6 +190,7 @@ export interface ThreadTasks {
   planLens: { input: LensInput; output: LensPlanOutput };
   lensTask: { input: LensTaskInput; output: LensTaskOutput };
   collect: { input: AggregateInput; output: AggregateOutput };
+  clusterJobs: { input: SharedJobs; output: null };
   commitLens: { input: LensCommitInput; output: CommitOutput };
   planMetflow: { input: MetflowInput; output: MetflowPlanOutput };
   trainFlow: { input: PlannedInput; output: TrainOutput };

@@ -39,10 +39,7 @@ export const complexity: Experiment<Config, Design> = {
   tables: [LOCAL_COMPLEXITY_TABLE, REGION_GEOMETRY_TABLE],
   async plan(context) {
     const { config, variants } = context;
-    const { points, regionPoints } = sizesOf<keyof typeof SIZES.tiny>(
-      SIZES[config.profile],
-      config.complexity,
-    );
+    const { points, regionPoints } = sizesOf(SIZES[config.profile], config.complexity);
     checkInput(await context.network(variants[0]!));
     const design = designOf(context, { points, regionPoints });
     const count = unitsOf(design).length;

@@ -1,9 +1,9 @@
 // A trained model's effect against that of its control models: what they show as well was not learnt.
 
-import { bootstrapPValue, type Estimate } from '../numeric/bootstrap.ts';
-import { percentileInterval } from '../numeric/quantiles.ts';
+import type { Estimate } from '../numeric/bootstrap.ts';
 import { randomStream } from '../numeric/rng.ts';
-import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
+import { type Claim, judgeFamily, LEAST_UNITS } from '../polytope/claim.ts';
+import { evidenceOf } from './evidence.ts';
 import type { ModelVariant } from './network.ts';
 
 /** A ratio of one model over one span. */
@@ -23,13 +23,13 @@ export interface ContrastOptions {
   readonly nameOf: (nets: string) => string;
 }
 
-const INTERVAL = 0.99;
 const CONTROL_STREAM = 6;
 const NETS = { random_init: 'random nets', weight_permuted: 'weight-permuted nets' } as const;
 
 /**
  * The trained model's ratio over the geometric mean of the controls' ratios, span by span; one family of claims for each
  * kind of control. Replicates draw the control models anew too, so that they spread as seeds do where there are several.
+ * Controls without a ratio, or with too few units behind it, are left out.
  */
 export function againstControls(ratios: readonly ModelRatio[], options: ContrastOptions): Claim[] {
   return (['random_init', 'weight_permuted'] as const).flatMap((kind) => {
@@ -38,17 +38,29 @@ export function againstControls(ratios: readonly ModelRatio[], options: Contrast
     if (controls.length === 0) return [];
     return judgeFamily(
       trained.map((own) => {
-        const others = controls.filter(({ span }) => span === own.span);
-        return evidenceOf(own, contrast(own, others, options.seed), {
-          claim: options.nameOf(NETS[kind]),
-          experiment: options.experiment,
-        });
+        const others = controls.filter((control) => control.span === own.span && isKnown(control));
+        return evidenceOf(
+          {
+            claim: options.nameOf(NETS[kind]),
+            experiment: options.experiment,
+            model: 'trained',
+            span: own.span,
+            nullEffect: 1,
+            predicted: 'above',
+          },
+          contrast(own, others, options.seed),
+          own.n,
+        );
       }),
     );
   });
 }
 
-/** Undefined where one of the ratios is. */
+function isKnown({ estimate, n }: ModelRatio): boolean {
+  return Number.isFinite(estimate.value) && n >= LEAST_UNITS;
+}
+
+/** Undefined without a trained ratio, or without controls. */
 function contrast({ estimate }: ModelRatio, controls: readonly ModelRatio[], seed: number): Estimate {
   const logs = (of: (estimate: Estimate) => number, nets: readonly ModelRatio[]) =>
     nets.reduce((sum, net) => sum + Math.log(of(net.estimate)), 0) / nets.length;
@@ -58,24 +70,4 @@ function contrast({ estimate }: ModelRatio, controls: readonly ModelRatio[], see
     return ratio / Math.exp(logs(({ replicates: all }) => all[replicate]!, drawn));
   });
   return { value: estimate.value / Math.exp(logs(({ value }) => value, controls)), replicates };
-}
-
-function evidenceOf(
-  { span, n }: ModelRatio,
-  { value, replicates }: Estimate,
-  { claim, experiment }: { claim: string; experiment: string },
-): Evidence {
-  const isDefined = Number.isFinite(value);
-  return {
-    claim,
-    experiment,
-    model: 'trained',
-    span,
-    effect: isDefined ? value : null,
-    interval: isDefined ? percentileInterval(replicates, INTERVAL) : null,
-    nullEffect: 1,
-    pValue: isDefined ? bootstrapPValue(replicates, 1) : null,
-    predicted: 'above',
-    n,
-  };
 }

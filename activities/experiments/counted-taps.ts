@@ -14,12 +14,17 @@ export class CountedTaps {
   readonly bitTaps: readonly number[];
   /** Bits of {@link bitTaps}. */
   readonly codeBits: number;
+  /** `[bitTaps]` layers between the start and the tap: taps of parallel branches are equally deep. */
+  readonly #depths: readonly number[];
 
   /**
    * A layer_id is the number among the model's taps; max-pools are numbered behind them.
    * @param taps - taps of an exact or sampled net that starts somewhere in `network`.
    */
-  constructor({ taps: all, pools }: Pick<Network, 'taps' | 'pools'>, taps: readonly TapInfo[]) {
+  constructor(
+    { taps: all, pools, startSpaces }: Pick<Network, 'taps' | 'pools' | 'startSpaces'>,
+    taps: readonly TapInfo[],
+  ) {
     const ids = new Map([...all, ...pools].map(({ name }, id) => [name, id]));
     this.taps = taps;
     this.layerIds = Int32Array.from(taps, ({ name }) => ids.get(name) ?? -1);
@@ -28,6 +33,9 @@ export class CountedTaps {
       .sort((a, b) => this.layerIds[a]! - this.layerIds[b]!);
     this.bitTaps = this.ordered.filter((tap) => taps[tap]!.kind !== 'pool');
     this.codeBits = this.bitTaps.reduce((sum, tap) => sum + taps[tap]!.codeBits, 0);
+    const cuts = [...new Set(startSpaces.map(({ tapsBefore }) => tapsBefore))];
+    const cutsBefore = this.bitTaps.map((tap) => cuts.filter((cut) => cut <= this.layerIds[tap]!).length);
+    this.#depths = cutsBefore.map((before) => before - cutsBefore[0]!);
   }
 
   /** Sum over the taps whose bits count. */
@@ -36,14 +44,15 @@ export class CountedTaps {
   }
 
   /**
-   * `[taps]` share of differing bits that the angle at the start alone lets expect, NaN where no bits count.
+   * `[taps]` share of differing bits that the angle at the start alone lets expect, NaN where no bits count. The layers of
+   * an inception or residual block count as one, in which the null is rough.
    * @see gaussianNull
    */
   expectedShares(angle: number): Float64Array {
-    const shares = gaussianNull(angle, this.bitTaps.length);
+    const shares = gaussianNull(angle, 1 + Math.max(0, ...this.#depths));
     const expected = new Float64Array(this.taps.length).fill(Number.NaN);
-    this.bitTaps.forEach((tap, layer) => {
-      expected[tap] = shares[layer]!;
+    this.bitTaps.forEach((tap, i) => {
+      expected[tap] = shares[this.#depths[i]!]!;
     });
     return expected;
   }

@@ -1,12 +1,12 @@
 // What experiment E3 concludes: ratios of densities between and within classes, each against its null and its controls.
 
 import { DENSITIES_TABLE } from '#schemas/columns/lens/densities.ts';
-import { bootstrapPValue, type Estimate } from '../numeric/bootstrap.ts';
+import { drawnUnits, type Estimate } from '../numeric/bootstrap.ts';
 import { bootstrapPairs, type PairEstimates, type PairSample } from '../numeric/pair-bootstrap.ts';
 import { percentileInterval } from '../numeric/quantiles.ts';
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
 import { againstControls } from './control-contrast.ts';
-import type { DensityConfig, DensityDesign } from './density-design.ts';
+import type { DensityConfig, DensityDesign, DensitySpan } from './density-design.ts';
 import {
   DENSITY_MEASURES,
   type DensityMeasure,
@@ -14,6 +14,7 @@ import {
   SpanSamples,
   spanName,
 } from './density-samples.ts';
+import { evidenceOf } from './evidence.ts';
 import type { Conclusion, ConcludeContext, ReadTable } from './experiment.ts';
 import { type ModelVariant, variantName } from './network.ts';
 import { RowCollector } from './row-collector.ts';
@@ -46,6 +47,9 @@ interface Measured {
 export async function concludeDensity(context: Context): Promise<Conclusion> {
   const { design, config, variants, signal } = context;
   const samples = samplesOf(await context.read('paths', PATH_COLUMNS), { design, seed: config.seed });
+  // Every model and span sees the same resamples, so that their ratios can be compared.
+  const resampling = { seed: config.seed };
+  const drawn = drawnUnits(design.points.length, resampling);
   const measured: Measured[] = [];
   const shuffled: Evidence[] = [];
   for (const variant of variants) {
@@ -53,16 +57,16 @@ export async function concludeDensity(context: Context): Promise<Conclusion> {
       signal.throwIfAborted();
       const own = samples.get(variantName(variant))?.[i];
       if (own === undefined) continue;
-      for (const measure of DENSITY_MEASURES) {
+      for (const measure of measuresOf(design, span)) {
         const sample = own.sample(measure);
-        const estimates = bootstrapPairs(sample, { seed: config.seed });
+        const estimates = bootstrapPairs(sample, resampling, drawn);
         measured.push({ variant, span: spanName(span), measure, sample, estimates });
       }
       if (variant.kind !== 'trained') continue;
       const sample = own.shuffled();
-      const { ratio } = bootstrapPairs(sample, { seed: config.seed });
+      const { ratio } = bootstrapPairs(sample, resampling, drawn);
       shuffled.push(
-        evidenceOf(SHUFFLED_CLAIM, { model: 'trained', span: spanName(span), estimate: ratio, sample }),
+        evidenceFor(SHUFFLED_CLAIM, { model: 'trained', span: spanName(span), estimate: ratio, sample }),
       );
     }
   }
@@ -71,6 +75,12 @@ export async function concludeDensity(context: Context): Promise<Conclusion> {
     rows: [densityRows(measured)],
     notices: noticesOf(measured, context),
   };
+}
+
+/** Crossings only where some were solved. */
+function measuresOf({ solved, spaces }: DensityDesign, { space }: DensitySpan): readonly DensityMeasure[] {
+  const isSolved = solved.length > 0 && spaces.some(({ name, isSolved: own }) => own && name === space);
+  return DENSITY_MEASURES.filter((measure) => isSolved || measure !== 'rho_x');
 }
 
 /** Per model the pairs of every span. */
@@ -102,7 +112,7 @@ function judgeMeasures(measured: readonly Measured[]): Claim[] {
         measured
           .filter((found) => found.measure === measure && variantName(found.variant) === model)
           .map(({ span, sample, estimates }) =>
-            evidenceOf(CLAIMS[measure], {
+            evidenceFor(CLAIMS[measure], {
               model,
               span,
               sample,
@@ -145,20 +155,9 @@ interface Effect {
   readonly nullEffect?: number;
 }
 
-function evidenceOf(claim: string, { model, span, estimate, sample, nullEffect = 1 }: Effect): Evidence {
-  const isDefined = Number.isFinite(estimate.value);
-  return {
-    claim,
-    experiment: 'density',
-    model,
-    span,
-    effect: isDefined ? estimate.value : null,
-    interval: isDefined ? percentileInterval(estimate.replicates, INTERVAL) : null,
-    nullEffect,
-    pValue: isDefined ? bootstrapPValue(estimate.replicates, nullEffect) : null,
-    predicted: 'above',
-    n: pointsIn(sample),
-  };
+function evidenceFor(claim: string, { model, span, estimate, sample, nullEffect = 1 }: Effect): Evidence {
+  const statement = { claim, experiment: 'density', model, span, nullEffect, predicted: 'above' } as const;
+  return evidenceOf(statement, estimate, pointsIn(sample));
 }
 
 function densityRows(measured: readonly Measured[]) {

@@ -3,10 +3,12 @@
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelLensConfig } from '#schemas/lens-config.ts';
 import { randomStream, shuffle } from '../numeric/rng.ts';
+import { codeRowBytes } from '../polytope/code-layout.ts';
 import { samplePairs } from '../polytope/pair-sampling.ts';
 import { type ClassPoints, drawClassPoints } from './class-points.ts';
-import type { ExperimentPlan, LensTask, PlanContext } from './experiment.ts';
-import type { ModelVariant, Network, StartSpace } from './network.ts';
+import type { ExperimentPlan, PlanContext } from './experiment.ts';
+import type { Network, StartSpace } from './network.ts';
+import { cutTasks, sizesOf } from './sample-choice.ts';
 
 export type DensityConfig = Extract<ModelLensConfig, { experiment: 'density' }>;
 
@@ -42,7 +44,9 @@ const SIZES = {
   tiny: { classes: 10, exactPairs: 200 },
   paper: { classes: 100, exactPairs: 500 },
 } as const;
-const PAIRS_PER_TASK = 480;
+/** A task keeps what is known of its points. */
+const TASK_BYTES = 2 ** 28;
+const PAIRS_PER_TASK = { least: 16, most: 1200 } as const;
 const PAIR_STREAM = 4;
 
 /**
@@ -53,12 +57,15 @@ export async function planDensity(
   context: PlanContext<DensityConfig>,
 ): Promise<ExperimentPlan<DensityDesign>> {
   const { config, samples, variants } = context;
-  const sizes = SIZES[config.profile];
   const { density } = config;
+  const { classes, exactPairs } = sizesOf(SIZES[config.profile], {
+    classes: density.classes,
+    exactPairs: density.exactPairs,
+  });
   const network = await context.network(variants[0]!);
   const drawn = await drawClassPoints(samples, {
     text: network.text,
-    classes: density.classes ?? sizes.classes,
+    classes,
     perClass: density.pointsPerClass,
     seed: config.seed,
   });
@@ -73,17 +80,13 @@ export async function planDensity(
     labels,
     ends: [...intra, ...inter],
     intra: intra.length / 2,
-    solved: solvedPairs(
-      intra.length / 2,
-      network.text ? 0 : (density.exactPairs ?? sizes.exactPairs),
-      config.seed,
-    ),
+    solved: solvedPairs(intra.length / 2, network.text ? 0 : exactPairs, config.seed),
     spaces: wanted.map(({ name }) => ({ name, isSolved: !network.text && solvable.includes(name) })),
     spans: spansOf(network, wanted),
   };
   return {
     unit: 'pairs',
-    tasks: variants.flatMap((variant) => tasksOf(variant, design.ends.length / 2)),
+    tasks: cutTasks(variants, design.ends.length / 2, pairsPerTask(network, wanted)),
     design,
     points: network.text ? [] : points,
     notices: noticesOf(network, wanted, density.pointsPerClass, drawn),
@@ -145,12 +148,15 @@ function solvedPairs(each: number, wanted: number, seed: number): number[] {
   return [...draw(0, 0), ...draw(each, 1)].sort((a, b) => a - b);
 }
 
-function tasksOf(variant: ModelVariant, pairs: number): LensTask[] {
-  return Array.from({ length: Math.ceil(pairs / PAIRS_PER_TASK) }, (_, task) => ({
-    variant,
-    from: task * PAIRS_PER_TASK,
-    to: Math.min(pairs, (task + 1) * PAIRS_PER_TASK),
-  }));
+/** A pair brings at most two points, each with its vectors, codes and soft bits. */
+function pairsPerTask({ taps }: Network, spaces: readonly StartSpace[]): number {
+  const vectors = spaces.reduce((sum, { size }) => sum + 4 * size, 0);
+  const codes = taps.reduce(
+    (sum, { codeBits, exact }) => sum + codeRowBytes(codeBits) + (exact ? 0 : 4 * codeBits),
+    0,
+  );
+  const { least, most } = PAIRS_PER_TASK;
+  return Math.max(least, Math.min(most, Math.floor(TASK_BYTES / (2 * (vectors + codes)))));
 }
 
 function noticesOf(

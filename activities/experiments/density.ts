@@ -38,12 +38,16 @@ async function* measure(
   const network = await context.network(task.variant);
   const { design } = context;
   const meter = new PairMeter(network, design);
+  const points = await knownPoints(network, task, context);
   const rowsPerPair = design.spans.reduce((sum, { from, to }) => sum + to - from + 2, 0);
   const perChunk = Math.max(1, Math.min(CHUNK_PAIRS, Math.floor(CHUNK_ROWS / rowsPerPair)));
   try {
     for (let from = task.from; from < task.to; from += perChunk) {
       const to = Math.min(task.to, from + perChunk);
-      yield { units: to - task.from, rows: await meter.rows(from, to, context) };
+      yield {
+        units: to - task.from,
+        rows: await meter.rows(pairsOf(design, from, to), points, context.signal),
+      };
     }
   } finally {
     await meter.close();
@@ -72,28 +76,22 @@ class PairMeter {
     );
   }
 
-  /** Rows of the pairs `[from, to)`, ascending in path_id. */
-  async rows(
-    from: number,
-    to: number,
-    { samples, signal }: MeasureContext<DensityConfig, DensityDesign>,
-  ): Promise<TableRows[]> {
-    const { ends, points, stride, spaces } = this.#design;
-    const used = [...new Set(ends.slice(2 * from, 2 * to))].sort((a, b) => a - b);
-    const found = await pointCodes(this.#network, samples!, {
-      points: Int32Array.from(used, (point) => points[point]!),
-      stride,
-      spaces: spaces.map(({ name }) => name),
-      signal,
-    });
-    const pairs = pairsOf(this.#design, { from, to, used });
+  /** Rows of some pairs, ascending in path_id. */
+  async rows(pairs: readonly Pair[], points: KnownPoints, signal: AbortSignal): Promise<TableRows[]> {
+    const { spaces } = this.#design;
+    const placed = pairs.map((pair) => ({
+      ...pair,
+      a: points.placeOf.get(pair.endA)!,
+      b: points.placeOf.get(pair.endB)!,
+    }));
     const solved = new Map<string, ReadonlyMap<number, PathCrossings>>();
     for (const [i, { name, isSolved }] of spaces.entries())
-      if (isSolved) solved.set(name, await this.#solve(name, pairs, { values: found.spaces[i]!, signal }));
+      if (isSolved)
+        solved.set(name, await this.#solve(name, placed, { values: points.codes.spaces[i]!, signal }));
     const merger = new RowMerger();
-    for (const pair of pairs) {
+    for (const pair of placed) {
       this.#design.spans.forEach((span, i) => {
-        this.#addPair(i, { pair, found, crossings: solved.get(span.space)?.get(pair.number) });
+        this.#addPair(i, { pair, found: points.codes, crossings: solved.get(span.space)?.get(pair.number) });
         merger.add(this.#rows[i]!.take());
       });
     }
@@ -108,7 +106,7 @@ class PairMeter {
   /** Crossings of the chosen ones of some pairs. */
   async #solve(
     space: string,
-    pairs: readonly Pair[],
+    pairs: readonly PlacedPair[],
     { values, signal }: { values: Float32Array; signal: AbortSignal },
   ): Promise<Map<number, PathCrossings>> {
     const size = this.#network.startSpaces.find(({ name }) => name === space)!.size;
@@ -167,7 +165,7 @@ class PairMeter {
     return { exact: !this.#network.text && this.#network.inexact(space).length === 0, tapHamming };
   }
 
-  #softDistances({ from, to }: DensitySpan, { a, b }: Pair, { soft }: PointCodes): Float64Array {
+  #softDistances({ from, to }: DensitySpan, { a, b }: PlacedPair, { soft }: PointCodes): Float64Array {
     return Float64Array.from(soft.slice(from, to + 1), (bits, i) => {
       const units = this.#network.taps[from + i]!.codeBits;
       return bits === null ? Number.NaN : softDistance(row(bits, units, a), row(bits, units, b));
@@ -175,40 +173,57 @@ class PairMeter {
   }
 }
 
+/** The points of a task's pairs. */
+interface KnownPoints {
+  readonly codes: PointCodes;
+  /** Row of a point, by its index in the plan. */
+  readonly placeOf: ReadonlyMap<number, number>;
+}
+
 interface Pair {
   readonly number: number;
   /** Indices into the plan's points. */
   readonly endA: number;
   readonly endB: number;
-  /** Rows of the points at hand. */
-  readonly a: number;
-  readonly b: number;
   readonly isSolved: boolean;
 }
 
+interface PlacedPair extends Pair {
+  /** Rows of the points that are known. */
+  readonly a: number;
+  readonly b: number;
+}
+
 interface MeasuredPair {
-  readonly pair: Pair;
+  readonly pair: PlacedPair;
   readonly found: PointCodes;
   readonly crossings: PathCrossings | undefined;
 }
 
-function pairsOf(
-  { ends, solved }: DensityDesign,
-  { from, to, used }: { from: number; to: number; used: readonly number[] },
-): Pair[] {
-  const place = new Map(used.map((point, i) => [point, i]));
-  const chosen = new Set(solved);
-  return Array.from({ length: to - from }, (_, i) => {
-    const [endA, endB] = [ends[2 * (from + i)]!, ends[2 * (from + i) + 1]!];
-    return {
-      number: from + i,
-      endA,
-      endB,
-      a: place.get(endA)!,
-      b: place.get(endB)!,
-      isSolved: chosen.has(from + i),
-    };
+async function knownPoints(
+  network: Network,
+  { from, to }: LensTask,
+  { design, samples, signal }: MeasureContext<DensityConfig, DensityDesign>,
+): Promise<KnownPoints> {
+  const used = [...new Set(design.ends.slice(2 * from, 2 * to))].sort((a, b) => a - b);
+  const codes = await pointCodes(network, samples!, {
+    points: Int32Array.from(used, (point) => design.points[point]!),
+    stride: design.stride,
+    spaces: design.spaces.map(({ name }) => name),
+    signal,
   });
+  return { codes, placeOf: new Map(used.map((point, place) => [point, place])) };
+}
+
+/** Pairs `[from, to)` of the plan. */
+function pairsOf({ ends, solved }: DensityDesign, from: number, to: number): Pair[] {
+  const chosen = new Set(solved);
+  return Array.from({ length: to - from }, (_, i) => ({
+    number: from + i,
+    endA: ends[2 * (from + i)]!,
+    endB: ends[2 * (from + i) + 1]!,
+    isSolved: chosen.has(from + i),
+  }));
 }
 
 function row(values: Float32Array, size: number, at: number): Float32Array {

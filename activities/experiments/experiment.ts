@@ -4,6 +4,7 @@
 import type { TableDef } from '#schemas/columns/column.ts';
 import type { LensConfig } from '#schemas/lens-config.ts';
 import type { Claim } from '../polytope/claim.ts';
+import type { RunBlocks } from '../polytope/neighbour-kernel.ts';
 import type { InputTensor } from '../ports.ts';
 import type { ModelVariant, Network } from './network.ts';
 
@@ -86,6 +87,8 @@ export interface PlanContext<Config> extends Context<Config> {
 
 export interface MeasureContext<Config, Design> extends PlanContext<Config> {
   readonly design: Design;
+  /** Hands jobs of a kernel to other threads too; absent where there are none. */
+  readonly runBlocks?: RunBlocks;
   /** Columns of a table of a finished run, rows in file order; what `compare` reads. */
   readRun(runDir: string, table: string, columns: readonly string[]): Promise<ReadTable>;
 }

@@ -7,15 +7,29 @@ import { LENS_POINTS_TABLE } from '#schemas/columns/lens/points.ts';
 import { LENS_RUNS_TABLE } from '#schemas/columns/lens/runs.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ExperimentName } from '#schemas/lens-config.ts';
+import { clusters } from './clusters.ts';
+import { codeDirections } from './code-directions.ts';
+import { compare } from './compare.ts';
+import { complexity } from './complexity.ts';
 import { density } from './density.ts';
 import type { Experiment } from './experiment.ts';
+import { interpolation } from './interpolation.ts';
 import { paths } from './paths.ts';
+import { perturbation } from './perturbation.ts';
 import { scaling } from './scaling.ts';
+import { slice } from './slice.ts';
 
 const EXPERIMENTS: Readonly<Partial<Record<ExperimentName, Experiment>>> = {
+  clusters,
+  code_directions: codeDirections,
+  compare,
+  complexity,
   density,
+  interpolation,
   paths,
+  perturbation,
   scaling,
+  slice,
 };
 
 /** Tables that every experiment leaves. */

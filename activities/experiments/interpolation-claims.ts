@@ -1,7 +1,7 @@
 // What experiment E4 concludes: where on a leg its boundaries are, against chance, against legs within one class, and against
 // the control models. Chains are the independent units.
 
-import { bootstrapPValue, bootstrapRatioOfSums, type Estimate } from '../numeric/bootstrap.ts';
+import { bootstrapRatioOfSums, type Estimate } from '../numeric/bootstrap.ts';
 import {
   bootstrapNearRatio,
   circularShiftTest,
@@ -9,16 +9,15 @@ import {
   type ShiftTest,
   swappedMarksTest,
 } from '../numeric/circular-shift.ts';
-import { percentileInterval } from '../numeric/quantiles.ts';
 import { type Claim, type Evidence, judgeFamily } from '../polytope/claim.ts';
 import { againstControls, type ModelRatio } from './control-contrast.ts';
+import { evidenceOf } from './evidence.ts';
 import type { Conclusion, ConcludeContext, ReadTable } from './experiment.ts';
 import type { ChainKind, InterpolationConfig, InterpolationDesign } from './interpolation-design.ts';
 import { type ModelVariant, variantName } from './network.ts';
 
 type Context = ConcludeContext<InterpolationConfig, InterpolationDesign>;
 
-const INTERVAL = 0.99;
 /** Streams of resamples; chains between and within classes are different ones and are drawn apart. */
 const STREAM_OF: Readonly<Record<ChainKind, number>> = { between: 0, within: 1 };
 
@@ -148,10 +147,11 @@ function nearEffect(
   test: ShiftTest | null,
   { seed, halfWidth }: { seed: number; halfWidth: number },
 ): Found {
-  const marked = legs.filter(({ marks }) => marks.length > 0);
-  const estimate = bootstrapNearRatio(marked, { seed, halfWidth, ...chainsOf(marked) });
-  if (test === null || estimate === null) return { name, estimate: NOTHING, n: chainsOf(marked).units };
-  return { name, estimate, nullEffect: test.nullRatio, pValue: test.pValue, n: chainsOf(marked).units };
+  const { units: n } = chainsOf(legs.filter(({ marks }) => marks.length > 0));
+  // Chains without a change are drawn too, so that replicates have the same chains in every model.
+  const estimate = bootstrapNearRatio(legs, { seed, halfWidth, ...chainsOf(legs) });
+  if (test === null || estimate === null) return { name, estimate: NOTHING, n };
+  return { name, estimate, nullEffect: test.nullRatio, pValue: test.pValue, n };
 }
 
 const NOTHING: Estimate = { value: Number.NaN, replicates: new Float64Array() };
@@ -212,7 +212,7 @@ function claimsOf(effects: readonly Effect[], seed: number): Claim[] {
       judgeFamily(
         effects
           .filter((effect) => effect.name === name && variantName(effect.variant) === model)
-          .map(evidenceOf),
+          .map(evidenceFor),
       ),
     ),
   );
@@ -225,20 +225,18 @@ function claimsOf(effects: readonly Effect[], seed: number): Claim[] {
   return [...own, ...against];
 }
 
-function evidenceOf({ name, variant, span, estimate, nullEffect = 1, pValue, n }: Effect): Evidence {
-  const isDefined = Number.isFinite(estimate.value);
-  return {
+function evidenceFor({ name, variant, span, estimate, nullEffect = 1, pValue, n }: Effect): Evidence {
+  const model = variantName(variant);
+  const statement = {
     claim: CLAIMS[name],
     experiment: 'interpolation',
-    model: variantName(variant),
+    model,
     span,
-    effect: isDefined ? estimate.value : null,
-    interval: isDefined ? percentileInterval(estimate.replicates, INTERVAL) : null,
     nullEffect,
-    pValue: isDefined ? (pValue ?? bootstrapPValue(estimate.replicates, nullEffect)) : null,
     predicted: 'above',
-    n,
-  };
+  } as const;
+  const evidence = evidenceOf(statement, estimate, n);
+  return pValue === undefined ? evidence : { ...evidence, pValue };
 }
 
 /** Legs whose ends coincide in a space. */

@@ -5,8 +5,9 @@ import type { ModelLensConfig } from '#schemas/lens-config.ts';
 import { randomStream, shuffle } from '../numeric/rng.ts';
 import { type ClassPoints, drawClassPoints } from './class-points.ts';
 import { startSpaces } from './density-design.ts';
-import type { ExperimentPlan, LensTask, PlanContext } from './experiment.ts';
-import type { ModelVariant, Network } from './network.ts';
+import type { ExperimentPlan, PlanContext } from './experiment.ts';
+import type { Network } from './network.ts';
+import { cutTasks, sizesOf } from './sample-choice.ts';
 
 export type InterpolationConfig = Extract<ModelLensConfig, { experiment: 'interpolation' }>;
 
@@ -38,8 +39,8 @@ export interface InterpolationDesign {
 }
 
 const SIZES = {
-  tiny: { chains: 20, images: 4, samples: 64 },
-  paper: { chains: 50, images: 6, samples: 256 },
+  tiny: { chains: 20, images: 4, steps: 64 },
+  paper: { chains: 50, images: 6, steps: 256 },
 } as const;
 const LEGS_PER_TASK = 16;
 const CHAIN_STREAM = 7;
@@ -53,35 +54,35 @@ export async function planInterpolation(
   context: PlanContext<InterpolationConfig>,
 ): Promise<ExperimentPlan<InterpolationDesign>> {
   const { config, samples, variants } = context;
-  const options = { ...SIZES[config.profile], ...defined(config.interpolation) };
+  const { interpolation } = config;
+  const { chains, images, steps } = sizesOf(SIZES[config.profile], {
+    chains: interpolation.chains,
+    images: interpolation.images,
+    steps: interpolation.samples,
+  });
   const network = await context.network(variants[0]!);
   if (network.text) throw noText();
-  const wanted = startSpaces(network, config.interpolation.spaces);
-  const spaces = config.interpolation.spaces === undefined ? wanted.slice(0, 2) : wanted;
+  const wanted = startSpaces(network, interpolation.spaces);
+  const spaces = interpolation.spaces === undefined ? wanted.slice(0, 2) : wanted;
   const drawn = await drawClassPoints(samples, {
     text: false,
     classes: Number.POSITIVE_INFINITY,
-    perClass: 2 * options.chains * options.images,
+    perClass: 2 * chains * images,
     seed: config.seed,
   });
-  const legs = dealChains(drawn, { chains: options.chains, images: options.images, seed: config.seed });
-  const images = new Set(legs.flatMap(({ a, b }) => [a, b]));
+  const legs = dealChains(drawn, { chains, images, seed: config.seed });
+  const used = new Set(legs.flatMap(({ a, b }) => [a, b]));
   return {
     unit: 'legs',
-    tasks: variants.flatMap((variant) => tasksOf(variant, legs.length)),
+    tasks: cutTasks(variants, legs.length, LEGS_PER_TASK),
     design: {
-      samples: options.samples,
+      samples: steps,
       legs,
-      tracks: spaces.flatMap(({ name }) => options.curves.map((curve) => ({ space: name, curve }))),
+      tracks: spaces.flatMap(({ name }) => interpolation.curves.map((curve) => ({ space: name, curve }))),
     },
-    points: [...images].sort((a, b) => a - b),
+    points: [...used].sort((a, b) => a - b),
     notices: noticesOf(network, spaces),
   };
-}
-
-/** Options that are given. */
-function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** Legs of all chains: those through different classes first. */
@@ -105,14 +106,6 @@ function dealChains(
     const row = places.map(deal);
     return row.slice(1).map((b, leg) => ({ chain, leg, kind, a: row[leg]!, b }));
   }).flat();
-}
-
-function tasksOf(variant: ModelVariant, legs: number): LensTask[] {
-  return Array.from({ length: Math.ceil(legs / LEGS_PER_TASK) }, (_, task) => ({
-    variant,
-    from: task * LEGS_PER_TASK,
-    to: Math.min(legs, (task + 1) * LEGS_PER_TASK),
-  }));
 }
 
 function noticesOf(network: Network, spaces: readonly { readonly name: string }[]): string[] {

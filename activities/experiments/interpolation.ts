@@ -33,23 +33,31 @@ export const interpolation: Experiment<InterpolationConfig, InterpolationDesign>
   conclude: concludeInterpolation,
 };
 
-/** Legs of a chunk. */
+/** Most legs of a chunk, and bytes of the vertices of their curves. */
 const CHUNK_LEGS = 4;
+const CHUNK_BYTES = 2 ** 28;
 
 type Context = MeasureContext<InterpolationConfig, InterpolationDesign>;
 
 async function* measure(task: LensTask, context: Context): AsyncIterable<Chunk> {
   const network = await context.network(task.variant);
   const meter = new LegMeter(network, context);
+  const perChunk = legsPerChunk(network, context.design);
   try {
-    for (let from = task.from; from < task.to; from += CHUNK_LEGS) {
+    for (let from = task.from; from < task.to; from += perChunk) {
       context.signal.throwIfAborted();
-      const to = Math.min(task.to, from + CHUNK_LEGS);
+      const to = Math.min(task.to, from + perChunk);
       yield { units: to - task.from, rows: await meter.rows(from, to) };
     }
   } finally {
     await meter.close();
   }
+}
+
+function legsPerChunk({ startSpaces }: Network, { tracks, samples }: InterpolationDesign): number {
+  const used = startSpaces.filter(({ name }) => tracks.some(({ space }) => space === name));
+  const values = used.reduce((sum, { size }) => sum + size * (samples + 1), 0);
+  return Math.max(1, Math.min(CHUNK_LEGS, Math.floor(CHUNK_BYTES / (8 * values))));
 }
 
 /** A leg as it is laid through a space, with what was found on it. */

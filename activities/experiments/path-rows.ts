@@ -70,11 +70,6 @@ export class PathRows {
     this.#crossings = options.crossings === 'kept' ? new RowCollector(CROSSINGS_TABLE) : null;
   }
 
-  /** Rows of all tables since the last {@link take}. */
-  get rows(): number {
-    return this.#collectors().reduce((sum, { rows }) => sum + rows, 0);
-  }
-
   /** Adds what was found on a path: solved, sampled, or only the codes of its ends. */
   add(facts: PathFacts, found: PathCrossings | EndCodes, extras: PathExtras = {}): void {
     const expected = facts.angle === null ? null : this.#counted.expectedShares(facts.angle);

@@ -29,19 +29,20 @@ export const paths: Experiment<PathsConfig, PathsDesign> = {
 
 type Context = MeasureContext<PathsConfig, PathsDesign>;
 
-/** Rows that make a chunk; a path's rows are not cut. */
-const CHUNK_ROWS = 20_000;
-/** Paths that are solved together. */
-const BATCH_PATHS = 8;
+/** Paths that are solved together and make a chunk; single ones in wide nets, and where sampling takes its time. */
+const BATCH_PATHS = 32;
+const WIDE_BITS = 10_000;
 
 async function* measure(task: LensTask, context: Context): AsyncIterable<Chunk> {
   const network = await context.network(task.variant);
   const meter = new PathMeter(network, context);
+  const bits = network.taps.reduce((sum, { codeBits }) => sum + codeBits, 0);
+  const isSlow = bits > WIDE_BITS || network.inexact(context.config.paths.space).length > 0;
+  const perBatch = isSlow ? 1 : BATCH_PATHS;
   try {
-    for (let from = task.from; from < task.to; from += BATCH_PATHS) {
-      const to = Math.min(task.to, from + BATCH_PATHS);
+    for (let from = task.from; from < task.to; from += perBatch) {
+      const to = Math.min(task.to, from + perBatch);
       await meter.add(from, to);
-      if (meter.rows < CHUNK_ROWS && to < task.to) continue;
       yield { units: to - task.from, rows: meter.take() };
     }
   } finally {
@@ -65,10 +66,6 @@ class PathMeter {
   constructor(network: Network, context: Context) {
     this.#network = network;
     this.#context = context;
-  }
-
-  get rows(): number {
-    return this.#rows?.rows ?? 0;
   }
 
   take() {

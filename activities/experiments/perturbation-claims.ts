@@ -12,6 +12,7 @@ const COMPARED = [
   ['pgd', 'gaussian'],
   ['gradient', 'gaussian'],
   ['other_image', 'gaussian'],
+  ['pgd', 'other_image'],
 ] as const;
 const UNTRAINED = /^random_init/;
 
@@ -68,7 +69,7 @@ function densities(values: Values, model: string, seed: number): Evidence[] {
   return COMPARED.map((pair) =>
     meanEvidence(
       statement(
-        'more boundaries lie in this direction than in a random one (log ratio)',
+        'more boundaries lie in this direction than in the other one (log ratio)',
         model,
         pair,
         'above',
@@ -83,7 +84,7 @@ function distances(values: Values, model: string, seed: number): Evidence[] {
   return COMPARED.map((pair) =>
     meanEvidence(
       statement(
-        'the first boundary is nearer in this direction than in a random one (log ratio)',
+        'the first boundary is nearer in this direction than in the other one (log ratio)',
         model,
         pair,
         'below',

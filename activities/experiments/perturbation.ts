@@ -43,8 +43,9 @@ export const perturbation: Experiment<PerturbationConfig, PerturbationDesign> = 
   ],
   async plan(context) {
     const { config, samples, variants } = context;
-    checkNetwork(await context.network(variants[0]!), config.model.file);
-    const { points: wanted } = sizesOf<'points'>(SIZES[config.profile], config.perturbation);
+    const network = await context.network(variants[0]!);
+    checkNetwork(network, config.model.file);
+    const { points: wanted } = sizesOf(SIZES[config.profile], config.perturbation);
     const { seed } = config;
     const points = drawSamples({ from: 0, to: samples!.count }, { wanted, seed, stream: STREAM.points });
     const others = points.map((point, i) => otherThan(point, samples!.count, { seed, index: i }));
@@ -53,9 +54,7 @@ export const perturbation: Experiment<PerturbationConfig, PerturbationDesign> = 
       unit: 'samples',
       tasks: cutTasks(variants, points.length, POINTS_PER_TASK),
       points: [...new Set([...points, ...others])].sort((a, b) => a - b),
-      notices: [
-        `Paths have length ${Number(length.toPrecision(6))} and are not clipped to the range of the data.`,
-      ],
+      notices: noticesOf(network, length),
       design: { points, others, length },
     };
   },
@@ -74,6 +73,16 @@ export const perturbation: Experiment<PerturbationConfig, PerturbationDesign> = 
   },
   conclude: concludePerturbation,
 };
+
+function noticesOf({ taps }: Network, length: number): string[] {
+  const isDense = taps.every(({ kind }) => kind === 'dense');
+  return [
+    `Paths have length ${Number(length.toPrecision(6))} and are not clipped to the range of the data.`,
+    ...(isDense
+      ? []
+      : ['Gradients are taken axis by axis of the input, which takes seconds an attack step.']),
+  ];
+}
 
 function checkNetwork(network: Network, file: string): void {
   const inexact = network.text ? ['token ids as input'] : network.inexact('input');

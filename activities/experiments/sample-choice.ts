@@ -42,11 +42,8 @@ export function cutTasks(variants: readonly ModelVariant[], units: number, perTa
 /** Sizes of a profile, overridden by the options that are given. */
 export function sizesOf<Name extends string>(
   profile: Readonly<Record<Name, number>>,
-  options: { readonly [Key in Name]?: number | undefined },
+  options: { readonly [Key in NoInfer<Name>]?: unknown },
 ): Record<Name, number> {
-  const names = Object.keys(profile) as Name[];
-  return Object.fromEntries(names.map((name) => [name, options[name] ?? profile[name]])) as Record<
-    Name,
-    number
-  >;
+  const sizes = Object.entries(profile).map(([name, size]) => [name, options[name as Name] ?? size]);
+  return Object.fromEntries(sizes) as Record<Name, number>;
 }

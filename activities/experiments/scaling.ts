@@ -14,6 +14,8 @@ const SIZES = {
   tiny: { points: 100, cases: 100, reference: 500, probes: 16 },
   paper: { points: 200, cases: 500, reference: 2000, probes: 64 },
 } as const;
+/** A sampled line through a transformer costs as much as a hundred exact ones through a small net. */
+const MOST_TEXT_POINTS = 10;
 const STREAM = { points: 1, reference: 2, tokens: 3 } as const;
 const POINTS_PER_TASK = 25;
 
@@ -24,11 +26,15 @@ export const scaling: Experiment<ScalingConfig, ScalingDesign> = {
     const { config, variants } = context;
     const samples = context.samples!;
     const { seed } = config;
-    const sizes = sizesOf<keyof typeof SIZES.tiny>(SIZES[config.profile], config.scaling);
+    const sizes = sizesOf(SIZES[config.profile], config.scaling);
     const network = await context.network(variants[0]!);
     const spaces = scaledSpaces(network, config.scaling.spaces);
     const all = { from: 0, to: samples.count };
-    const points = drawSamples(all, { wanted: sizes.points, seed, stream: STREAM.points });
+    const wanted =
+      network.text && config.scaling.points === undefined
+        ? Math.min(sizes.points, MOST_TEXT_POINTS)
+        : sizes.points;
+    const points = drawSamples(all, { wanted, seed, stream: STREAM.points });
     const inexact = [...new Set(network.text ? [] : spaces.flatMap((space) => network.inexact(space)))];
     return {
       unit: 'points',

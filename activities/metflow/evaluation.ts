@@ -73,24 +73,3 @@ function summaryOf(integrand: Float64Array, acceptRate: Float64Array, z: Float64
   const nonFinite = integrand.filter((value) => !Number.isFinite(value)).length;
   return { elbo, elboError: Math.sqrt(variance / rows), nonFinite, acceptRate, z };
 }
-
-/** The best evaluation so far and how many came after it. */
-export interface EarlyStop {
-  readonly bestElbo: number;
-  readonly bestStep: number;
-  readonly bestTheta: FloatArray | null;
-  readonly stale: number;
-}
-
-export function noEvaluation(): EarlyStop {
-  return { bestElbo: Number.NEGATIVE_INFINITY, bestStep: -1, bestTheta: null, stale: 0 };
-}
-
-/** Counts one evaluation; stop when `stale` reaches the patience. A bound that is NaN is never the best. */
-export function observe(
-  before: EarlyStop,
-  { step, theta, elbo }: { readonly step: number; readonly theta: FloatArray; readonly elbo: number },
-): EarlyStop {
-  if (!(elbo > before.bestElbo)) return { ...before, stale: before.stale + 1 };
-  return { bestElbo: elbo, bestStep: step, bestTheta: theta.slice(), stale: 0 };
-}

@@ -7,7 +7,6 @@ import {
   evaluate,
   gradientOf,
   type ChainState,
-  type Kernel,
   type KernelScales,
   type StepAddress,
   type StepOptions,
@@ -104,27 +103,6 @@ export function learn(state: WarmUpState, z: Float64Array, acceptance: Float64Ar
   if (windowEnded || step === state.steps) stepSize = averaging.meanLogStep.map(Math.exp);
   if (windowEnded) averaging = restart(stepSize);
   return { ...state, step, scales: { stepSize, variance }, averaging, moments };
-}
-
-/**
- * Runs a whole adaptation; the sampler goes on with step number `address.step + options.steps`.
- * @param build - the kernel for given scales, a single one rather than a composition.
- */
-export async function warmUp(
-  build: (scales: KernelScales) => Kernel,
-  start: { readonly state: ChainState; readonly scales: KernelScales; readonly address: StepAddress },
-  { signal, ...options }: WarmUpOptions & StepOptions,
-): Promise<{ readonly state: ChainState; readonly scales: KernelScales }> {
-  let { state } = start;
-  let adaptation = beginWarmUp(start.scales, options);
-  const stepOptions = signal === undefined ? {} : { signal };
-  for (let step = 0; step < options.steps; step++) {
-    const address = { ...start.address, step: start.address.step + step };
-    const done = await build(adaptation.scales).step(address, state, stepOptions);
-    state = done.state;
-    adaptation = learn(adaptation, state.z, done.info[0]!.acceptance);
-  }
-  return { state, scales: adaptation.scales };
 }
 
 /**

@@ -69,6 +69,20 @@ export function drawUnits(multiplicity: Int32Array, seed: number, stream: number
 }
 
 /**
+ * The multiplicities of all replicates, for statistics that share them.
+ * @returns `[replicates, units]`
+ */
+export function drawnUnits(
+  units: number,
+  { seed, stream = 0, replicates = DEFAULT_REPLICATES }: ResamplingOptions,
+): Int32Array {
+  const drawn = new Int32Array(replicates * units);
+  for (let replicate = 0; replicate < replicates; replicate++)
+    drawUnits(drawn.subarray(replicate * units, (replicate + 1) * units), seed, stream, replicate);
+  return drawn;
+}
+
+/**
  * Mean of values under resampling of their units.
  * @param values - finite.
  */

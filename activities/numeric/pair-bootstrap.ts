@@ -1,7 +1,7 @@
 // The bootstrap for pairs that share their ends: resample the ends, and let a pair count as often as both
 // were drawn.
 
-import { drawUnits } from './bootstrap.ts';
+import { drawnUnits } from './bootstrap.ts';
 import type { Estimate, ResamplingOptions } from './bootstrap.ts';
 
 /** Pairs of units in two groups, with one value each. */
@@ -26,26 +26,28 @@ export interface PairEstimates {
   readonly ratio: Estimate;
 }
 
-const DEFAULT_REPLICATES = 2000;
-
 /**
  * Means of both groups, their difference and ratio under resampling of units: the weight of a pair is the
  * product of its ends' multiplicities. Where values vary mostly from pair to pair and little from unit to
  * unit the intervals are too wide, by up to sqrt 3: they err on the safe side.
+ * @param drawn - `[replicates, units]` multiplicities, such as `drawnUnits` gives: samples of the same units may share them.
  * @throws RangeError where lengths differ or an end is no unit.
  * @see Owen, "The Pigeonhole Bootstrap", 2007; polytope-lens specification, section 4 (intervals).
  */
 export function bootstrapPairs(
   sample: PairSample,
-  { seed, stream = 0, replicates = DEFAULT_REPLICATES }: ResamplingOptions,
+  options: ResamplingOptions,
+  drawn: Int32Array = drawnUnits(sample.units, options),
 ): PairEstimates {
   checkPairs(sample);
+  const { units } = sample;
   const [a, b] = [pairsOfGroup(sample, 0), pairsOfGroup(sample, 1)];
-  const multiplicity = new Int32Array(sample.units).fill(1);
-  const value = [weightedMean(a, multiplicity), weightedMean(b, multiplicity)] as const;
+  const once = new Int32Array(units).fill(1);
+  const value = [weightedMean(a, once), weightedMean(b, once)] as const;
+  const replicates = drawn.length / units;
   const [drawnA, drawnB] = [new Float64Array(replicates), new Float64Array(replicates)];
   for (let replicate = 0; replicate < replicates; replicate++) {
-    drawUnits(multiplicity, seed, stream, replicate);
+    const multiplicity = drawn.subarray(replicate * units, (replicate + 1) * units);
     drawnA[replicate] = weightedMean(a, multiplicity);
     drawnB[replicate] = weightedMean(b, multiplicity);
   }

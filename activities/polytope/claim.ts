@@ -55,7 +55,8 @@ export interface JudgingOptions {
 }
 
 const LEVEL = 0.05;
-const LEAST_UNITS = 10;
+/** Fewer independent units than these say nothing, unless an experiment says otherwise. */
+export const LEAST_UNITS = 10;
 
 /**
  * Judges a family of effects, such as one claim over all spans of a model: p-values are corrected over

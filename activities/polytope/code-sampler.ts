@@ -54,7 +54,7 @@ export class CodeSampler {
       batch.forEach((t, i) => {
         points.set(pointAt(this.#curve, t), i * this.#net.start.size);
       });
-      const { pre } = await this.#net.evaluate(points, batch.length);
+      const { pre } = await this.#net.evaluate(points, batch.length, 'codes');
       batch.forEach((t, row) => {
         rows.push({ t, words: this.#pack(pre, row, t) });
       });

@@ -14,6 +14,8 @@ export interface OutputPieces {
 
 /** Pieces shorter than this have a slope that is mostly rounding. */
 const SHORTEST_PIECE = 1e-10;
+/** Outputs move by rounding alone where they move less than this share of their largest value on the path. */
+const RELATIVE_ROUNDING = 1e-13;
 
 /** The outputs of a solved path; `outputs` must have been asked for. */
 export function outputPieces({ breakpoints, outputs }: PathCrossings, width: number): OutputPieces {
@@ -76,7 +78,10 @@ export interface Validity {
   /** `[pieces]` first and last t of each piece that is long enough to have a slope. */
   readonly from: Float64Array;
   readonly to: Float64Array;
-  /** `[pieces]` cosine of the output's slope there with the slope at the start; NaN where one is 0. */
+  /**
+   * `[pieces]` cosine of the output's slope there with the slope at the start: 0 where the outputs stand still, NaN
+   * everywhere where they do so at the start.
+   */
   readonly cosine: Float64Array;
   /** `[width]` slope at the start, per unit of t. */
   readonly slope: Float64Array;
@@ -87,18 +92,23 @@ export function validityOf({ t, outputs, width }: OutputPieces): Validity {
   const kept = Array.from(t.keys()).filter(
     (piece) => piece + 1 < t.length && t[piece + 1]! - t[piece]! > SHORTEST_PIECE,
   );
-  const slopeOf = (piece: number) =>
-    Float64Array.from({ length: width }, (_, k) => {
-      const rise = outputs[(piece + 1) * width + k]! - outputs[piece * width + k]!;
-      return rise / (t[piece + 1]! - t[piece]!);
-    });
+  const rounding = RELATIVE_ROUNDING * outputs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const slopeOf = (piece: number) => {
+    const rise = Float64Array.from(
+      { length: width },
+      (_, k) => outputs[(piece + 1) * width + k]! - outputs[piece * width + k]!,
+    );
+    const isStill = Math.hypot(...rise) <= rounding;
+    return rise.map((value) => (isStill ? 0 : value / (t[piece + 1]! - t[piece]!)));
+  };
   const slope = slopeOf(kept[0]!);
   return {
     from: Float64Array.from(kept, (piece) => t[piece]!),
     to: Float64Array.from(kept, (piece) => t[piece + 1]!),
     cosine: Float64Array.from(kept, (piece) => {
-      const { angle } = pointPair(slope, slopeOf(piece));
-      return angle === null ? Number.NaN : Math.cos(angle);
+      const { angle, normP } = pointPair(slope, slopeOf(piece));
+      if (normP === 0) return Number.NaN;
+      return angle === null ? 0 : Math.cos(angle);
     }),
     slope,
   };

@@ -81,10 +81,12 @@ export interface SampledNet {
   /**
    * Pre-activations and outputs at points of the start space.
    * @param values - `[points, start.size]`.
+   * @param wanted - `codes` leaves the outputs empty: those of a language model may take most of the time. @default 'all'
    */
   evaluate(
     values: Float64Array,
     points: number,
+    wanted?: 'all' | 'codes',
   ): Promise<{
     /** Per tap `[points, units]`. */
     readonly pre: readonly Float32Array[];

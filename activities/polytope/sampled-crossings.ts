@@ -32,7 +32,8 @@ const STEADY_SHARE = 0.01;
 /**
  * Sampled crossings of curves, one report per curve, in order; `exact` is false, breakpoints are empty.
  *
- * Every cell's midpoint is looked at once; a cell whose ends or midpoint differ is halved until it is `resolution` wide.
+ * The grid, midpoints included, is doubled until the number of flips between neighbours is steady; then every cell whose ends
+ * differ is halved until it is `resolution` wide.
  * @throws PipelineError `non-finite-input` where a pre-activation is not finite.
  * @see the specification, section 3.2, last paragraph.
  */
@@ -60,16 +61,14 @@ async function onCurve(
 ): Promise<PathCrossings> {
   let cells = grid;
   let rows = await sampler.codes(Float64Array.from({ length: cells + 1 }, (_, i) => i / cells));
-  let leaves: Cell[] = [];
   for (let last = -1; ; cells *= 2) {
     const middles = await sampler.codes(middlesOf(rows));
     rows = interleave(rows, middles);
-    leaves = await bisect(sampler, rows, resolution);
-    const count = leaves.reduce((sum, { from, to }) => sum + differingBits(from, to), 0);
+    const count = cellsOf(rows).reduce((sum, { from, to }) => sum + differingBits(from, to), 0);
     if ((last >= 0 && Math.abs(count - last) <= STEADY_SHARE * last) || cells * 2 > finestGrid) break;
     last = count;
   }
-  return report(sampler, rows, leaves);
+  return report(sampler, rows, await bisect(sampler, rows, resolution));
 }
 
 /** Halves the cells between rows whose bits differ until they are narrow; those that still differ are the flips. */

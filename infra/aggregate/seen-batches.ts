@@ -1,10 +1,9 @@
 // Which messages an aggregator has counted: what makes a repeated message harmless.
 
-import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 
 export interface BatchId {
-  readonly kind: MessageKind;
+  readonly kind: string;
   readonly shard: number;
   readonly batch: number;
 }

@@ -19,19 +19,21 @@ export class BatchDecoder {
   readonly #columns: readonly MessageColumn[];
   /** The schema message that was checked last. */
   #schema: Uint8Array | null = null;
+  /** Aligned copy of the message at hand. */
+  #copy = new Uint8Array(0);
 
   constructor(columns: readonly MessageColumn[]) {
     this.#columns = columns;
   }
 
   /**
-   * Columns of a message, as views into `value` (or into a copy, where it is not aligned).
+   * Columns of a message, as views into `value`; where that is not aligned, into a copy that the next call overwrites.
    * @returns null for an empty message: a skipped batch.
    * @throws PipelineError `internal` where the schema is not the expected one or the bytes end early.
    */
   decode(value: Uint8Array, where: string): ColumnBlock | null {
     if (value.byteLength === 0) return null;
-    const bytes = value.byteOffset % 8 === 0 ? value : new Uint8Array(value);
+    const bytes = value.byteOffset % 8 === 0 ? value : this.#aligned(value);
     try {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const batchAt = messageEnd(view, 0);
@@ -47,6 +49,12 @@ export class BatchDecoder {
         value,
       });
     }
+  }
+
+  #aligned(value: Uint8Array): Uint8Array {
+    if (this.#copy.length < value.length) this.#copy = new Uint8Array(value.length * 2);
+    this.#copy.set(value);
+    return this.#copy.subarray(0, value.length);
   }
 
   #checkSchema(bytes: Uint8Array, length: number, where: string): void {

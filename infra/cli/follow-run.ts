@@ -1,7 +1,7 @@
 // One run from the outside: start its workflow or attach to it, watch it, and say how it ended.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
 
 import { describeFault, PipelineError } from '#schemas/errors.ts';
 import {
@@ -20,7 +20,8 @@ import { mismatch } from './run-identity.ts';
 import type { Session } from './session.ts';
 import { describeRun, isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
-const LOOK_EVERY_MS = 500;
+/** A look costs the server four requests: people get two a second, programs one every two seconds. */
+const LOOK_EVERY_MS = process.stderr.isTTY ? 500 : 2000;
 /** Silence of the Temporal server after which the run is left alone with exit 4. */
 const GIVE_UP_MS = 90_000;
 
@@ -72,6 +73,7 @@ export interface WatchOptions {
 export async function watchRun(client: Client, runId: string, options: WatchOptions): Promise<RunResult> {
   let progress: RunProgress | null = null;
   let silentSinceMs: number | null = null;
+  const ended = endOf(client, runId);
   while (true) {
     options.signal.throwIfAborted();
     try {
@@ -85,7 +87,9 @@ export async function watchRun(client: Client, runId: string, options: WatchOpti
     } catch (error) {
       silentSinceMs = tolerateSilence(error, { silentSinceMs, onNote: options.onNote });
     }
-    await sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
+    await Promise.race([sleep(LOOK_EVERY_MS, undefined, { signal: options.signal }), ended]).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -107,6 +111,14 @@ export async function watchWithSession(
   } finally {
     over.abort();
   }
+}
+
+/** Resolves when the run has ended, so that nobody waits for the next look; never where that cannot be told. */
+function endOf(client: Client, runId: string): Promise<unknown> {
+  const workflow = client.workflow.getHandle(runWorkflowId(runId));
+  return workflow
+    .result()
+    .catch((error) => (error instanceof WorkflowFailedError ? null : new Promise(() => undefined)));
 }
 
 /** Lets a server that is restarting be silent for a while; everything else is thrown on. */

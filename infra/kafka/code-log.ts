@@ -1,60 +1,45 @@
-// The code log on Kafka: one topic per run. The only file that knows kafkajs.
+// The code log on Kafka: one topic per run.
 
-import { randomUUID } from 'node:crypto';
-import kafkajs, {
-  type Consumer,
-  type EachBatchPayload,
-  type IHeaders,
-  type KafkaConfig,
-  type Producer,
-} from 'kafkajs';
+import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeLog, CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
+import { TopicConnection } from './topic-connection.ts';
 
-const { AssignerProtocol, Kafka, logLevel } = kafkajs;
+const { Kafka, logLevel } = kafkajs;
 
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-const FETCH_BYTES = 8 * 1024 * 1024;
+/** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
+const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
 
 /** Opens the code log. Connections are made on first use. */
 export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
   const kafka = new Kafka({ ...config, logLevel: logLevel.NOTHING });
-  let current: { readonly topic: string; readonly producer: Promise<Producer> } | null = null;
+  let current: { readonly topic: string; readonly connection: TopicConnection } | null = null;
 
-  /** One producer per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
-  function producerOf(topic: string): Promise<Producer> {
-    if (current?.topic === topic) return current.producer;
+  /** One connection per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
+  function connectionOf(topic: string): TopicConnection {
+    if (current?.topic === topic) return current.connection;
     disconnect();
-    const producer = connectProducer(kafka);
-    current = { topic, producer };
-    producer.catch(() => {
-      current = null;
-    });
-    return producer;
+    current = { topic, connection: new TopicConnection(config, topic) };
+    return current.connection;
   }
 
-  function disconnect(): Promise<void> | undefined {
+  async function disconnect(): Promise<void> {
     const before = current;
     current = null;
-    return before?.producer.then((producer) => producer.disconnect()).catch(() => undefined);
+    await before?.connection[Symbol.asyncDispose]();
   }
 
   return {
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
-    append: (topic, messages) => guarded(config, async () => send(await producerOf(topic), topic, messages)),
+    append: (topic, messages) => guarded(config, () => send(connectionOf(topic), messages)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
-    read: (topic, partition, options) => read(kafka, config, { topic, partition, ...options }),
+    read: (topic, partition, options) => read(config, { topic, partition, ...options }),
     deleteTopic: (topic) =>
       guarded(config, () => withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))),
-    [Symbol.asyncDispose]: async () => disconnect(),
+    [Symbol.asyncDispose]: disconnect,
   };
-}
-
-async function connectProducer(kafka: kafkajs.Kafka): Promise<Producer> {
-  const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
-  await producer.connect();
-  return producer;
 }
 
 async function withAdmin<T>(kafka: kafkajs.Kafka, use: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {
@@ -75,6 +60,7 @@ function createTopic(
   const configEntries = [
     { name: 'retention.ms', value: '-1' },
     { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
+    { name: 'compression.type', value: 'producer' },
   ];
   return withAdmin(kafka, async (admin) => {
     // False means that the topic is there already: a resumed run.
@@ -95,35 +81,15 @@ async function offsets(
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
 }
 
-async function send(
-  producer: Producer,
-  topic: string,
-  messages: readonly CodeMessage<string>[],
-): Promise<void> {
+async function send(connection: TopicConnection, messages: readonly CodeMessage[]): Promise<void> {
   const largest = messages.reduce((most, { value }) => Math.max(most, value.byteLength), 0);
   if (largest > MAX_MESSAGE_BYTES) throw tooLarge(`${largest} bytes`);
-  for (const group of requests(messages)) {
-    await producer.send({
-      topic,
-      acks: -1,
-      messages: group.map(({ partition, key, value, headers }) => ({
-        partition,
-        key,
-        value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-        headers: {
-          kind: headers.kind,
-          run: headers.run,
-          shard: String(headers.shard),
-          batch: String(headers.batch),
-        },
-      })),
-    });
-  }
+  for (const group of requests(messages)) await connection.produce(group);
 }
 
 /** Cuts a batch's messages, in order, into requests that a broker takes. */
-function* requests(messages: readonly CodeMessage<string>[]): Generator<readonly CodeMessage<string>[]> {
-  let group: CodeMessage<string>[] = [];
+function* requests(messages: readonly CodeMessage[]): Generator<readonly CodeMessage[]> {
+  let group: CodeMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
     if (group.length > 0 && bytes + message.value.byteLength > MAX_MESSAGE_BYTES) {
@@ -148,146 +114,25 @@ function tooLarge(value: string): PipelineError {
   });
 }
 
-/**
- * kafkajs has no `assign`: a group of our own whose assigner gives it one partition does the same.
- * Batches wait for the reader, so a slow aggregator slows the fetches and nothing piles up.
- */
-async function* read<Kind extends string>(
-  kafka: kafkajs.Kafka,
+/** Every reader has a connection of its own: a broker answers the requests of one connection in turn. */
+async function* read(
   config: KafkaConfig,
   { topic, partition, from, signal }: { topic: string; partition: number; from: bigint; signal: AbortSignal },
-): AsyncGenerator<readonly ReceivedMessage<Kind>[]> {
-  const consumer = kafka.consumer({
-    groupId: `tessera-${topic}-${partition}-${randomUUID()}`,
-    partitionAssigners: [onePartition(topic, partition)],
-    maxBytesPerPartition: FETCH_BYTES,
-    maxWaitTimeInMs: 100,
-    sessionTimeout: 60_000,
-    retry: { retries: 20, maxRetryTime: 5_000 },
+): AsyncGenerator<readonly ReceivedMessage[]> {
+  await using connection = new TopicConnection(config, topic);
+  const stopped = new Promise<null>((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true });
   });
-  const handover = new Handover<ReceivedMessage<Kind>>();
-  const stop = () => handover.close();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await guarded(config, () => start(consumer, { topic, partition, from, handover }));
-    yield* handover.batches();
-  } finally {
-    signal.removeEventListener('abort', stop);
-    handover.close();
-    await consumer.disconnect().catch(() => undefined);
-  }
-}
-
-async function start<Kind extends string>(
-  consumer: Consumer,
-  {
-    topic,
-    partition,
-    from,
-    handover,
-  }: { topic: string; partition: number; from: bigint; handover: Handover<ReceivedMessage<Kind>> },
-): Promise<void> {
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (!payload.restart) handover.fail(payload.error);
-  });
-  await consumer.run({
-    autoCommit: false,
-    eachBatchAutoResolve: false,
-    eachBatch: async (payload) => {
-      await handover.offer(received(payload));
-      const last = payload.batch.messages.at(-1);
-      if (last !== undefined) payload.resolveOffset(last.offset);
-    },
-  });
-  consumer.seek({ topic, partition, offset: String(from) });
-}
-
-function received<Kind extends string>({ batch }: EachBatchPayload): ReceivedMessage<Kind>[] {
-  return batch.messages.map((message) => ({
-    offset: BigInt(message.offset),
-    value: message.value ?? new Uint8Array(0),
-    headers: {
-      kind: text(message.headers, 'kind') as Kind,
-      run: text(message.headers, 'run'),
-      shard: Number(text(message.headers, 'shard')),
-      batch: Number(text(message.headers, 'batch')),
-    },
-  }));
-}
-
-function text(headers: IHeaders | undefined, name: string): string {
-  const value = headers?.[name];
-  if (value === undefined)
-    throw new PipelineError({ kind: 'internal', what: `message without the header ${name}` });
-  return String(value);
-}
-
-function onePartition(topic: string, partition: number): kafkajs.PartitionAssigner {
-  const { MemberAssignment, MemberMetadata } = AssignerProtocol;
-  return () => ({
-    name: `only-${partition}`,
-    version: 1,
-    protocol: ({ topics }) => ({
-      name: `only-${partition}`,
-      metadata: MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }),
-    }),
-    assign: async ({ members }) =>
-      members.map(({ memberId }) => ({
-        memberId,
-        memberAssignment: MemberAssignment.encode({
-          version: 1,
-          assignment: { [topic]: [partition] },
-          userData: Buffer.alloc(0),
-        }),
-      })),
-  });
-}
-
-/** Hands one fetched batch at a time from kafkajs's callback to an async iterator. */
-class Handover<Message> {
-  #item: readonly Message[] | null = null;
-  #error: Error | null = null;
-  #closed = false;
-  #wake: () => void = () => undefined;
-  #taken: () => void = () => undefined;
-
-  /** Resolves when the reader came back for more. */
-  offer(batch: readonly Message[]): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#item = batch;
-    this.#wake();
-    return new Promise((resolve) => {
-      this.#taken = resolve;
-    });
-  }
-
-  fail(error: Error): void {
-    this.#error = error;
-    this.#wake();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#taken();
-    this.#wake();
-  }
-
-  async *batches(): AsyncGenerator<readonly Message[]> {
-    while (true) {
-      while (this.#item === null && this.#error === null && !this.#closed) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-      if (this.#error !== null) throw this.#error;
-      if (this.#closed) return;
-      const item = this.#item!;
-      yield item;
-      this.#item = null;
-      this.#taken();
+  for (let next = from; !signal.aborted; ) {
+    const fetched = guarded(config, () => connection.fetch(partition, { from: next, ...FETCH }));
+    const messages = await Promise.race([fetched, stopped]);
+    if (messages === null) {
+      fetched.catch(() => undefined);
+      return;
     }
+    if (messages.length === 0) continue;
+    yield messages;
+    next = messages.at(-1)!.offset + 1n;
   }
 }
 

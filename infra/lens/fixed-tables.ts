@@ -34,11 +34,11 @@ export function claimRows(claims: readonly Claim[]): TableRows {
   return tableOf(CLAIMS_TABLE, claims.map(claimCells));
 }
 
-/** layers.parquet: the taps, once per model. */
+/** layers.parquet: the taps, then the max-pools, once per model. */
 export function layerRows({ variants, model }: LensPlan): TableRows {
   const rows = variants.flatMap((variant) => {
     let bitOffset = 0;
-    return (model?.taps ?? []).map((tap, layer) => {
+    return [...(model?.taps ?? []), ...(model?.pools ?? [])].map((tap, layer) => {
       const row = {
         model: variantName(variant),
         layer_id: layer,
@@ -48,7 +48,7 @@ export function layerRows({ variants, model }: LensPlan): TableRows {
         height: tap.height,
         width: tap.width,
         n_bits: tap.codeBits,
-        bit_offset: bitOffset,
+        bit_offset: tap.kind === 'pool' ? null : bitOffset,
         activation: tap.activation,
         exact: tap.exact,
       };

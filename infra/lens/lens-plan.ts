@@ -30,6 +30,8 @@ export interface LensPlan {
   readonly model:
     | (ModelRecord & {
         readonly taps: readonly TapInfo[];
+        /** Max-pools, which tables number behind the taps. */
+        readonly pools: readonly TapInfo[];
         readonly text: boolean;
         readonly exact: boolean;
         /** Shape of one sample. */

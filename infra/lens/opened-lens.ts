@@ -11,7 +11,7 @@ import { type LensPlan, readLensPlan } from './lens-plan.ts';
 import { Networks } from './networks.ts';
 import { openSamples, sampleDataset } from './samples.ts';
 
-const LABELS_FILE = 'labels.bin';
+export const LABELS_FILE = 'labels.bin';
 
 /** Samples and models of one run; opened when they are first asked for. */
 export class LensWorld {

@@ -79,7 +79,7 @@ export class PartitionCollector {
   }
 
   /** Keeps messages that are new; writes a segment whenever memory is used up. */
-  async add(messages: readonly ReceivedMessage<string>[]): Promise<void> {
+  async add(messages: readonly ReceivedMessage[]): Promise<void> {
     for (const { offset, value, headers } of messages) {
       const { kind: table, shard: task, batch: number } = headers;
       if (offset >= this.#next) this.#next = offset + 1n;

@@ -15,8 +15,6 @@ export const END_KIND = 'end';
 /** Rows of one message: an Arrow message of a few megabytes where rows are wide. */
 const MESSAGE_ROWS = 8_192;
 
-export type LensMessage = CodeMessage<string>;
-
 /** Names of a table's columns whose values are bits. */
 export function bitColumns({ columns }: Pick<TableDef, 'columns'>): ReadonlySet<string> {
   return new Set(columns.filter(({ type }) => type === 'bool').map(({ name }) => name));
@@ -39,7 +37,7 @@ export class TaskMessages {
    * Messages of a chunk.
    * @throws PipelineError `internal` where rows do not fit their table.
    */
-  of(rows: readonly TableRows[]): LensMessage[] {
+  of(rows: readonly TableRows[]): CodeMessage[] {
     return rows.flatMap((part) => {
       const table = tableNamed(this.#tables, part.table);
       const block = blockOf(part, table);
@@ -55,11 +53,11 @@ export class TaskMessages {
   }
 
   /** The message that ends the task. */
-  end(): LensMessage {
+  end(): CodeMessage {
     return this.#message(END_KIND, new Uint8Array(0));
   }
 
-  #message(kind: string, value: Uint8Array): LensMessage {
+  #message(kind: string, value: Uint8Array): CodeMessage {
     const headers = { kind, run: this.#plan.runId, shard: this.#task, batch: this.#next++ };
     return { partition: partitionOf(this.#task, this.#plan), key: String(this.#task), value, headers };
   }

@@ -3,7 +3,7 @@
 import type { Env } from '../env.ts';
 import { localKafkaReady, localTemporalReady, type LocalTarget } from './health.ts';
 import { KAFKA_PORTS, prepareKafka, provisionKafka } from './kafka.ts';
-import { pickPorts } from './ports.ts';
+import { claimPorts } from './ports.ts';
 import { isAlive, type Launch, startDetached } from './processes.ts';
 import type { ServiceName, ServiceRecord } from './state.ts';
 import { type ProvisionOptions, provisionTemporal, TEMPORAL_PORTS, temporalLaunch } from './temporal.ts';
@@ -64,9 +64,10 @@ export interface StartOptions extends ProvisionOptions {
 /** Provisions, starts and awaits a service. @throws PipelineError `service-unavailable`. */
 export async function startService(service: LocalService, options: StartOptions): Promise<RunningRecord> {
   const { env, known, onNote, signal, store } = options;
-  const ports = await pickPorts(
+  await using claimed = await claimPorts(
     service.ports.map((preferred, i) => [...(known?.ports.slice(i, i + 1) ?? []), ...preferred]),
   );
+  const { ports } = claimed;
   const { how, launch } = await service.plan(options, ports);
   onNote(`${service.title}: starting on 127.0.0.1:${ports[0]} (${how})`);
   signal?.throwIfAborted();

@@ -70,9 +70,19 @@ export function temporalLaunch(
     '--disable-config-file',
     '--disable-config-env',
   ];
+  // The file survives a killed process without a sync per write; only a power cut may lose the last writes.
+  const storage = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];
   return {
     command: binary,
-    args: ['server', 'start-dev', '--db-filename', join(home, 'temporal.db'), ...network, ...quiet],
+    args: [
+      'server',
+      'start-dev',
+      '--db-filename',
+      join(home, 'temporal.db'),
+      ...storage,
+      ...network,
+      ...quiet,
+    ],
     cwd: home,
     log: join(home, 'temporal.log'),
     variables: {},

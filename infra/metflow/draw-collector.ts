@@ -69,7 +69,7 @@ export class DrawCollector {
   }
 
   /** Keeps what is new; writes a part as soon as its last message is here. */
-  async add(messages: readonly ReceivedMessage<string>[]): Promise<void> {
+  async add(messages: readonly ReceivedMessage[]): Promise<void> {
     let wrote = false;
     for (const { offset, value, headers } of messages) {
       if (offset >= this.#next) this.#next = offset + 1n;

@@ -57,7 +57,7 @@ export function drawBlock(draws: DrawRows, digests: Uint8Array | null): ColumnBl
 }
 
 /** Messages of a segment; the same draws give the same messages. */
-export function drawMessages(plan: MetflowPlan, part: DrawPart, block: ColumnBlock): CodeMessage<string>[] {
+export function drawMessages(plan: MetflowPlan, part: DrawPart, block: ColumnBlock): CodeMessage[] {
   const messageRows = Math.max(1, Math.floor(MESSAGE_NUMBERS / (plan.dim + 4)));
   const count = Math.ceil(block.rows / messageRows);
   const kind = `draws:${part.from}:${part.to}:${count}`;
@@ -78,7 +78,7 @@ export function drawMessages(plan: MetflowPlan, part: DrawPart, block: ColumnBlo
 export function partOfMessage({
   kind,
   shard,
-}: CodeMessage<string>['headers']): DrawPart & { readonly messages: number } {
+}: CodeMessage['headers']): DrawPart & { readonly messages: number } {
   const [name, from, to, messages] = kind.split(':');
   if (name === 'draws' && messages !== undefined)
     return { group: shard, from: Number(from), to: Number(to), messages: Number(messages) };

@@ -17,6 +17,8 @@ const ENDED = 1;
 const SLOTS = 2;
 const FAILED = 3;
 const COUNTERS = 4;
+/** Work of fewer jobs, some milliseconds each, is done before a helper has heard of it. */
+const LEAST_JOBS = 16;
 
 /**
  * Runs jobs here and in helpers. Which thread does a job is left to chance, and the result does not depend on it.
@@ -28,7 +30,8 @@ export function sharedBlocks(helpers: number, call: (shared: SharedWork) => Prom
     const counters = new Int32Array(new SharedArrayBuffer(COUNTERS * Int32Array.BYTES_PER_ELEMENT));
     const shared = { work, counters };
     let fault: unknown;
-    for (let helper = 0; helper < Math.min(helpers, work.jobs.length - 1); helper++) {
+    const called = work.jobs.length < LEAST_JOBS ? 0 : helpers;
+    for (let helper = 0; helper < called; helper++) {
       call(shared).catch((error) => {
         fault ??= error;
       });

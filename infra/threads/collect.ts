@@ -34,7 +34,7 @@ export interface LogCollector {
   /** Where to read on. */
   readonly nextOffset: bigint;
   missing(): number[];
-  add(messages: readonly ReceivedMessage<string>[]): Promise<void>;
+  add(messages: readonly ReceivedMessage[]): Promise<void>;
   flush(): Promise<unknown>;
 }
 
@@ -51,7 +51,7 @@ export async function tailLog(
   if (!isOver(collector.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
     const from = collector.nextOffset;
-    for await (const batch of openLog().read<string>(topic, partition, { from, signal })) {
+    for await (const batch of openLog().read(topic, partition, { from, signal })) {
       await collector.add(batch);
       messages += batch.length;
       const offset = batch.at(-1)!.offset;

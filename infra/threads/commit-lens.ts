@@ -2,10 +2,12 @@
 
 import type { CommitOutput, LensCommitInput } from '#schemas/tasks.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
+import { runFolder } from '../blobs/run-folder.ts';
 import { commitExperiment } from '../lens/commit-experiment.ts';
-import { openLensPlan } from '../lens/opened-lens.ts';
+import { LABELS_FILE, openLensPlan } from '../lens/opened-lens.ts';
 import { CODE_VERSION, writeManifest } from '../run-manifest.ts';
 import { openLog } from './opened.ts';
+import { SURVEY_FILE } from './survey-lens.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Repeating it gives the same tables. */
@@ -24,6 +26,7 @@ export async function commitLensTask(
   });
   const seconds = (Date.now() - startedAtMs) / 1000;
   await writeManifest(runDir, plan, { status: 'done', rows, restarts, seconds, claims, notices });
+  await Promise.all([LABELS_FILE, SURVEY_FILE].map((name) => runFolder(runDir).remove(name)));
   await openLog().deleteTopic(plan.topic);
   return { rows, notices: [...plan.notices, ...notices] };
 }

@@ -7,7 +7,7 @@ import { runCommitTask } from '../aggregate/commit-task.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { CODE_VERSION, writeManifest } from '../run-manifest.ts';
 import { lanes } from './lanes.ts';
-import { openLog, openPlan } from './opened.ts';
+import { closeEncoder, openLog, openPlan } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Parts of the tables that are written at once: each holds about 150 MB. */
@@ -43,5 +43,6 @@ export async function commitPartTask(
   { signal }: TaskContext,
 ): Promise<CommitPartOutput> {
   const plan = await openPlan(runDir, configSha256);
+  await closeEncoder();
   return runCommitTask({ plan, segmentsDir: join(runDir, SEGMENTS_FOLDER), folder, task: part, signal });
 }

@@ -106,13 +106,32 @@ function validTokens(input: InputBatch): number {
   return input.tokens!.lengths.reduce((sum, length) => sum + length, 0);
 }
 
-/** Sends batches in order, one on the wire while the next is computed, and reports what the broker has acknowledged. */
+/** A request is sent when it has so many bytes, or when its first batch has waited so long. */
+const REQUEST_BYTES = 1024 * 1024;
+const REQUEST_MS = 200;
+
+interface Group {
+  readonly messages: CodeMessage[];
+  readonly sinceMs: number;
+  bytes: number;
+  samples: number;
+  /** Where to go on when all this is acknowledged. */
+  next: Place;
+}
+
+type Place = EncodeOutput['from'];
+
+/**
+ * Sends batches in order, several a request, one request on the wire while the next is computed, and reports what the
+ * broker has acknowledged.
+ */
 class Sender {
   readonly #plan: SweepPlan;
   readonly #context: TaskContext;
   #onWire: Promise<void> = Promise.resolve();
+  #group: Group | null = null;
   /** First batch that the broker has not acknowledged; null before the first. */
-  next: { shard: number; batch: number } | null = null;
+  next: Place | null = null;
   samples: number;
 
   constructor(plan: SweepPlan, context: TaskContext, countedSamples: number) {
@@ -126,22 +145,46 @@ class Sender {
     shard: ShardSpec,
     batch: { batch: number; samples: number },
   ): Promise<void> {
+    this.#group ??= {
+      messages: [],
+      sinceMs: performance.now(),
+      bytes: 0,
+      samples: 0,
+      next: { shard: 0, batch: 0 },
+    };
+    const group = this.#group;
+    group.messages.push(...messages);
+    for (const { value } of messages) group.bytes += value.byteLength;
+    group.samples += batch.samples;
+    const last = batch.batch + 1 >= shard.batches;
+    group.next = last
+      ? { shard: shard.shardId + 1, batch: 0 }
+      : { shard: shard.shardId, batch: batch.batch + 1 };
+    if (group.bytes >= REQUEST_BYTES || performance.now() - group.sinceMs >= REQUEST_MS)
+      await this.#sendGroup();
+  }
+
+  /** Resolves when everything is acknowledged. */
+  async drain(): Promise<void> {
+    await this.#sendGroup();
     await this.#onWire;
+  }
+
+  async #sendGroup(): Promise<void> {
+    await this.#onWire;
+    const group = this.#group;
+    this.#group = null;
+    if (group === null) return;
     this.#onWire = openLog()
-      .append(this.#plan.topic, messages)
-      .then(() => this.#acknowledged(shard, batch));
+      .append(this.#plan.topic, group.messages)
+      .then(() => this.#acknowledged(group));
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);
   }
 
-  drain(): Promise<void> {
-    return this.#onWire;
-  }
-
-  #acknowledged(shard: ShardSpec, { batch, samples }: { batch: number; samples: number }): void {
-    const last = batch + 1 >= shard.batches;
-    this.next = last ? { shard: shard.shardId + 1, batch: 0 } : { shard: shard.shardId, batch: batch + 1 };
+  #acknowledged({ next, samples }: Group): void {
+    this.next = next;
     this.samples += samples;
-    this.#context.progress({ at: 'encode', ...this.next, samples: this.samples } satisfies EncodeHeartbeat);
+    this.#context.progress({ at: 'encode', ...next, samples: this.samples } satisfies EncodeHeartbeat);
   }
 }

@@ -1,14 +1,17 @@
 // One task of an experiment: measure, chunk after chunk, onto the log.
 
+import { availableParallelism } from 'node:os';
 import type { LensHeartbeat } from '#schemas/messages.ts';
 import type { LensTaskInput, LensTaskOutput } from '#schemas/tasks.ts';
 import type { Chunk, MeasureContext } from '../../activities/experiments/experiment.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
 import { pointChunks } from '../../activities/experiments/point-rows.ts';
+import type { CodeMessage } from '../../activities/ports.ts';
 import { type LensPlan, measuredTables, type PlannedTask, unitsOf } from '../lens/lens-plan.ts';
 import { type LensWorld, openLensPlan, openWorld } from '../lens/opened-lens.ts';
 import { readRunTable } from '../lens/read-table.ts';
-import { type LensMessage, TaskMessages } from '../lens/row-messages.ts';
+import { TaskMessages } from '../lens/row-messages.ts';
+import { sharedBlocks } from './cluster.ts';
 import { openLog } from './opened.ts';
 import { surveyedTasks } from './survey-lens.ts';
 import type { TaskContext } from './task-context.ts';
@@ -26,7 +29,7 @@ export async function lensTask(
   const task = plan.tasks[work.task]!;
   const messages = new TaskMessages(plan, work.task, measuredTables(experimentNamed(plan.config.experiment)));
   const sender = new RowSender(plan, work, context);
-  for await (const { units, rows } of chunksOf(plan, task, { world, signal: context.signal })) {
+  for await (const { units, rows } of chunksOf(plan, task, { world, context })) {
     await sender.send(messages.of(rows), task.of === 'points' ? 0 : units);
     if (!context.signal.aborted) continue;
     await sender.drain();
@@ -40,17 +43,18 @@ export async function lensTask(
 function chunksOf(
   plan: LensPlan,
   task: PlannedTask,
-  { world, signal }: { readonly world: LensWorld; readonly signal: AbortSignal },
+  { world, context }: { readonly world: LensWorld; readonly context: TaskContext },
 ): AsyncIterable<Chunk> {
   if (task.of === 'points') return pointsOf(plan, task, world);
   const measuring: MeasureContext<LensPlan['config'], unknown> = {
     config: plan.config,
-    signal,
+    signal: context.signal,
     samples: world.samples,
     variants: plan.variants,
     network: (variant) => world.network(variant),
     design: plan.design,
     readRun: readRunTable,
+    runBlocks: sharedBlocks(availableParallelism() - 1, (shared) => context.fork('clusterJobs', shared)),
   };
   const { variant, from, to } = task;
   return experimentNamed(plan.config.experiment).measure({ variant, from, to }, measuring);
@@ -83,7 +87,7 @@ class RowSender {
     this.sent = sent;
   }
 
-  async send(messages: readonly LensMessage[], units: number): Promise<void> {
+  async send(messages: readonly CodeMessage[], units: number): Promise<void> {
     await this.#onWire;
     const fresh = messages.filter(({ headers }) => headers.batch >= this.#skip);
     const sending = fresh.length === 0 ? Promise.resolve() : openLog().append(this.#plan.topic, fresh);

@@ -44,7 +44,7 @@ export async function openPlan(runDir: string, configSha256: string): Promise<Sw
       what: 'the plan belongs to another config',
     });
   }
-  await closeOpened();
+  await closeEncoder();
   opened = { key, plan, reader: null, session: null };
   return plan;
 }
@@ -83,9 +83,11 @@ function currentOf(plan: SweepPlan): Opened {
   return opened;
 }
 
-async function closeOpened(): Promise<void> {
-  const before = opened;
-  opened = null;
-  await (await before?.session)?.close();
-  await (await before?.reader)?.close();
+/** Gives back what encoding has open, so that other work has the memory; the plan stays. */
+export async function closeEncoder(): Promise<void> {
+  if (opened === null) return;
+  const { session, reader } = opened;
+  opened.session = opened.reader = null;
+  await (await session)?.close();
+  await (await reader)?.close();
 }

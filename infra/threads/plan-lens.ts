@@ -121,6 +121,7 @@ async function modelRecord(
     taps: network.taps,
     text: network.text,
     exact: network.inexact('input').length === 0,
+    pools: network.pools,
     inputShape,
   };
 }

@@ -9,17 +9,18 @@ import { readEnv } from '../env.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 import { threadBundle } from './thread-bundle.ts';
 
+/** A smaller young generation promotes what a batch leaves behind: the old one was then marked every 60 ms. */
+export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 } as const;
+
 type TaskName = keyof ThreadTasks;
 
+const WAITING: ReadonlySet<TaskName> = new Set(['aggregate', 'collect', 'collectDraws', 'commit']);
 /** More than the activity slots of a process, so that none ever waits for the thread. */
-const MAX_AGGREGATORS = 1024;
-
-/** Work that mostly waits for messages. */
-const LISTENING: ReadonlySet<TaskName> = new Set(['aggregate', 'collect', 'collectDraws']);
+const MAX_WAITING = 1024;
 
 /**
- * Threads for work that fills a core, and one for all aggregators of the process: those mostly wait, and every thread costs
- * about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
+ * Threads for work that fills a core, and one for everything of the process that mostly waits (aggregators for messages,
+ * commits for their parts): every thread costs about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
  */
 export function threadPool({ threads }: { threads: number }): Compute & AsyncDisposable {
   const opened = openPools(threads);
@@ -44,7 +45,7 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
       return answerOf(part, partInput, { signal, onProgress: () => undefined });
     }
     try {
-      const pool = LISTENING.has(name) ? pools.listening : pools.computing;
+      const pool = WAITING.has(name) ? pools.waiting : pools.computing;
       return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);
@@ -58,24 +59,24 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
     },
     [Symbol.asyncDispose]: async () => {
       const pools = await opened.catch(() => null);
-      await Promise.all([pools?.computing.destroy(), pools?.listening.destroy()]);
+      await Promise.all([pools?.computing.destroy(), pools?.waiting.destroy()]);
     },
   };
 }
 
-async function openPools(threads: number): Promise<{ computing: Piscina; listening: Piscina }> {
+async function openPools(threads: number): Promise<{ computing: Piscina; waiting: Piscina }> {
   const options = {
     filename: await threadBundle(join(readEnv().home, 'cache')),
-    execArgv: ['--no-warnings', '--enable-source-maps'],
-    // A small young generation: batches are typed arrays, which the collector only sees through it.
-    resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    // Without source maps: reading them takes longer than the code, and makes every collection mark them.
+    execArgv: ['--no-warnings'],
+    resourceLimits: THREAD_LIMITS,
     minThreads: 0,
-    // Idle encoders give their sessions back while a long commit needs the memory.
-    idleTimeout: 3_000,
+    // A thread that has run is worth keeping: its code is compiled.
+    idleTimeout: 60_000,
   };
   return {
     computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),
-    listening: new Piscina({ ...options, maxThreads: 1, concurrentTasksPerWorker: MAX_AGGREGATORS }),
+    waiting: new Piscina({ ...options, maxThreads: 1, concurrentTasksPerWorker: MAX_WAITING }),
   };
 }
 

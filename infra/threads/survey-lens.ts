@@ -9,7 +9,7 @@ import { collectPartition, openCollector } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
-const SURVEY_FILE = 'survey.json';
+export const SURVEY_FILE = 'survey.json';
 
 /**
  * Collects what the log holds and notes which tasks are complete.

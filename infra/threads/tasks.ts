@@ -1,6 +1,7 @@
 // The functions a pool thread can be asked for, by name. Each loads its code when it is first asked for: an aggregator
 // needs no model runtime, an encoder no Parquet writer, and what a thread does not load does not delay it.
 
+import type { SharedWork } from './cluster.ts';
 import { threadTask } from './task-context.ts';
 
 export const plan = threadTask<'plan'>(async (...task) => (await import('./plan.ts')).planTask(...task));
@@ -19,6 +20,12 @@ export const planLens = threadTask<'planLens'>(async (...task) =>
 export const lensTask = threadTask<'lensTask'>(async (...task) =>
   (await import('./lens-task.ts')).lensTask(...task),
 );
+export const clusterJobs = threadTask<'clusterJobs'>(async ({ work, counters }, { signal }) => {
+  const { takeJobs } = await import('./cluster.ts');
+  // Structured clone keeps what the asking thread sent.
+  await takeJobs({ work: work as SharedWork['work'], counters }, { signal });
+  return null;
+});
 export const collect = threadTask<'collect'>(async (...task) =>
   (await import('./collect.ts')).collectTask(...task),
 );

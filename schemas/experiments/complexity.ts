@@ -32,5 +32,3 @@ export const complexityOptions = z
       ),
   })
   .describe('Local complexity (Humayun et al. 2024).');
-
-export type ComplexityOptions = z.infer<typeof complexityOptions>;

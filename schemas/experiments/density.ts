@@ -34,5 +34,3 @@ export const densityOptions = z
       .describe('Spaces in which crossings are solved: all, unless deep convolutional nets make it slow.'),
   })
   .describe('E3: boundary density between and within classes.');
-
-export type DensityOptions = z.infer<typeof densityOptions>;

@@ -44,5 +44,3 @@ export const interpolationOptions = z
     shifts: z.int().min(99).default(1000).describe('Random circular shifts behind each p-value.'),
   })
   .describe('E4: boundary density along interpolations.');
-
-export type InterpolationOptions = z.infer<typeof interpolationOptions>;

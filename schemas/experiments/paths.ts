@@ -45,8 +45,6 @@ export const pathsOptions = z
   })
   .describe('E7 and single paths: crossings of polytope boundaries on paths between pairs of points.');
 
-export type PathsOptions = z.infer<typeof pathsOptions>;
-
 function hasPairs({ intra, inter }: { intra: number; inter: number }): boolean {
   return intra + inter > 0;
 }

@@ -33,5 +33,3 @@ export const perturbationOptions = z
     crossings: z.boolean().default(false).describe('Also write every crossing into the crossings table.'),
   })
   .describe('E6: random and adversarial directions.');
-
-export type PerturbationOptions = z.infer<typeof perturbationOptions>;

@@ -10,7 +10,11 @@ export const scalingOptions = z
       .describe(
         'Spaces whose vectors are scaled: auto takes the input and the first space behind each group of taps. Text models: name the output of a LayerNorm.',
       ),
-    points: z.int().min(2).optional().describe('Samples that are scaled; tiny 100, paper 200.'),
+    points: z
+      .int()
+      .min(2)
+      .optional()
+      .describe('Samples that are scaled; tiny 100, paper 200; text models 10, one token of each.'),
     factors: z
       .strictObject({
         from: z.number().positive().lt(1).default(0.1).describe('Smallest factor.'),
@@ -51,5 +55,3 @@ export const scalingOptions = z
       ),
   })
   .describe('E1 and E8: scaling a vector, or moving along a direction.');
-
-export type ScalingOptions = z.infer<typeof scalingOptions>;

@@ -3,13 +3,15 @@
 One measurement per call: peer-clusters.py CODES.bin ROWS BYTES MIN_CLUSTER_SIZE THREADS WHICH LABELS.bin
 WHICH is `hdbscan` (exact, brute force over a full matrix of distances) or `fast_hdbscan` (Euclid on the bits, whose square is
 the Hamming distance; warmed up before it is timed). MIN_CLUSTER_SIZE is min_samples too, the point itself included. Writes
-int32 labels and prints one line of JSON. Exits with 3 where a package is missing.
+int32 labels and prints one line of JSON. fast_hdbscan needs
+pynndescent too. Exits with 3 where a package is missing.
 """
 
 import json
 import os
 import sys
 import time
+from importlib import metadata
 
 path, rows, width, size, threads, which, out = sys.argv[1:]
 rows, width, size = int(rows), int(width), int(size)
@@ -20,6 +22,8 @@ try:
     import numpy as np
 
     package = __import__(which)
+    if which == "fast_hdbscan":
+        import pynndescent  # noqa: F401
 except ImportError as error:
     print(f"missing: {error.name}")
     sys.exit(3)
@@ -43,4 +47,4 @@ start = time.perf_counter()
 labels = cluster(bits)
 seconds = time.perf_counter() - start
 np.asarray(labels, np.int32).tofile(out)
-print(json.dumps({"seconds": seconds, "version": getattr(package, "__version__", "?"), "clusters": int(labels.max()) + 1}))
+print(json.dumps({"seconds": seconds, "version": metadata.version(which), "clusters": int(labels.max()) + 1}))

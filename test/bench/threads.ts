@@ -1,13 +1,20 @@
 // Threads of benches: started with their code loaded, then given work.
 
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
 import { type Transferable, Worker } from 'node:worker_threads';
+import { OLD_GENERATION_MB } from '../../infra/cli/worker-process.ts';
+import { THREAD_LIMITS } from '../../infra/threads/pool.ts';
+
+// Memory as in a worker: what is compared collects garbage as seldom.
+setFlagsFromString(`--initial-old-space-size=${OLD_GENERATION_MB}`);
 
 /** Starts a thread that runs a module of this folder; what else it is told lies in `workerData.role`. */
 export function startThread(module: string, role: unknown): Worker {
   return new Worker(new URL('./thread-entry.mjs', import.meta.url), {
     workerData: { module, role },
     execArgv: ['--no-warnings'],
+    resourceLimits: THREAD_LIMITS,
   });
 }
 

@@ -21,10 +21,14 @@ export function askProgress(home: LiveHome, run: string): Promise<RunProgress> {
 
 /** How many encode activities are under way or handed out. */
 export function encodersUnderWay(home: LiveHome, run: string): Promise<number> {
+  return activitiesUnderWay(home, run, 'encodeShards');
+}
+
+/** How many activities of one type are under way or handed out. */
+export function activitiesUnderWay(home: LiveHome, run: string, type: string): Promise<number> {
   return withClient(home, async (client) => {
     const { raw } = await client.workflow.getHandle(runWorkflowId(run)).describe();
-    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'encodeShards')
-      .length;
+    return (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === type).length;
   });
 }
 

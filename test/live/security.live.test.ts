@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnv } from '../../infra/env.ts';
-import { pickPorts } from '../../infra/local/ports.ts';
+import { claimPorts } from '../../infra/local/ports.ts';
 import { ensureServices, type Services } from '../../infra/services.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { type LiveHome, makeHome } from './live-home.ts';
@@ -32,7 +32,8 @@ describe('services behind TLS and passwords', () => {
     home = makeHome('secure');
     mkdirSync(home.runs, { recursive: true });
     const certificates = makeCertificates(join(home.folder, 'certificates'));
-    const [clients = 0, internal = 0, controller = 0] = await pickPorts([[], [], []]);
+    await using claimed = await claimPorts([[], [], []]);
+    const [clients = 0, internal = 0, controller = 0] = claimed.ports;
     const ports = { clients, internal, controller };
     kafka = await startSecureKafka(join(home.folder, 'broker'), {
       env: home.env,

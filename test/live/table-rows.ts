@@ -14,7 +14,11 @@ export async function tableRows(
   { columns = '*' } = {},
 ): Promise<Record<string, Cell>[]> {
   const { path } = TABLES.find(({ name }) => name === table)!;
-  const files = path.endsWith('/') ? join(runDir, path, '*.parquet') : join(runDir, path);
+  return parquetRows(path.endsWith('/') ? join(runDir, path, '*.parquet') : join(runDir, path), { columns });
+}
+
+/** Rows of a Parquet file, or of files under a pattern. */
+export async function parquetRows(files: string, { columns = '*' } = {}): Promise<Record<string, Cell>[]> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   try {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapNearRatio, circularShiftTest } from '../../activities/numeric/circular-shift.ts';
+import {
+  bootstrapNearRatio,
+  circularShiftTest,
+  swappedMarksTest,
+} from '../../activities/numeric/circular-shift.ts';
 import type { DensityLeg } from '../../activities/numeric/circular-shift.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 
@@ -60,6 +64,52 @@ describe('circularShiftTest', () => {
     expect(circularShiftTest([], { seed: 1 })).toBeNull();
     expect(circularShiftTest([flat([])], { seed: 1 })).toBeNull();
     expect(circularShiftTest([{ density: new Float64Array(8), marks: [0.5] }], { seed: 1 })).toBeNull();
+  });
+});
+
+describe('swappedMarksTest', () => {
+  /** Legs with marks in the middle third, and a bump there: at each mark, or in the same place on every leg. */
+  function peaked(where: 'at the mark' | 'in the middle', seed: number): DensityLeg[] {
+    const random = randomStream(101, seed);
+    return Array.from({ length: 40 }, () => {
+      const mark = 1 / 3 + random.uniform() / 3;
+      const peak = where === 'at the mark' ? mark : 0.5;
+      const density = Float64Array.from({ length: 64 }, (_, bin) => {
+        const distance = Math.abs((bin + 0.5) / 64 - peak);
+        return (
+          1 +
+          0.5 * random.uniform() +
+          2 * Math.exp(-((distance / (where === 'at the mark' ? 0.05 : 0.2)) ** 2))
+        );
+      });
+      return { density, marks: [mark] };
+    });
+  }
+
+  it('tells a bump at the marks from one at the place where marks often are', () => {
+    const own = peaked('at the mark', 1);
+    expect(circularShiftTest(own, { seed: 1, shifts: 199 })!.pValue).toBe(1 / 200);
+    expect(swappedMarksTest(own, { seed: 1, shifts: 199 })!.pValue).toBe(1 / 200);
+    const place = peaked('in the middle', 1);
+    expect(circularShiftTest(place, { seed: 1, shifts: 199 })!.pValue).toBe(1 / 200);
+    const swapped = swappedMarksTest(place, { seed: 1, shifts: 199 })!;
+    expect(swapped.pValue).toBeGreaterThan(0.05);
+    expect(swapped.nullRatio).toBeCloseTo(swapped.ratio, 1);
+  });
+
+  it('has uniform p-values where the density depends on the place alone', () => {
+    let small = 0;
+    for (let run = 0; run < 200; run++) {
+      if (swappedMarksTest(peaked('in the middle', run), { seed: run, shifts: 99 })!.pValue <= 0.1) small++;
+    }
+    // 20 expected, deviation 4.2.
+    expect(small).toBeGreaterThan(6);
+    expect(small).toBeLessThan(34);
+  });
+
+  it('is null where there is nothing to swap', () => {
+    expect(swappedMarksTest([flat([0.5]), flat([])], { seed: 1 })).toBeNull();
+    expect(swappedMarksTest([flat([]), flat([])], { seed: 1 })).toBeNull();
   });
 });
 

@@ -49,7 +49,12 @@ function evaluateNode(node: NodeProto, operands: Values[]): Values[] {
     case 'Sum':
       return [operands.reduce((a, b) => broadcast(a, b, (v, w) => v + w))];
     case 'Mean':
-      return [map(operands.reduce((a, b) => broadcast(a, b, (v, w) => v + w)), (v) => v / operands.length)];
+      return [
+        map(
+          operands.reduce((a, b) => broadcast(a, b, (v, w) => v + w)),
+          (v) => v / operands.length,
+        ),
+      ];
     case 'Sub':
       return [broadcast(x, y, (v, w) => v - w)];
     case 'Mul':
@@ -104,7 +109,13 @@ function layout(node: NodeProto, operands: Values[]): Values[] {
       return [{ dims: x.dims.filter((_, axis) => !y.data.includes(axis)), data: x.data }];
     case 'Transpose': {
       const perm = ints(node, 'perm')!;
-      return [gatherBy(x, perm.map((axis) => x.dims[axis]!), (at) => unpermuted(at, perm))];
+      return [
+        gatherBy(
+          x,
+          perm.map((axis) => x.dims[axis]!),
+          (at) => unpermuted(at, perm),
+        ),
+      ];
     }
     case 'Concat':
       return [concat(operands, int(attributeNamed(node, 'axis')?.i))];
@@ -121,7 +132,9 @@ function layout(node: NodeProto, operands: Values[]): Values[] {
       return [slice(operands)];
     case 'Gather': {
       const axis = int(attributeNamed(node, 'axis')?.i);
-      return [gatherBy(x, replaced(x.dims, axis, y.data.length), (at) => replaced(at, axis, y.data[at[axis]!]!))];
+      return [
+        gatherBy(x, replaced(x.dims, axis, y.data.length), (at) => replaced(at, axis, y.data[at[axis]!]!)),
+      ];
     }
     case 'Pad': {
       const rank = x.dims.length;
@@ -197,7 +210,11 @@ function broadcast(a: Values, b: Values, f: (x: number, y: number) => number): V
   const data = new Float64Array(dims.reduce((x, y) => x * y, 1));
   for (let i = 0; i < data.length; i++) {
     const at = coordinates(i, dims);
-    const place = (of: number[]) => flat(at.map((value, axis) => (of[axis] === 1 ? 0 : value)), of);
+    const place = (of: number[]) =>
+      flat(
+        at.map((value, axis) => (of[axis] === 1 ? 0 : value)),
+        of,
+      );
     data[i] = f(a.data[place(left)]!, b.data[place(right)]!);
   }
   return { dims, data };
@@ -240,7 +257,10 @@ function matMul(a: Values, b: Values): Values {
     const at = coordinates(i, dims);
     const matrix = (of: number[]) => {
       const own = at.slice(lead.length - of.length, lead.length);
-      return flat(own.map((value, axis) => (of[axis] === 1 ? 0 : value)), of);
+      return flat(
+        own.map((value, axis) => (of[axis] === 1 ? 0 : value)),
+        of,
+      );
     };
     const row = (matrix(aLead) * rows + at.at(-2)!) * inner;
     const column = matrix(bLead) * inner * columns + at.at(-1)!;
@@ -265,7 +285,9 @@ function sliding(node: NodeProto, kernel: number[], input: readonly number[]): S
   const reach = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1);
   if (auto.startsWith('SAME')) {
     const output = input.map((size, axis) => Math.ceil(size / strides[axis]!));
-    const missing = output.map((size, axis) => Math.max(0, (size - 1) * strides[axis]! + reach[axis]! - input[axis]!));
+    const missing = output.map((size, axis) =>
+      Math.max(0, (size - 1) * strides[axis]! + reach[axis]! - input[axis]!),
+    );
     const small = missing.map((value) => value >> 1);
     const large = missing.map((value) => value - (value >> 1));
     const [begins, ends] = auto === 'SAME_UPPER' ? [small, large] : [large, small];
@@ -290,10 +312,13 @@ function places(slide: Sliding, at: readonly number[], input: readonly number[])
   return Array.from({ length: count }, (_, i) => {
     const inKernel = coordinates(i, slide.kernel);
     const x = inKernel.map(
-      (value, axis) => at[axis]! * slide.strides[axis]! + value * slide.dilations[axis]! - slide.begins[axis]!,
+      (value, axis) =>
+        at[axis]! * slide.strides[axis]! + value * slide.dilations[axis]! - slide.begins[axis]!,
     );
     const isInside = x.every((value, axis) => value >= 0 && value < input[axis]!);
-    const isPadded = x.every((value, axis) => value >= -slide.begins[axis]! && value < input[axis]! + slide.ends[axis]!);
+    const isPadded = x.every(
+      (value, axis) => value >= -slide.begins[axis]! && value < input[axis]! + slide.ends[axis]!,
+    );
     return { kernel: i, image: isInside ? flat(x, input) : -1, isPadded };
   });
 }
@@ -359,7 +384,12 @@ function reduce(node: NodeProto, x: Values, given: Values | undefined): Values {
   const kept = x.dims.map((size, axis) => (axes.includes(axis) ? 1 : size));
   const data = new Float64Array(kept.reduce((a, b) => a * b, 1));
   x.data.forEach((value, i) => {
-    data[flat(coordinates(i, x.dims).map((at, axis) => (axes.includes(axis) ? 0 : at)), kept)]! += value;
+    data[
+      flat(
+        coordinates(i, x.dims).map((at, axis) => (axes.includes(axis) ? 0 : at)),
+        kept,
+      )
+    ]! += value;
   });
   const keepsAxes = int(attributeNamed(node, 'keepdims')?.i ?? 1) === 1;
   const dims = keepsAxes ? kept : kept.filter((_, axis) => !axes.includes(axis));
@@ -369,7 +399,11 @@ function reduce(node: NodeProto, x: Values, given: Values | undefined): Values {
 
 function concat(operands: Values[], axis: number): Values {
   const sizes = operands.map(({ dims }) => dims[axis]!);
-  const dims = replaced(operands[0]!.dims, axis, sizes.reduce((a, b) => a + b, 0));
+  const dims = replaced(
+    operands[0]!.dims,
+    axis,
+    sizes.reduce((a, b) => a + b, 0),
+  );
   const data = new Float64Array(dims.reduce((a, b) => a * b, 1));
   for (let i = 0; i < data.length; i++) {
     const at = coordinates(i, dims);

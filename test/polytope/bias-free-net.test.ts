@@ -18,8 +18,12 @@ describe('withoutBiases', () => {
     const point = draw(6, 1);
     const { outputs, pre } = await pointValues(copy, point, 1);
     const expected = denseNet(zeroed).forward(point);
-    expected.at(-1)!.forEach((value, k) => expect(outputs[k]).toBeCloseTo(value, 12));
-    expected[1]!.forEach((value, k) => expect(pre[1]![k]).toBeCloseTo(value, 12));
+    expected.at(-1)!.forEach((value, k) => {
+      expect(outputs[k]).toBeCloseTo(value, 12);
+    });
+    expected[1]!.forEach((value, k) => {
+      expect(pre[1]![k]).toBeCloseTo(value, 12);
+    });
   });
 
   it('crosses nothing on any ray from the origin, with pools and a residual branch', async () => {

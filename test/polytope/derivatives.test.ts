@@ -58,9 +58,9 @@ describe('pushForward', () => {
       const [point, direction] = [draw(5, seed), draw(5, 100 + seed)];
       for (const shortcut of [true, false]) {
         const pushed = await pushForward(denseNet(layers, { shortcut }), point, direction);
-        apply(jacobian(layers, point), direction).forEach((value, k) =>
-          expect(pushed[k]).toBeCloseTo(value, 11),
-        );
+        apply(jacobian(layers, point), direction).forEach((value, k) => {
+          expect(pushed[k]).toBeCloseTo(value, 11);
+        });
       }
     }
   });
@@ -71,9 +71,9 @@ describe('pushForward', () => {
     const direction = draw(5, 4);
     const net = denseNet(layers, { bends: [0, 0.8] });
     const pushed = await pushForward(net, point, direction);
-    apply(jacobian(layers, point, 0.8), direction).forEach((value, k) =>
-      expect(pushed[k]).toBeCloseTo(value, 11),
-    );
+    apply(jacobian(layers, point, 0.8), direction).forEach((value, k) => {
+      expect(pushed[k]).toBeCloseTo(value, 11);
+    });
   });
 
   it('stays exact a hair from a boundary, where differences of the net itself would pass it', async () => {
@@ -92,7 +92,9 @@ describe('pushForward', () => {
         const net = convNet(randomStream(seed), pool);
         const [point, direction] = [draw(36, seed), draw(36, 50 + seed)];
         const pushed = await pushForward(net, point, direction);
-        central(net, point, direction).forEach((value, k) => expect(pushed[k]).toBeCloseTo(value, 7));
+        central(net, point, direction).forEach((value, k) => {
+          expect(pushed[k]).toBeCloseTo(value, 7);
+        });
       }
     },
   );

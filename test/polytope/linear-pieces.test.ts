@@ -80,6 +80,12 @@ describe('validity of the map at the start', () => {
     expect(linearisationError(corner, validity, 0.75)).toBeCloseTo(Math.hypot(0.25, 0.25) / 0.75, 14);
   });
 
+  it('ends where the outputs come to a stand', () => {
+    const stopping = { t: Float64Array.of(0, 0.5, 1), outputs: Float64Array.of(1, 2, 2), width: 1 };
+    expect(cosineAt(validityOf(stopping), 0.75)).toBe(0);
+    expect(firstBelow(validityOf(stopping), 0.9)).toBe(0.5);
+  });
+
   it('has no cosine and no error where nothing moves at the start', () => {
     const flat = { t: Float64Array.of(0, 0.5, 1), outputs: Float64Array.of(1, 1, 2), width: 1 };
     expect(cosineAt(validityOf(flat), 0.75)).toBeNull();

@@ -17,7 +17,7 @@ describe('lines of one layer', () => {
     [20, 211],
     [40, 821],
   ])('%i in general position make %i polygons', async (n, expected) => {
-    const partition = await sliceOf([linesInGeneralPosition(n, 1)], 1000);
+    const partition = await sliceOf([linesInGeneralPosition(n, 1)], 300);
     expect(partition.polygons.count).toBe(expected);
     expect(eulerCount(partition)).toBe(1);
   });
@@ -68,7 +68,7 @@ describe('lines of one layer', () => {
       [1, 2, -1, 0.5, 0.3],
       [-0.2, 1, 0.4, -2, 1],
     ] as const;
-    const half = 1e5;
+    const half = 1e4;
     const box = { x0: -half, y0: -half, x1: half, y1: half };
     const plane = planeAlongAxes([0.1, 0.2, 0.3, -0.4, 0.5], { axes, box });
     const { net } = denseNet([layer!, constantOutput(8)]);

@@ -1,7 +1,7 @@
 // densities.parquet: mean boundary density of pairs within and between classes, per model and span.
 
 import type { TableDef } from '../column.ts';
-import { RUN_ID_COLUMN } from '../column.ts';
+import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 
 export const DENSITIES_TABLE: TableDef = {
   name: 'densities',
@@ -10,13 +10,7 @@ export const DENSITIES_TABLE: TableDef = {
   description:
     'Mean boundary density of pairs, with 99 % intervals from resampling images: what the claims compare.',
   columns: [
-    {
-      name: 'model',
-      type: 'utf8',
-      unit: '',
-      nullable: false,
-      description: '`trained`, or a control such as `random_init:3`.',
-    },
+    MODEL_COLUMN,
     {
       name: 'span',
       type: 'utf8',

@@ -1,4 +1,4 @@
-// layers.parquet of an experiment: the taps.
+// layers.parquet of an experiment: the taps, then the max-pools.
 
 import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 import type { TableDef } from '../column.ts';
@@ -7,10 +7,16 @@ export const LENS_LAYERS_TABLE: TableDef = {
   name: 'layers',
   path: 'layers.parquet',
   order: 'model, layer_id',
-  description: 'Geometry of every tap, in layer order.',
+  description: 'Geometry of every tap, in layer order, and of every max-pool behind them.',
   columns: [
     MODEL_COLUMN,
-    { name: 'layer_id', type: 'int32', unit: '', nullable: false, description: 'Number of the tap.' },
+    {
+      name: 'layer_id',
+      type: 'int32',
+      unit: '',
+      nullable: false,
+      description: 'Number of the tap; max-pools are numbered behind the taps.',
+    },
     {
       name: 'name',
       type: 'utf8',
@@ -39,14 +45,15 @@ export const LENS_LAYERS_TABLE: TableDef = {
       type: 'int32',
       unit: 'bits',
       nullable: false,
-      description: 'Bits of one code, without padding.',
+      description: 'Bits of one code, without padding; windows of a max-pool.',
     },
     {
       name: 'bit_offset',
       type: 'int32',
       unit: 'bits',
-      nullable: false,
-      description: 'Where the tap starts in the words of all taps together, padding included.',
+      nullable: true,
+      description:
+        'Where the tap starts in the words of all taps together, padding included; null for max-pools.',
     },
     {
       name: 'activation',

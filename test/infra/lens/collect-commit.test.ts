@@ -115,7 +115,7 @@ describe('collecting and committing rows', () => {
         expect(tableHashes(runDir)).toEqual(expected);
         await rm(runDir, { recursive: true });
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: 8, endOnFailure: true },
     );
   });
 

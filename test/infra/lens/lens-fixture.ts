@@ -144,6 +144,7 @@ export function lensPlan({ tasks, partitions }: { tasks: number; partitions: num
       taps: [],
       text: false,
       exact: true,
+      pools: [],
       inputShape: [2],
     },
     data: null,
@@ -153,7 +154,7 @@ export function lensPlan({ tasks, partitions }: { tasks: number; partitions: num
   };
 }
 
-export type Message = Omit<ReceivedMessage<string>, 'offset'>;
+export type Message = Omit<ReceivedMessage, 'offset'>;
 
 /** Messages of every task, in the order of the plan. */
 export async function allMessages(plan: LensPlan, experiment = EXPERIMENT): Promise<Message[]> {
@@ -168,8 +169,8 @@ export async function allMessages(plan: LensPlan, experiment = EXPERIMENT): Prom
 }
 
 /** Each partition's log, with offsets. */
-export function logs(plan: LensPlan, messages: readonly Message[]): ReceivedMessage<string>[][] {
-  const parts = Array.from({ length: plan.config.stream.partitions }, (): ReceivedMessage<string>[] => []);
+export function logs(plan: LensPlan, messages: readonly Message[]): ReceivedMessage[][] {
+  const parts = Array.from({ length: plan.config.stream.partitions }, (): ReceivedMessage[] => []);
   for (const message of messages) {
     const part = parts[partitionOf(message.headers.shard, plan)]!;
     part.push({ value: message.value, headers: message.headers, offset: BigInt(part.length) });
@@ -194,7 +195,7 @@ export async function collectAll(
     crashes = [],
     cuts = [],
     segmentBytes,
-  }: Disturbance & { plan: LensPlan; parts: ReceivedMessage<string>[][] },
+  }: Disturbance & { plan: LensPlan; parts: ReceivedMessage[][] },
 ): Promise<void> {
   for (const [partition, log] of parts.entries()) {
     const open = () =>

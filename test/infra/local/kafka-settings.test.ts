@@ -1,9 +1,14 @@
 // The invariant: the local broker is reachable from this machine only, and forgets nothing.
 
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { kafkaProperties } from '../../../infra/local/kafka-settings.ts';
-import { isPortFree, pickPorts } from '../../../infra/local/ports.ts';
+import { claimPorts, isPortFree } from '../../../infra/local/ports.ts';
 
 describe('kafkaProperties', () => {
   const text = kafkaProperties({ home: '/home', ports: [9300, 9301] });
@@ -39,7 +44,10 @@ describe('kafkaProperties', () => {
   });
 });
 
-describe('pickPorts', () => {
+describe('claimPorts', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-claims-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   it('takes the preferred port when it is free, else another one, and never one twice', async () => {
     const server = createServer();
     const busy = await new Promise<number>((resolve) => {
@@ -48,11 +56,32 @@ describe('pickPorts', () => {
       );
     });
     expect(await isPortFree(busy)).toBe(false);
-    const [first = 0, second = 0] = await pickPorts([[busy], [busy]]);
-    expect(new Set([busy, first, second]).size).toBe(3);
+    {
+      await using claimed = await claimPorts([[busy], [busy]], { folder });
+      expect(new Set([busy, ...claimed.ports]).size).toBe(3);
+    }
     await new Promise((resolve) => server.close(resolve));
-    const [taken, other] = await pickPorts([[busy], [busy]]);
-    expect(taken).toBe(busy);
-    expect(other).not.toBe(busy);
+    await using claimed = await claimPorts([[busy], [busy]], { folder });
+    expect(claimed.ports[0]).toBe(busy);
+    expect(claimed.ports[1]).not.toBe(busy);
   });
+
+  it('leaves a port to the command that is about to take it, until that gives it up or dies', async () => {
+    const free = await freePort();
+    const first = await claimPorts([[free]], { folder });
+    const second = await claimPorts([[free]], { folder });
+    expect(first.ports).toEqual([free]);
+    expect(second.ports).not.toEqual([free]);
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    await writeFile(join(folder, String(free)), String(dead));
+    await using third = await claimPorts([[free]], { folder });
+    expect(third.ports).toEqual([free]);
+  });
+
+  async function freePort(): Promise<number> {
+    await using claimed = await claimPorts([[]], { folder });
+    return claimed.ports[0]!;
+  }
 });

@@ -71,7 +71,7 @@ describe('a collector of draws', () => {
     }),
   );
   const [a, b, c, d] = sent as [(typeof sent)[0], (typeof sent)[0], (typeof sent)[0], (typeof sent)[0]];
-  const log = (messages: typeof a): ReceivedMessage<string>[] =>
+  const log = (messages: typeof a): ReceivedMessage[] =>
     messages.map(({ value, headers }, offset) => ({ value, headers, offset: BigInt(offset) }));
   const open = (name: string, high = 1000n) =>
     DrawCollector.open({ runDir: join(folder, name), partition: 0, plan: PLAN, high });

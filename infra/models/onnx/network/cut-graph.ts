@@ -67,10 +67,14 @@ export function batchShape(model: OpenedModel, name: string, samples: number): n
   return [samples * first, ...rest];
 }
 
-/** Numbers per sample of the largest tensor that follows the input. */
-export function largestTensor({ trace }: OpenedModel): number {
+/** Numbers per sample of the largest tensor on the way from `start` to `outputs`. */
+export function largestTensor(
+  { trace, loaded }: OpenedModel,
+  { start, outputs }: { start: string; outputs: readonly string[] },
+): number {
+  const nodes = nodesNeeded(loaded.graph.node, outputs, new Set([start]));
   let largest = 1;
-  for (const name of trace.live)
+  for (const name of [start, ...nodes.flatMap(({ output }) => output)])
     largest = Math.max(largest, elements(trace.shapeOf(name) ?? []) / trace.samples);
   return largest;
 }

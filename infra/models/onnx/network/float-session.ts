@@ -37,7 +37,7 @@ export async function openFloatSession(
   { start, outputs, threads }: { start: string; outputs: readonly string[]; threads: number },
 ): Promise<FloatSession> {
   checkOutputs(model, start, outputs);
-  const samples = samplesPerRun(model);
+  const samples = samplesPerRun(model, { start, outputs });
   const { graph, crossing } = await cutGraph(model, { start, outputs, samples });
   const session = await openRuntime(
     model.loaded.model,
@@ -64,10 +64,13 @@ export async function openFloatSession(
   };
 }
 
-function samplesPerRun(model: OpenedModel): number {
+function samplesPerRun(
+  model: OpenedModel,
+  ends: { readonly start: string; readonly outputs: readonly string[] },
+): number {
   // A model that fixes its batch, or runs on single samples only, was traced with what it takes.
   if (typeof model.input.dims[0] === 'number' || model.trace.samples === 1) return model.trace.samples;
-  const largest = largestTensor(model);
+  const largest = largestTensor(model, ends);
   let samples = 1;
   while (samples < MOST_SAMPLES && samples * 2 * largest <= RUN_NUMBERS) samples *= 2;
   return samples;

@@ -47,42 +47,55 @@ export async function openSampled(
   const behind = tensorsBehind(model.loaded.graph.node, start);
   const taps = model.taps.map(({ info }) => info).filter(({ name }) => behind.has(name));
   const logits = model.logits !== null && behind.has(model.logits.name) ? model.logits : null;
-  const wanted = [...new Set([...taps.map(({ name }) => name), ...(logits === null ? [] : [logits.name])])];
-  const outputs = wanted.filter((name) => name !== start);
-  if (outputs.length === 0) throw noSpace(model, from, 'has no tap and no logits behind it');
-  const session = await forward.session(start, outputs);
-  const frame = await frameOf(model, forward, { session, start, from, at });
+  const codes = taps.map(({ name }) => name).filter((name) => name !== start);
+  if (codes.length === 0 && logits === null) throw noSpace(model, from, 'has no tap and no logits behind it');
+  const open = async (outputs: readonly string[]): Promise<Runner> => {
+    const session = await forward.session(start, outputs);
+    return { session, frame: await frameOf(model, forward, { session, start, from, at }) };
+  };
+  const all = logits === null ? codes : [...new Set([...codes, logits.name])];
+  // Opened now, so that a space that does not fit is known at once.
+  const runners = new Map([['codes', await open(codes.length === 0 ? all : codes)]]);
   const info = { name: from, size: elements(shape), shape };
-  return sampledNet(session, frame, { info, taps, logits, start });
+  return sampledNet({ info, taps, logits, start }, async (wanted) => {
+    const runner = runners.get(wanted) ?? (await open(all));
+    runners.set(wanted, runner);
+    return runner;
+  });
+}
+
+/** A session with what its runs are filled with. */
+interface Runner {
+  readonly session: FloatSession;
+  readonly frame: Frame;
+}
+
+interface SampledParts {
+  readonly info: SampledNet['start'];
+  readonly taps: readonly TapInfo[];
+  readonly logits: OpenedModel['logits'];
+  readonly start: string;
 }
 
 function sampledNet(
-  session: FloatSession,
-  frame: Frame,
-  {
-    info,
-    taps,
-    logits,
-    start,
-  }: {
-    info: SampledNet['start'];
-    taps: readonly TapInfo[];
-    logits: OpenedModel['logits'];
-    start: string;
-  },
+  { info, taps, logits, start }: SampledParts,
+  runnerFor: (wanted: 'all' | 'codes') => Promise<Runner>,
 ): SampledNet {
   const classes = logits?.classes ?? 0;
   return {
     start: info,
     taps,
     outputs: classes,
-    async evaluate(values, points) {
+    async evaluate(values, points, wanted = 'all') {
+      const { session, frame } = await runnerFor(logits === null ? 'codes' : wanted);
       const pre = new Map(taps.map(({ name, codeBits }) => [name, new Float32Array(points * codeBits)]));
-      const outputs = new Float32Array(points * classes);
+      const outputs = new Float32Array(wanted === 'all' ? points * classes : 0);
+      const filledBy = new Map<string, Float32Array>(pre);
+      if (logits !== null && wanted === 'all') filledBy.set(logits.name, outputs);
       for (let first = 0; first < points; first += session.samples) {
         const valid = Math.min(session.samples, points - first);
         const run = await session.run(filled(session, frame, { values, first, valid }), frame.crossing);
-        for (const [name, into] of [...pre, ...(logits === null ? [] : [[logits.name, outputs] as const])])
+        for (const [name, into] of filledBy)
           copyRows(frame, run.get(name), { into, first, valid, samples: session.samples });
       }
       pre.get(start)?.set(values);

@@ -68,10 +68,12 @@ export function inexactOperators(
  * @throws PipelineError `model-invalid` naming the operators that are not piecewise linear.
  */
 export function planStages(model: OpenedModel, start: string, inexact: readonly string[]): StagePlan {
-  if (inexact.length > 0) throw notPiecewiseLinear(model, start, inexact);
+  if (model.tokens !== null) throw notPiecewiseLinear(model, start, inexact);
   const { nodes, live } = nodesBehind(model, start);
   const isLive = (name: string) => live.has(name);
+  // First, as what passes by a start looks like a constant to the operators that it meets.
   checkSeparates(model, start, { nodes, isLive });
+  if (inexact.length > 0) throw notPiecewiseLinear(model, start, inexact);
   const planned = nodes.map((node) => ({
     node,
     meaning: nodeMeaning(model.index, node, isLive) as PlannedNode['meaning'],
@@ -114,10 +116,10 @@ function checkSeparates(
   { nodes, isLive }: { nodes: readonly NodeProto[]; isLive: (name: string) => boolean },
 ): void {
   const passing = nodes.flatMap(nodeInputs).find((name) => model.trace.live.has(name) && !isLive(name));
-  if (passing === undefined && model.tokens === null && model.isFloat(start)) return;
+  if (passing === undefined && model.isFloat(start)) return;
   throw new PipelineError({
     kind: 'config-invalid',
-    what: 'exact geometry cannot start here: the tensor does not separate the network, or is of tokens',
+    what: 'exact geometry cannot start here: the tensor does not separate the network, or is of whole numbers',
     where: model.loaded.file,
     value: passing === undefined ? start : `${start}; ${passing} passes by it`,
     remedy: 'tessera inspect lists the spaces that paths may start in.',

@@ -1,0 +1,246 @@
+// What clusters are compared with: as many points picked out by a neuron, a component, a direction, a ball, or k-means.
+
+import { fastIca } from '../numeric/ica.ts';
+import { columnMeans, type Observations } from '../numeric/matrix.ts';
+import { nmf } from '../numeric/nmf.ts';
+import { pca, projectOntoComponents } from '../numeric/pca.ts';
+import { type RandomStream, randomStream } from '../numeric/rng.ts';
+import {
+  bestAlignedNeuron,
+  centroidDirection,
+  euclideanBall,
+  hammingBall,
+  projectionsOnto,
+  randomDirection,
+  rangeSets,
+  topOfDirection,
+} from '../polytope/fair-baselines.ts';
+import type { WordCodes } from '../polytope/hamming.ts';
+import { bisectingKMeans, type KMeans, kMeans } from '../polytope/k-means.ts';
+
+/** Baselines that claims are about, in their order. */
+export const CLAIMED_BASELINES = [
+  'neuron',
+  'pca',
+  'nmf',
+  'ica',
+  'random_direction',
+  'centroid_direction',
+  'ball',
+  'kmeans',
+  'bisecting_kmeans',
+] as const;
+
+export interface BaselineSet {
+  readonly kind: string;
+  readonly members: Int32Array;
+}
+
+/** Component of one decomposition: how much of it each point has, and where it points. */
+interface Component {
+  /** `[rows]` */
+  readonly shares: Float64Array;
+  /** `[cols]` unit length, or zero. */
+  readonly direction: Float64Array;
+}
+
+export type Decomposition = 'pca' | 'nmf' | 'ica';
+
+/** Directions of one layer's activations, found once for all clusterings of the layer. */
+export interface LayerDirections {
+  readonly activations: Observations;
+  readonly mean: Float64Array;
+  /** Scores of the principal components: what k-means clusters. */
+  readonly principal: Observations;
+  readonly components: readonly { readonly kind: Decomposition; readonly all: readonly Component[] }[];
+}
+
+/** When NMF stops: components hardly turn any more, and nothing here hangs on the last digits of the error. */
+const NMF_STOP = { iterations: 100, tolerance: 1e-4 } as const;
+
+/**
+ * Decomposes a layer's activations. NMF sees negative values (GELU) as zero.
+ * @param options.components - fewer where the layer has fewer dimensions.
+ * @param options.kinds - controls do with fewer: claims about them need none.
+ */
+export function layerDirections(
+  activations: Observations,
+  options: {
+    readonly components: number;
+    readonly seed: number;
+    readonly kinds: readonly Decomposition[];
+  },
+): LayerDirections {
+  const { components, seed, kinds } = options;
+  const principal = pca(activations, { components, seed });
+  const scores = projectOntoComponents(activations, principal);
+  const { rows, cols } = activations;
+  const found: Readonly<Record<Decomposition, () => Component[]>> = {
+    // A principal component has no sign: both ends count.
+    pca: () => [1, -1].flatMap((sign) => componentsOf(scores, principal.components, { cols, sign })),
+    nmf: () => {
+      const positive = { rows, cols, values: activations.values.map((value) => Math.max(0, value)) };
+      const factors = nmf(positive, { rank: Math.min(components, cols), seed, ...NMF_STOP });
+      return componentsOf(factors.weights, factors.components, { cols, sign: 1 });
+    },
+    ica: () => {
+      const independent = fastIca(activations, { components, seed });
+      const sources = projectOntoComponents(activations, independent);
+      return componentsOf(sources, independent.mixing, { cols, sign: 1 });
+    },
+  };
+  return {
+    activations,
+    mean: columnMeans(activations),
+    principal: { values: scores, rows, cols: principal.count },
+    components: kinds.map((kind) => ({ kind, all: found[kind]() })),
+  };
+}
+
+function componentsOf(
+  shares: Float32Array | Float64Array,
+  directions: Float64Array,
+  { cols, sign }: { cols: number; sign: number },
+): Component[] {
+  const count = directions.length / cols;
+  return Array.from({ length: count }, (_, k) => {
+    const direction = directions.slice(k * cols, (k + 1) * cols);
+    const length = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0)) || 1;
+    return {
+      shares: Float64Array.from(
+        { length: shares.length / count },
+        (_, row) => sign * shares[row * count + k]!,
+      ),
+      direction: direction.map((value) => (sign * value) / length),
+    };
+  });
+}
+
+/** Points as they were clustered: for balls. */
+export type ClusteredPoints = Observations | WordCodes;
+
+export interface BaselineContext {
+  readonly directions: LayerDirections;
+  readonly points: ClusteredPoints;
+  readonly partitions: Partitions;
+  readonly seed: number;
+  /** Number of the space, for random draws. */
+  readonly stream: number;
+}
+
+export type Partitions = Readonly<Record<'kmeans' | 'bisecting_kmeans', KMeans>>;
+
+/** Both kinds of k-means on the principal components. */
+export function partitionsOf({ principal }: LayerDirections, clusters: number, seed: number): Partitions {
+  return {
+    kmeans: kMeans(principal, { clusters, seed }),
+    bisecting_kmeans: bisectingKMeans(principal, { clusters, seed }),
+  };
+}
+
+export interface ClusterBaselines {
+  readonly neuron: number | null;
+  readonly cosine: number | null;
+  readonly sets: readonly BaselineSet[];
+}
+
+/**
+ * Sets that a cluster is compared with. A cluster whose mean is the mean of all points has no direction, and so no sets
+ * that need one.
+ * @see polytope-lens specification, section 4 (fair baseline).
+ */
+export function clusterBaselines(
+  members: Int32Array,
+  cluster: number,
+  context: BaselineContext,
+): ClusterBaselines {
+  const { directions, points, seed, stream } = context;
+  const { activations, mean } = directions;
+  const k = members.length;
+  const random = randomStream(seed, 7, stream, cluster);
+  const direction = centroidDirection(activations, members, mean);
+  const best = direction === null ? null : bestAlignedNeuron(direction);
+  const along = best === null ? null : neuronValues(activations, best.neuron);
+  const randomly = projectionsOnto(activations, randomDirection(activations.cols, random));
+  const centre = random.below(activations.rows);
+  const sets: BaselineSet[] = [
+    ...(direction === null ? [] : directedSets(direction, k, directions)),
+    ...(along === null ? [] : [{ kind: 'neuron', members: topOfDirection(along, k) }]),
+    { kind: 'random_direction', members: topOfDirection(randomly, k) },
+    {
+      kind: 'ball',
+      members: 'words' in points ? hammingBall(points, centre, k) : euclideanBall(points, centre, k),
+    },
+    { kind: 'random_set', members: randomSet(activations.rows, k, random) },
+    ...partitionSets(members, context),
+    ...(along === null ? [] : rangesOf(along, k, random)),
+  ];
+  return { neuron: best?.neuron ?? null, cosine: best?.cosine ?? null, sets };
+}
+
+/** Top points of the components that point most towards the cluster, and of the direction itself. */
+function directedSets(
+  direction: Float64Array,
+  k: number,
+  { activations, components }: LayerDirections,
+): BaselineSet[] {
+  const decomposed = components.flatMap(({ kind, all }) => {
+    if (all.length === 0) return [];
+    const cosines = all.map((component) => dot(component.direction, direction));
+    const best = cosines.reduce((most, cosine, i) => (cosine > cosines[most]! ? i : most), 0);
+    return [{ kind, members: topOfDirection(all[best]!.shares, k) }];
+  });
+  const along = projectionsOnto(activations, direction);
+  return [...decomposed, { kind: 'centroid_direction', members: topOfDirection(along, k) }];
+}
+
+function neuronValues({ values, rows, cols }: Observations, neuron: number): Float64Array {
+  return Float64Array.from({ length: rows }, (_, row) => values[row * cols + neuron]!);
+}
+
+function randomSet(rows: number, k: number, random: RandomStream): Int32Array {
+  const order = Int32Array.from({ length: rows }, (_, row) => row);
+  for (let i = 0; i < k; i++) {
+    const at = i + random.below(rows - i);
+    [order[i], order[at]] = [order[at]!, order[i]!];
+  }
+  return order.slice(0, k).sort();
+}
+
+/** Of the k-means cluster that holds most of the members, the points nearest to its centre, as many as members. */
+function partitionSets(members: Int32Array, { partitions, directions }: BaselineContext): BaselineSet[] {
+  const { principal } = directions;
+  return Object.entries(partitions).map(([kind, { labels, centres }]) => {
+    const counts = new Int32Array(Math.max(...labels) + 1);
+    for (const member of members) counts[labels[member]!]!++;
+    const most = counts.reduce((best, count, i) => (count > counts[best]! ? i : best), 0);
+    const nearness = Float64Array.from(labels, (label, row) =>
+      label === most ? -squaredDistance(principal, row, centres, most) : Number.NEGATIVE_INFINITY,
+    );
+    const size = labels.reduce((sum, label) => sum + (label === most ? 1 : 0), 0);
+    return { kind, members: topOfDirection(nearness, Math.min(size, members.length)) };
+  });
+}
+
+/** Points that the neuron answers to in its middle, upper and top range. */
+function rangesOf(along: Float64Array, k: number, random: RandomStream): BaselineSet[] {
+  return rangeSets(along, k, random).map(({ from, to, members }) => ({
+    kind: `neuron_${Math.round(from * 100)}_${Math.round(to * 100)}`,
+    members,
+  }));
+}
+
+function squaredDistance(
+  { values, cols }: Observations,
+  row: number,
+  centres: Float64Array,
+  centre: number,
+): number {
+  let sum = 0;
+  for (let j = 0; j < cols; j++) sum += (values[row * cols + j]! - centres[centre * cols + j]!) ** 2;
+  return sum;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}

@@ -1,0 +1,72 @@
+// The parts of kafkajs 2.2.4 under its producer and consumer: connections with TLS, SASL, metadata and time-outs. Its
+// version is pinned; a test holds each of these against a real broker.
+
+declare module 'kafkajs/src/cluster/index.js' {
+  import type { ISocketFactory, KafkaConfig, Logger } from 'kafkajs';
+
+  export interface SentRequest {
+    readonly apiKey: number;
+    readonly apiName: string;
+    readonly apiVersion: number;
+    readonly correlationId: number;
+    readonly resolve: (answer: { readonly payload: Buffer }) => void;
+    readonly reject: (error: Error) => void;
+  }
+
+  export interface Connection {
+    readonly clientId: string;
+    readonly socket: { write(bytes: Uint8Array): boolean };
+    readonly requestQueue: {
+      push(request: {
+        readonly entry: SentRequest;
+        readonly expectResponse: boolean;
+        readonly requestTimeout: number | null;
+        readonly sendRequest: () => void;
+      }): void;
+    };
+    isAuthenticated(): boolean;
+    authenticate(): Promise<void>;
+    nextCorrelationId(): number;
+  }
+
+  export interface Broker {
+    readonly connectionPool: {
+      getConnectionByRequest(request: { readonly request: { readonly apiKey: number } }): Promise<Connection>;
+    };
+    disconnect(): Promise<void>;
+  }
+
+  export default class Cluster {
+    constructor(
+      options: KafkaConfig & {
+        logger: Logger;
+        socketFactory: ISocketFactory;
+        allowAutoTopicCreation: boolean;
+      },
+    );
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    addTargetTopic(topic: string): Promise<void>;
+    refreshMetadata(): Promise<void>;
+    findBroker(options: { readonly nodeId: string }): Promise<Broker>;
+    findLeaderForPartitions(
+      topic: string,
+      partitions: readonly number[],
+    ): Readonly<Record<string, readonly number[]>>;
+  }
+}
+
+declare module 'kafkajs/src/network/socketFactory.js' {
+  import type { ISocketFactory } from 'kafkajs';
+  export default function defaultSocketFactory(): ISocketFactory;
+}
+
+declare module 'kafkajs/src/loggers/index.js' {
+  import type { Logger, logCreator } from 'kafkajs';
+  export function createLogger(options: { readonly level: number; readonly logCreator: logCreator }): Logger;
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  export function failure(code: number): boolean;
+  export function createErrorFromCode(code: number): Error;
+}

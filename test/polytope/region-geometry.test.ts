@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { regionGeometry } from '../../activities/polytope/region-geometry.ts';
+
+describe('regionGeometry', () => {
+  // Codes 10, 11, 10, 10, 00.
+  const pre = Float32Array.of(1, -1, 2, 3, 2, 0, 3, -4, -1, -1);
+  const layer = {
+    rows: 5,
+    units: 2,
+    pre,
+    activations: pre.map((z) => Math.max(z, 0)),
+    labels: Int32Array.of(0, 1, 0, 1, -1),
+  };
+  const [large, second, third] = regionGeometry(layer);
+
+  it('puts points with one code together, large regions first', () => {
+    expect([large, second, third].map((region) => region!.members)).toEqual([[0, 2, 3], [1], [4]]);
+    expect([large, second, third].map((region) => [...region!.words])).toEqual([[0b01], [0b11], [0b00]]);
+  });
+
+  it('has the mean activation and its mean variance', () => {
+    expect([...large!.centroid]).toEqual([2, 0]);
+    // Variance 2/3 of 1, 2, 3 and 0 of the unit that is off, over two units.
+    expect(large!.varianceMean).toBeCloseTo(1 / 3, 12);
+    expect(second!.varianceMean).toBe(0);
+  });
+
+  it('counts neighbours in one bit', () => {
+    expect([large, second, third].map((region) => region!.neighbours)).toEqual([2, 1, 1]);
+  });
+
+  it('has the spread of labels; none where no point has one', () => {
+    expect(large!.purity).toBeCloseTo(2 / 3, 12);
+    expect(large!.entropyBits).toBeCloseTo(-(2 / 3) * Math.log2(2 / 3) - (1 / 3) * Math.log2(1 / 3), 12);
+    expect([third!.purity, third!.entropyBits]).toEqual([null, null]);
+    expect(regionGeometry({ ...layer, labels: null })[0]!.purity).toBeNull();
+  });
+});
