@@ -31,7 +31,7 @@ export interface AggregatorOptions {
   readonly partition: number;
   readonly plan: SweepPlan;
   /**
-   * Memory that triggers a segment. @default 128 MiB shared by all partitions, because one process may hold
+   * Memory that triggers a segment. @default 64 MiB shared by all partitions, because one process may hold
    * them all
    */
   readonly segmentBytes?: number;
@@ -49,7 +49,7 @@ export interface AddOutcome {
 }
 
 /** Memory of all aggregators of a run together, and of one at least. */
-const SHARED_BYTES = 128 * 2 ** 20;
+const SHARED_BYTES = 64 * 2 ** 20;
 const LEAST_SEGMENT_BYTES = 16 * 2 ** 20;
 
 export class PartitionAggregator {

@@ -47,12 +47,6 @@ const MALLOC = {
 };
 
 /**
- * Megabytes of old generation, typed arrays included, below which V8 does not mark. By its own measure it marked each
- * thread's 20 MB of code and tables 50 times in half a million rows: a fifth of the worker's processor time.
- */
-export const OLD_GENERATION_MB = 96;
-
-/**
  * The command of `infra/worker.ts`. The worker ends when its stdin does, so it never outlives this command.
  * @param env - additions to this process's environment.
  * @param home - whose `logs` folder receives stderr.
@@ -63,7 +57,6 @@ export function workerCommand(env: NodeJS.ProcessEnv, home: string): WorkerComma
   return {
     file: process.execPath,
     args: [
-      `--initial-old-space-size=${OLD_GENERATION_MB}`,
       '--import',
       import.meta.resolve('tsx'),
       '--import',

@@ -120,20 +120,36 @@ async function* read(
   { topic, partition, from, signal }: { topic: string; partition: number; from: bigint; signal: AbortSignal },
 ): AsyncGenerator<readonly ReceivedMessage[]> {
   await using connection = new TopicConnection(config, topic);
-  const stopped = new Promise<null>((resolve) => {
-    signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
   for (let next = from; !signal.aborted; ) {
     const fetched = guarded(config, () => connection.fetch(partition, { from: next, ...FETCH }));
-    const messages = await Promise.race([fetched, stopped]);
-    if (messages === null) {
-      fetched.catch(() => undefined);
-      return;
-    }
+    const messages = await untilAborted(fetched, signal);
+    if (messages === null) return;
     if (messages.length === 0) continue;
     yield messages;
     next = messages.at(-1)!.offset + 1n;
   }
+}
+
+/**
+ * The result, or null as soon as the signal aborts. A race against one promise for all fetches would keep every answer alive
+ * as long as that promise.
+ */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(null);
+    signal.addEventListener('abort', stop, { once: true });
+    const done = () => signal.removeEventListener('abort', stop);
+    work.then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error) => {
+        done();
+        reject(error);
+      },
+    );
+  });
 }
 
 /** Turns what kafkajs throws into a fault that says which brokers were tried. */

@@ -9,8 +9,8 @@ import { readEnv } from '../env.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 import { threadBundle } from './thread-bundle.ts';
 
-/** A smaller young generation promotes what a batch leaves behind: the old one was then marked every 60 ms. */
-export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 } as const;
+/** A small young generation: batches are typed arrays, which the collector only sees through it. */
+export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2 } as const;
 
 type TaskName = keyof ThreadTasks;
 
@@ -71,8 +71,8 @@ async function openPools(threads: number): Promise<{ computing: Piscina; waiting
     execArgv: ['--no-warnings'],
     resourceLimits: THREAD_LIMITS,
     minThreads: 0,
-    // A thread that has run is worth keeping: its code is compiled.
-    idleTimeout: 60_000,
+    // Idle encoders give their sessions back while a long commit needs the memory.
+    idleTimeout: 3_000,
   };
   return {
     computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),

@@ -3,11 +3,9 @@
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { type Transferable, Worker } from 'node:worker_threads';
-import { OLD_GENERATION_MB } from '../../infra/cli/worker-process.ts';
 import { THREAD_LIMITS } from '../../infra/threads/pool.ts';
 
 // Memory as in a worker: what is compared collects garbage as seldom.
-setFlagsFromString(`--initial-old-space-size=${OLD_GENERATION_MB}`);
 
 /** Starts a thread that runs a module of this folder; what else it is told lies in `workerData.role`. */
 export function startThread(module: string, role: unknown): Worker {
