@@ -14,7 +14,8 @@ import {
 } from '../../activities/metflow/checkpoint.ts';
 import { syncFolder } from '../parquet/parquet-file.ts';
 
-const CHECKPOINTS_FOLDER = 'checkpoints';
+/** Folder of a run that holds its checkpoints. */
+export const CHECKPOINTS_FOLDER = 'checkpoints';
 
 /** SHA-256 of some bytes. */
 export function sha256Of(bytes: Uint8Array): Uint8Array {

@@ -16,6 +16,7 @@ import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
 import { readBlocks } from '../parquet/parquet-file.ts';
+import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
 import { drawsInParts } from '../metflow/read-draws.ts';
 import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
 import { writeRows } from '../metflow/small-tables.ts';
@@ -90,6 +91,9 @@ function jsonOf(value: unknown): string | number | boolean | null {
 async function giveBack(plan: MetflowPlan, runDir: string): Promise<void> {
   await openLog().deleteTopic(topicOf(plan));
   await runFolder(runDir).remove(SEGMENTS_FOLDER);
-  const left = (await readdir(join(runDir, DRAWS_TABLE.path))).filter((name) => name.endsWith('.tmp'));
-  for (const name of left) await runFolder(runDir).remove(join(DRAWS_TABLE.path, name));
+  // What a killed worker was writing. Nobody writes any more: every draw is in its part.
+  for (const folder of [DRAWS_TABLE.path, CHECKPOINTS_FOLDER]) {
+    const left = (await readdir(join(runDir, folder))).filter((name) => name.endsWith('.tmp'));
+    for (const name of left) await runFolder(runDir).remove(join(folder, name));
+  }
 }
