@@ -7,7 +7,7 @@ export const LIMITS = {
   payloadBytes: 64 * 1024,
   /** Encode activities per run, where there are at least as many shards: fewer, longer tasks cost less orchestration. */
   tasksPerRun: 32,
-  /** Most shards per encode activity: runs of more than 64 x 64 shards get more activities. */
+  /** Most shards per encode activity: runs of more than 32 x 64 shards get more activities. */
   shardsPerTask: 64,
   /** Tasks (encode activities, measurements) of one run under way at once. */
   taskWindow: 64,

@@ -6,25 +6,12 @@ import { faultOf } from '#schemas/errors.ts';
 import {
   arrayOf,
   type Checkpoint,
-  type CheckpointOrigin,
   checkOrigin,
   decodeCheckpoint,
   encodeCheckpoint,
 } from '../../activities/metflow/checkpoint.ts';
+import { ORIGIN } from './checkpoint-origin.ts';
 
-const ORIGIN: CheckpointOrigin = {
-  kind: 'chains',
-  runId: 'r',
-  configSha256: 'abc',
-  codeVersion: '1',
-  target: { name: 'ring', sha256: 'def' },
-  model: null,
-  dtype: 'float64',
-  backend: 'onnxruntime-node/cpu',
-  threads: 1,
-  seed: 3,
-  group: 0,
-};
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
 /** A NaN with a payload, both zeros, a subnormal, infinities: what a detour over text would lose. */

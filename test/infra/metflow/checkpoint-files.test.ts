@@ -4,27 +4,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CheckpointOrigin } from '../../../activities/metflow/checkpoint.ts';
 import {
   checkpointPaths,
   findCheckpoint,
   removeCheckpoints,
   writeCheckpoint,
 } from '../../../infra/metflow/checkpoint-files.ts';
-
-const ORIGIN: CheckpointOrigin = {
-  kind: 'chains',
-  runId: 'r',
-  configSha256: 'abc',
-  codeVersion: '1',
-  target: { name: 'ring', sha256: 'def' },
-  model: null,
-  dtype: 'float64',
-  backend: 'onnxruntime-node/cpu',
-  threads: 1,
-  seed: 3,
-  group: 0,
-};
+import { ORIGIN } from '../../metflow/checkpoint-origin.ts';
 
 describe('checkpoints on disk', () => {
   let runDir: string;
