@@ -5,6 +5,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/live/**', 'node_modules/**'],
     pool: 'forks',
+    // Vitest leaves one processor free, which on two means one test file at a time.
+    maxWorkers: '100%',
+    minWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // On a crowded CI machine a test that waits for processes may fail once; .ci/run names every test that did.
