@@ -4,7 +4,7 @@ import type { CLUSTER_FEATURES } from '#schemas/experiments/clusters.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelLensConfig } from '#schemas/lens-config.ts';
 import type { ClusterSelection } from '../polytope/cluster-selection.ts';
-import { type ChosenPoints, choosePoints } from './cluster-points.ts';
+import { type ChosenPoints, choosePoints, codedPoints } from './cluster-points.ts';
 import type { ExperimentPlan, LensTask, PlanContext } from './experiment.ts';
 import type { Network } from './network.ts';
 import { sizesOf } from './sample-choice.ts';
@@ -74,6 +74,7 @@ export async function planClusters(
     tasks: tasksOf(units, variants),
     design: { ...chosen, classes, units, settings, components },
     points: network.text ? [] : chosen.points,
+    coded: codedPoints(chosen),
     notices: [
       ...(isLabelled ? [] : ['the data has no labels: clusters are not scored, and nothing is claimed']),
       ...(chosen.points.length < wanted ? [`only ${chosen.points.length} of ${wanted} points`] : []),

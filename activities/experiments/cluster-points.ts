@@ -6,8 +6,9 @@ import type { Observations } from '../numeric/matrix.ts';
 import { randomStream, shuffle } from '../numeric/rng.ts';
 import { codeRowBytes } from '../polytope/code-layout.ts';
 import { packSigns } from '../polytope/sign-code.ts';
-import type { Samples } from './experiment.ts';
+import type { CodedPoints, Samples } from './experiment.ts';
 import type { Network } from './network.ts';
+import { pointPasses } from './point-passes.ts';
 
 /** Points that an experiment looks at. */
 export interface ChosenPoints {
@@ -50,6 +51,11 @@ export async function choosePoints(
     value: `${chosen.points.length} points, ${options.least} needed`,
     remedy: 'Use more data, or a smaller minClusterSize and minSamples.',
   });
+}
+
+/** The same points for the layers table. */
+export function codedPoints({ stride, points }: ChosenPoints): CodedPoints {
+  return { stride, points, areKept: false };
 }
 
 async function chooseImages(samples: Samples, numbers: Int32Array): Promise<ChosenPoints> {
@@ -120,22 +126,14 @@ export async function layerPoints(
   const { chosen, signal } = request;
   const { points, stride } = chosen;
   const collector = new LayerCollector(network, points.length, request);
-  const numbers = [...new Set(points.map((point) => Math.floor(point / stride)))];
-  const perPass = collector.samplesPerPass(stride);
-  let at = 0;
-  for (let first = 0; first < numbers.length; first += perPass) {
-    signal.throwIfAborted();
-    const read = numbers.slice(first, first + perPass);
-    const batch = await samples.read(read);
-    const placeOf = new Map(read.map((sample, i) => [sample, i]));
-    const rows: number[] = [];
-    const from = at;
-    for (; at < points.length; at++) {
-      const place = placeOf.get(Math.floor(points[at]! / stride));
-      if (place === undefined) break;
-      rows.push(place * stride + (points[at]! % stride));
-    }
-    const values = await network.forward(batch.input, { to: collector.tensors });
+  const passes = {
+    points,
+    stride,
+    to: collector.tensors,
+    samplesPerPass: collector.samplesPerPass(stride),
+    signal,
+  };
+  for await (const { batch, values, from, rows } of pointPasses(network, samples, passes)) {
     collector.add(values, rows, from);
     if (batch.tokens === null) collector.addInputs(batch.input.data as Float32Array, rows, from);
     else collector.addContexts(batch.tokens, rows, stride);

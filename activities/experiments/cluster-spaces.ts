@@ -7,6 +7,9 @@ import type { PointSet } from '../polytope/point-set.ts';
 import type { ClusteredPoints } from './cluster-baselines.ts';
 import { type Feature, FEW_DIMENSIONS } from './cluster-design.ts';
 import type { LayerPoints } from './cluster-points.ts';
+import { codeRows } from './code-rows.ts';
+import type { TableRows } from './experiment.ts';
+import { type Network, variantName } from './network.ts';
 
 export interface FeaturePoints {
   readonly set: PointSet;
@@ -84,4 +87,23 @@ function unitRows({ values, rows, cols }: Observations): Observations {
 function reduced(x: Observations, seed: number): Observations {
   const principal = pca(x, { components: FEW_DIMENSIONS, seed });
   return { values: projectOntoComponents(x, principal), rows: x.rows, cols: principal.count };
+}
+
+/** Rows of the codes table for one layer. @param numbers - `[points]` number of each point. */
+export function layerCodeRows(
+  network: Network,
+  tap: number,
+  { points: { layerCodes }, numbers }: { points: LayerPoints; numbers: readonly number[] },
+): TableRows {
+  const { channels, codeBits, name } = network.taps[tap]!;
+  const rows = numbers.length;
+  const words = new Uint32Array(layerCodes.buffer, layerCodes.byteOffset, layerCodes.byteLength / 4);
+  const whole = network.text ? 'token' : 'image';
+  return codeRows({ words, rows, wordsPerRow: words.length / rows }, numbers, {
+    model: variantName(network.variant),
+    layer: tap,
+    span: name,
+    codeBits: channels,
+    granularity: channels === codeBits ? whole : 'position',
+  });
 }

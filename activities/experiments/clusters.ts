@@ -1,6 +1,7 @@
 // E2: are clusters of activations and codes about one thing, where neurons and directions are not? In the spirit of Black et
 // al. 2022; the scores are those of section 4 of the specification.
 
+import { LENS_CODES_TABLE } from '#schemas/columns/lens/codes.ts';
 import { CLUSTER_MEMBERS_TABLE, CLUSTERINGS_TABLE, CLUSTERS_TABLE } from '#schemas/columns/lens/clusters.ts';
 import { type DensityClusterer, densityClusterer } from '../polytope/density-clusters.ts';
 import type { DensityClusters } from '../polytope/cluster-selection.ts';
@@ -27,8 +28,8 @@ import {
 } from './cluster-design.ts';
 import { type LayerPoints, layerPoints } from './cluster-points.ts';
 import { clusteringRow, leaveOutGroups } from './cluster-scores.ts';
-import { clusteredPoints, type FeaturePoints } from './cluster-spaces.ts';
-import type { Chunk, Experiment, LensTask, MeasureContext } from './experiment.ts';
+import { clusteredPoints, type FeaturePoints, layerCodeRows } from './cluster-spaces.ts';
+import type { Chunk, Experiment, LensTask, MeasureContext, TableRows } from './experiment.ts';
 import { variantName } from './network.ts';
 import { RowCollector } from './row-collector.ts';
 
@@ -36,7 +37,7 @@ type Context = MeasureContext<ClustersConfig, ClustersDesign>;
 
 export const clusters: Experiment<ClustersConfig, ClustersDesign> = {
   name: 'clusters',
-  tables: [CLUSTERINGS_TABLE, CLUSTERS_TABLE, CLUSTER_MEMBERS_TABLE],
+  tables: [CLUSTERINGS_TABLE, CLUSTERS_TABLE, CLUSTER_MEMBERS_TABLE, LENS_CODES_TABLE],
   plan: planClusters,
   measure,
   conclude: concludeClusters,
@@ -49,6 +50,8 @@ interface Layer {
   /** Null for the model input, which has no neurons. */
   readonly directions: LayerDirections | null;
   readonly embedding: UnitEmbedding | null;
+  /** Rows of the codes table; null for the model input and for all layers together. */
+  readonly codes: TableRows | null;
   readonly labels: Int32Array;
   /** Points that are left out together. */
   readonly groups: Int32Array;
@@ -57,6 +60,7 @@ interface Layer {
 async function* measure(task: LensTask, context: Context): AsyncIterable<Chunk> {
   const { design, signal } = context;
   const layer = await openLayer(task, context);
+  if (layer.codes !== null) yield { units: 0, rows: [layer.codes] };
   for (let unit = task.from; unit < task.to; unit++) {
     signal.throwIfAborted();
     const rows = [CLUSTERINGS_TABLE, CLUSTERS_TABLE, CLUSTER_MEMBERS_TABLE].map(
@@ -72,7 +76,7 @@ type Rows = [clusterings: RowCollector, clusters: RowCollector, members: RowColl
 async function openLayer({ variant, from, to }: LensTask, context: Context): Promise<Layer> {
   const { config, design, samples, signal } = context;
   const units = design.units.slice(from, to);
-  const { tap } = units[0]!;
+  const { tap, span } = units[0]!;
   const network = await context.network(variant);
   const points = await layerPoints(network, samples!, {
     chosen: design,
@@ -88,6 +92,8 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
     points,
     directions:
       tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed, kinds }),
+    codes:
+      tap < 0 || span === 'network' ? null : layerCodeRows(network, tap, { points, numbers: design.points }),
     embedding: points.inputs === null ? null : unitEmbedding(points.inputs.values, points.inputs),
     labels: Int32Array.from(design.labels),
     groups: leaveOutGroups(design),

@@ -12,7 +12,7 @@ import { randomStream } from '../numeric/rng.ts';
 import { projectionsOnto, randomDirection, topOfDirection } from '../polytope/fair-baselines.ts';
 import { setScores } from '../polytope/monosemanticity.ts';
 import { unpackSigns } from '../polytope/sign-code.ts';
-import { type ChosenPoints, choosePoints, layerPoints } from './cluster-points.ts';
+import { type ChosenPoints, choosePoints, codedPoints, layerPoints } from './cluster-points.ts';
 import { concludeCodeDirections } from './code-direction-claims.ts';
 import type {
   Chunk,
@@ -64,6 +64,7 @@ async function plan(context: PlanContext<Config>): Promise<ExperimentPlan<Design
     tasks: variants.flatMap((variant) => taps.map((_, unit) => ({ variant, from: unit, to: unit + 1 }))),
     design: { ...chosen, classes, taps, components },
     points: network.text ? [] : chosen.points,
+    coded: codedPoints(chosen),
     notices: isLabelled ? [] : ['the data has no labels: components are not scored, and nothing is claimed'],
   };
 }

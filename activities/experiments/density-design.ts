@@ -89,6 +89,7 @@ export async function planDensity(
     tasks: cutTasks(variants, design.ends.length / 2, pairsPerTask(network, wanted)),
     design,
     points: network.text ? [] : points,
+    coded: { stride: drawn.stride, points, areKept: true },
     notices: noticesOf(network, wanted, density.pointsPerClass, drawn),
   };
 }

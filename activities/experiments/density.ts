@@ -1,6 +1,7 @@
 // E3: are polytope boundaries denser between classes than within? In the spirit of Black et al. 2022, section 2 of the
 // specification; every pair by the codes of its ends, some of them by every crossing on the way.
 
+import { LENS_CODES_TABLE } from '#schemas/columns/lens/codes.ts';
 import { DENSITIES_TABLE } from '#schemas/columns/lens/densities.ts';
 import { PATH_LAYERS_TABLE, PATHS_TABLE } from '#schemas/columns/lens/paths.ts';
 import { pointPair } from '../polytope/boundary-density.ts';
@@ -21,7 +22,7 @@ import { crossingsWithin } from './span-crossings.ts';
 
 export const density: Experiment<DensityConfig, DensityDesign> = {
   name: 'density',
-  tables: [PATHS_TABLE, PATH_LAYERS_TABLE, DENSITIES_TABLE],
+  tables: [PATHS_TABLE, PATH_LAYERS_TABLE, LENS_CODES_TABLE, DENSITIES_TABLE],
   plan: planDensity,
   measure,
   conclude: concludeDensity,

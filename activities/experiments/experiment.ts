@@ -68,8 +68,20 @@ export interface ExperimentPlan<Design> {
   readonly design: Design;
   /** Samples that the points table describes, ascending; none for text. */
   readonly points: readonly number[];
+  /** Points that the statistics of the layers table are about. @default the samples of `points` */
+  readonly coded?: CodedPoints;
   /** What people should know: fallbacks, what was left out. */
   readonly notices: readonly string[];
+}
+
+/** Points whose codes are looked at, layer by layer. */
+export interface CodedPoints {
+  /** Points of one sample: 1 for images, tokens of a sequence for text. */
+  readonly stride: number;
+  /** `[points]` numbers `sample * stride + token`, ascending. */
+  readonly points: readonly number[];
+  /** Whether the codes themselves become rows of the codes table. */
+  readonly areKept: boolean;
 }
 
 interface Context<Config> {

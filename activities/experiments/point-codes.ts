@@ -6,6 +6,7 @@ import { packSigns } from '../polytope/sign-code.ts';
 import { softBits } from '../polytope/soft-code.ts';
 import type { Samples } from './experiment.ts';
 import type { Network } from './network.ts';
+import { pointPasses } from './point-passes.ts';
 
 export interface PointCodes {
   /** Per space `[points, size]`. */
@@ -38,22 +39,10 @@ export async function pointCodes(
   { points, stride, spaces, signal }: PointRequest,
 ): Promise<PointCodes> {
   const found = emptyCodes(network, spaces, points.length);
-  const numbers = [...new Set(Array.from(points, (point) => Math.floor(point / stride)))];
-  const perPass = samplesPerPass(network, spaces, stride);
-  let at = 0;
-  for (let first = 0; first < numbers.length; first += perPass) {
-    signal.throwIfAborted();
-    const read = numbers.slice(first, first + perPass);
-    const { input } = await samples.read(read);
-    const to = [...spaces, ...network.taps.map(({ name }) => name)];
-    const values = await network.forward(input, { to });
-    const placeOf = new Map(read.map((sample, i) => [sample, i]));
-    for (; at < points.length; at++) {
-      const place = placeOf.get(Math.floor(points[at]! / stride));
-      if (place === undefined) break;
-      keepPoint(found, { network, spaces, values, at, row: place * stride + (points[at]! % stride) });
-    }
-  }
+  const to = [...spaces, ...network.taps.map(({ name }) => name)];
+  const passes = { points, stride, to, samplesPerPass: samplesPerPass(network, spaces, stride), signal };
+  for await (const { values, from, rows } of pointPasses(network, samples, passes))
+    for (const [i, row] of rows.entries()) keepPoint(found, { network, spaces, values, at: from + i, row });
   return found;
 }
 
@@ -103,7 +92,8 @@ function keepPoint(found: PointCodes, { network, spaces, values, at, row }: Forw
   });
 }
 
-function packRow(pre: Float32Array, tap: string): Uint8Array {
+/** The code of one point in a tap, as bytes. @throws PipelineError `non-finite-input` with the unit. */
+export function packRow(pre: Float32Array, tap: string): Uint8Array {
   const bad = pre.findIndex((z) => !Number.isFinite(z));
   if (bad < 0) return packSigns(pre, { rows: 1, neurons: pre.length });
   throw new PipelineError({

@@ -5,6 +5,7 @@ import { digestRows, spanSeed } from '../polytope/digest.ts';
 import { type RegionGeometry, regionGeometry } from '../polytope/region-geometry.ts';
 import type { Chunk, MeasureContext } from './experiment.ts';
 import { type Network, variantName } from './network.ts';
+import { firstLayerNorms } from './first-layer-norms.ts';
 import { RowCollector } from './row-collector.ts';
 
 /** Centroids of wider taps would be most of the table. */
@@ -32,7 +33,8 @@ export async function* regionChunks(
       activations.set(values.get(wanted[1]!)!, from * units);
       if (batch.labels !== null) labels.set(batch.labels, from);
     }
-    const regions = regionGeometry({ rows: numbers.length, pre, activations, units, labels });
+    const rowNorms = layer === 0 ? await firstLayerNorms(network) : null;
+    const regions = regionGeometry({ rows: numbers.length, pre, activations, units, labels, rowNorms });
     const isLast = layer + 1 === network.taps.length;
     for (let from = 0; from < regions.length; from += ROWS_PER_CHUNK) {
       const rows = new RowCollector(REGION_GEOMETRY_TABLE);
@@ -45,7 +47,7 @@ export async function* regionChunks(
 }
 
 function rowOf(
-  { words, members, centroid, varianceMean, neighbours, entropyBits, purity }: RegionGeometry,
+  { words, members, centroid, varianceMean, neighbours, ...spread }: RegionGeometry,
   { model, layer, span, numbers }: { model: string; layer: number; span: string; numbers: readonly number[] },
 ) {
   const digest = new Uint32Array(4);
@@ -56,10 +58,13 @@ function rowOf(
     digest: new Uint8Array(digest.buffer),
     count: members.length,
     first_point_id: numbers[members[0]!]!,
-    entropy_bits: entropyBits,
-    purity,
+    class_ids: Int32Array.from(spread.classes.keys()),
+    class_counts: Int32Array.from(spread.classes.values()),
+    entropy_bits: spread.entropyBits,
+    purity: spread.purity,
     centroid: centroid.length > WIDEST_CENTROID ? null : centroid,
     var_mean: varianceMean,
     n_neighbors_h1: neighbours,
+    boundary_distance: spread.boundaryDistance,
   };
 }

@@ -1,11 +1,13 @@
 // Rows of the tables about slices from a finished partition.
 
+import { SLICE_REGIONS_TABLE } from '#schemas/columns/lens/slice-regions.ts';
 import { SLICE_EDGES_TABLE, SLICE_POLYGONS_TABLE, SLICES_TABLE } from '#schemas/columns/lens/slices.ts';
 import { decisionBoundary, type DecisionBoundary } from '../polytope/decision-boundary.ts';
 import type { SlicePlane } from '../polytope/slice-plane.ts';
 import type { SlicePartition } from '../polytope/slice-polygons.ts';
 import type { CountedTaps } from './counted-taps.ts';
 import type { TableRows } from './experiment.ts';
+import { sliceRegions } from '../polytope/slice-regions.ts';
 import { RowCollector } from './row-collector.ts';
 
 /** Which plane of which model. */
@@ -26,11 +28,12 @@ const UNCOUNTED_EDGE = -3;
 /** Rows that make a chunk. */
 const CHUNK_ROWS = 20_000;
 
-/** Rows of a slice in chunks: its polygons, its edges, and last the slice itself. */
+/** Rows of a slice in chunks: its polygons, its edges, its codes, and last the slice itself. */
 export function* sliceRows(facts: SliceFacts, partition: SlicePartition): Generator<TableRows[]> {
   yield* polygonRows(facts, partition);
   const boundary = partition.outputWidth > 0 ? decisionBoundary(partition) : null;
   yield* edgeRows(facts, partition, boundary);
+  yield* regionRows(facts, partition);
   yield [sliceRow(facts, partition, boundary)];
 }
 
@@ -103,6 +106,31 @@ function decisionRow({ ends, polygons, left, right }: DecisionBoundary, i: numbe
     class_left: left[i]!,
     class_right: right[i]!,
   };
+}
+
+function* regionRows(
+  { model, sliceId, counted }: SliceFacts,
+  partition: SlicePartition,
+): Generator<TableRows[]> {
+  const layers = counted.bitTaps.map((tap) => counted.layerIds[tap]!);
+  const rows = new RowCollector(SLICE_REGIONS_TABLE);
+  for (const { digest, polygons, classes, neighbours, area, jacobianNorm } of sliceRegions(partition)) {
+    rows.add({
+      model,
+      slice_id: sliceId,
+      span_start: layers[0]! - 1,
+      span_end: layers.at(-1)!,
+      digest: new Uint8Array(digest.buffer),
+      count: polygons.length,
+      class_ids: classes === null ? null : Int32Array.from(classes.keys()),
+      class_counts: classes === null ? null : Int32Array.from(classes.values()),
+      n_neighbors_h1: neighbours,
+      area,
+      jac_fro: jacobianNorm,
+    });
+    if (rows.rows >= CHUNK_ROWS) yield [rows.take()];
+  }
+  if (rows.rows > 0) yield [rows.take()];
 }
 
 function sliceRow(

@@ -1,5 +1,6 @@
 // E5: the exact partition of planes: polygons of one affine map each, their classes, and the decision boundary.
 
+import { SLICE_REGIONS_TABLE } from '#schemas/columns/lens/slice-regions.ts';
 import { SLICE_EDGES_TABLE, SLICE_POLYGONS_TABLE, SLICES_TABLE } from '#schemas/columns/lens/slices.ts';
 import { partitionSlice } from '../polytope/slice-partition.ts';
 import { planeAlongAxes, planeThroughRows, type SlicePlane } from '../polytope/slice-plane.ts';
@@ -11,7 +12,7 @@ import { sliceRows } from './slice-rows.ts';
 
 export const slice: Experiment<SliceConfig, SliceDesign> = {
   name: 'slice',
-  tables: [SLICES_TABLE, SLICE_POLYGONS_TABLE, SLICE_EDGES_TABLE],
+  tables: [SLICES_TABLE, SLICE_POLYGONS_TABLE, SLICE_EDGES_TABLE, SLICE_REGIONS_TABLE],
   plan: planSlices,
   measure,
   // Slices illustrate: they make no claim.

@@ -30,3 +30,8 @@ export function hammingDistance(
   }
   return bits;
 }
+
+/** Bits that are on in all of some words. */
+export function bitsOn(words: Uint32Array): number {
+  return hammingDistance(words, 0, new Uint32Array(words.length), 0, words.length);
+}

@@ -14,6 +14,8 @@ export interface LayerPoints {
   readonly units: number;
   /** `[rows]` class, -1 for none; null without labels. */
   readonly labels: Int32Array | null;
+  /** `[units]` length of each unit's gradient, where the layer is affine in the space of the points. */
+  readonly rowNorms: Float64Array | null;
 }
 
 export interface RegionGeometry {
@@ -27,8 +29,12 @@ export interface RegionGeometry {
   readonly varianceMean: number;
   /** Other regions of the layer whose code differs in one bit. */
   readonly neighbours: number;
+  /** Points of each class, ascending; empty without labels. */
+  readonly classes: ReadonlyMap<number, number>;
   readonly entropyBits: number | null;
   readonly purity: number | null;
+  /** Least distance of a member to a boundary of the layer, in its input space; null without `rowNorms`. */
+  readonly boundaryDistance: number | null;
 }
 
 /**
@@ -36,7 +42,14 @@ export interface RegionGeometry {
  * @throws PipelineError `non-finite-input` as {@link packSigns} does.
  * @see Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", 1962.
  */
-export function regionGeometry({ rows, pre, activations, units, labels }: LayerPoints): RegionGeometry[] {
+export function regionGeometry({
+  rows,
+  pre,
+  activations,
+  units,
+  labels,
+  rowNorms,
+}: LayerPoints): RegionGeometry[] {
   const bytes = packSigns(pre, { rows, neurons: units });
   const all = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   const wordsPerRow = all.length / Math.max(rows, 1);
@@ -60,6 +73,7 @@ export function regionGeometry({ rows, pre, activations, units, labels }: LayerP
     ...moments(activations, members, units),
     neighbours: neighbours[region]!,
     ...spreadOf(members, labels),
+    boundaryDistance: rowNorms === null ? null : distanceOf(members, pre, rowNorms),
   }));
 }
 
@@ -84,12 +98,25 @@ function moments(
 function spreadOf(
   members: readonly number[],
   labels: Int32Array | null,
-): { entropyBits: number | null; purity: number | null } {
+): Pick<RegionGeometry, 'classes' | 'entropyBits' | 'purity'> {
   const counts = new Map<number, number>();
   for (const row of members) {
     const label = labels?.[row] ?? -1;
     if (label >= 0) counts.set(label, (counts.get(label) ?? 0) + 1);
   }
-  const spread = labelSpread(Int32Array.from(counts.values()), 0, counts.size);
-  return { entropyBits: spread?.entropyBits ?? null, purity: spread?.purity ?? null };
+  const classes = new Map([...counts].sort(([a], [b]) => a - b));
+  const spread = labelSpread(Int32Array.from(classes.values()), 0, classes.size);
+  return { classes, entropyBits: spread?.entropyBits ?? null, purity: spread?.purity ?? null };
+}
+
+/** A unit that is constant has no boundary. */
+function distanceOf(members: readonly number[], pre: Float32Array, rowNorms: Float64Array): number | null {
+  const units = rowNorms.length;
+  let least = Number.POSITIVE_INFINITY;
+  for (const row of members) {
+    for (let unit = 0; unit < units; unit++) {
+      if (rowNorms[unit]! > 0) least = Math.min(least, Math.abs(pre[row * units + unit]!) / rowNorms[unit]!);
+    }
+  }
+  return least === Number.POSITIVE_INFINITY ? null : least;
 }

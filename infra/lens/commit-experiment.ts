@@ -20,7 +20,7 @@ import { inRowGroups } from '../arrow/row-groups.ts';
 import { writeWhole } from '../blobs/run-folder.ts';
 import { ROW_GROUP_ROWS, syncFolder, writeParquet } from '../parquet/parquet-file.ts';
 import { writeParts } from '../parquet/part-files.ts';
-import { claimCells, type ClaimRecord, layerRows, runRows, claimRows } from './fixed-tables.ts';
+import { claimCells, type ClaimRecord, claimRows, runRows } from './fixed-tables.ts';
 import { type LensPlan, measuredTables, partitionOf, tableNamed } from './lens-plan.ts';
 import { mergedRows } from './merge-rows.ts';
 import { readFiles, tableFiles } from './read-table.ts';
@@ -135,7 +135,7 @@ async function writeTables(
     const table = withoutRunId(tableNamed(experiment.tables, name));
     rows[name] = await writeTable(table, slicesOf(table, parts), { folder, plan });
   }
-  const fixed = [runRows(plan, codeVersion), layerRows(plan), claimRows(conclusion.claims)];
+  const fixed = [runRows(plan, codeVersion), claimRows(conclusion.claims)];
   for (const part of fixed) {
     const table = withoutRunId(tableNamed(SHARED_TABLES, part.table));
     rows[part.table] = await writeTable(table, slicesOf(table, [part]), { folder, plan });

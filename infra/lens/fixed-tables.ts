@@ -1,8 +1,7 @@
-// Tables that follow from the plan or from the conclusion: runs, layers, claims.
+// Tables that follow from the plan or from the conclusion: runs and claims.
 
 import { basename } from 'node:path';
 import { CLAIMS_TABLE } from '#schemas/columns/lens/claims.ts';
-import { LENS_LAYERS_TABLE } from '#schemas/columns/lens/layers.ts';
 import { LENS_RUNS_TABLE } from '#schemas/columns/lens/runs.ts';
 import type { Cell, TableRows } from '../../activities/experiments/experiment.ts';
 import { variantName } from '../../activities/experiments/network.ts';
@@ -32,31 +31,6 @@ export function claimCells(claim: Claim): ClaimRecord {
 /** claims.parquet. */
 export function claimRows(claims: readonly Claim[]): TableRows {
   return tableOf(CLAIMS_TABLE, claims.map(claimCells));
-}
-
-/** layers.parquet: the taps, then the max-pools, once per model. */
-export function layerRows({ variants, model }: LensPlan): TableRows {
-  const rows = variants.flatMap((variant) => {
-    let bitOffset = 0;
-    return [...(model?.taps ?? []), ...(model?.pools ?? [])].map((tap, layer) => {
-      const row = {
-        model: variantName(variant),
-        layer_id: layer,
-        name: tap.name,
-        kind: tap.kind,
-        channels: tap.channels,
-        height: tap.height,
-        width: tap.width,
-        n_bits: tap.codeBits,
-        bit_offset: tap.kind === 'pool' ? null : bitOffset,
-        activation: tap.activation,
-        exact: tap.exact,
-      };
-      bitOffset += Math.ceil(tap.codeBits / 32) * 32;
-      return row;
-    });
-  });
-  return tableOf(LENS_LAYERS_TABLE, rows);
 }
 
 /** runs.parquet: one row per model; an experiment that reads finished runs has none. */

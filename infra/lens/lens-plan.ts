@@ -7,14 +7,14 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { LensConfig } from '#schemas/lens-config.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { TapInfo } from '#schemas/sweep.ts';
-import type { Experiment, LensTask } from '../../activities/experiments/experiment.ts';
+import type { CodedPoints, Experiment, LensTask } from '../../activities/experiments/experiment.ts';
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import type { ModelVariant } from '../../activities/experiments/network.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
 
-/** A task of the experiment, or a model's rows of the points table. */
+/** A task of the experiment, or a model's rows of the layers table, or some of its points table. */
 export interface PlannedTask extends LensTask {
-  readonly of: 'measurements' | 'points';
+  readonly of: 'measurements' | 'layers' | 'points';
 }
 
 export interface LensPlan {
@@ -26,6 +26,8 @@ export interface LensPlan {
   readonly design: unknown;
   /** Samples of the points table, ascending. */
   readonly points: readonly number[];
+  /** Null where the run has no points of a data set. */
+  readonly coded: CodedPoints | null;
   readonly variants: readonly ModelVariant[];
   readonly model:
     | (ModelRecord & {
@@ -64,10 +66,10 @@ export function partitionOf(task: number, { config }: Pick<LensPlan, 'config'>):
   return task % config.stream.partitions;
 }
 
-/** Tables that tasks write: the experiment's and the points. Columns without `run_id`, which the commit adds. */
+/** Tables that tasks write: the experiment's, the layers and the points. Columns without `run_id`, which the commit adds. */
 export function measuredTables({ tables }: Pick<Experiment, 'tables'>): TableDef[] {
-  const points = SHARED_TABLES.filter(({ name }) => name === 'points');
-  return [...tables, ...points].map((table) => ({
+  const shared = SHARED_TABLES.filter(({ name }) => name === 'layers' || name === 'points');
+  return [...tables, ...shared].map((table) => ({
     ...table,
     columns: table.columns.filter(({ name }) => name !== 'run_id'),
   }));

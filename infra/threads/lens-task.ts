@@ -5,6 +5,7 @@ import type { LensHeartbeat } from '#schemas/messages.ts';
 import type { LensTaskInput, LensTaskOutput } from '#schemas/tasks.ts';
 import type { Chunk, MeasureContext } from '../../activities/experiments/experiment.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
+import { layerChunks } from '../../activities/experiments/layer-rows.ts';
 import { pointChunks } from '../../activities/experiments/point-rows.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { type LensPlan, measuredTables, type PlannedTask, unitsOf } from '../lens/lens-plan.ts';
@@ -30,7 +31,7 @@ export async function lensTask(
   const messages = new TaskMessages(plan, work.task, measuredTables(experimentNamed(plan.config.experiment)));
   const sender = new RowSender(plan, work, context);
   for await (const { units, rows } of chunksOf(plan, task, { world, context })) {
-    await sender.send(messages.of(rows), task.of === 'points' ? 0 : units);
+    await sender.send(messages.of(rows), task.of === 'measurements' ? units : 0);
     if (!context.signal.aborted) continue;
     await sender.drain();
     return { done: false, units: 0, sent: sender.sent };
@@ -46,6 +47,7 @@ function chunksOf(
   { world, context }: { readonly world: LensWorld; readonly context: TaskContext },
 ): AsyncIterable<Chunk> {
   if (task.of === 'points') return pointsOf(plan, task, world);
+  if (task.of === 'layers') return layersOf(plan, task, { world, context });
   const measuring: MeasureContext<LensPlan['config'], unknown> = {
     config: plan.config,
     signal: context.signal,
@@ -67,6 +69,16 @@ async function* pointsOf(
 ): AsyncGenerator<Chunk> {
   const network = await world.network(variant);
   yield* pointChunks(plan.points.slice(from, to), { samples: world.samples!, network });
+}
+
+async function* layersOf(
+  { coded, config }: LensPlan,
+  { variant }: PlannedTask,
+  { world, context }: { readonly world: LensWorld; readonly context: TaskContext },
+): AsyncGenerator<Chunk> {
+  const network = await world.network(variant);
+  const { samples } = world;
+  yield* layerChunks({ network, samples, coded, seed: config.seed, signal: context.signal });
 }
 
 /** Sends messages in order, one chunk on the wire while the next is measured, and reports what was acknowledged. */

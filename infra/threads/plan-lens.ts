@@ -142,9 +142,10 @@ function planOf(
     configSha256,
     config,
     unit,
-    tasks: [...measured, ...pointTasks(variants, points.length)],
+    tasks: [...measured, ...layerTasks(variants), ...pointTasks(variants, points.length)],
     design,
     points,
+    coded: planned.coded ?? (points.length === 0 ? null : { stride: 1, points, areKept: false }),
     variants,
     model,
     data: data === null ? null : { ...data, sha256: datasetHash(data) },
@@ -155,6 +156,10 @@ function planOf(
     ],
     topic: `tessera.${runId}.${configSha256.slice(0, 12)}`,
   };
+}
+
+function layerTasks(variants: readonly ModelVariant[]): PlannedTask[] {
+  return variants.map((variant): PlannedTask => ({ of: 'layers', variant, from: 0, to: 1 }));
 }
 
 function pointTasks(variants: readonly ModelVariant[], points: number): PlannedTask[] {

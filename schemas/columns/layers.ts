@@ -1,7 +1,76 @@
 // layers.parquet: one row per tap, then one per network span.
 
 import { RUN_ID_COLUMN } from './column.ts';
-import type { TableDef } from './column.ts';
+import type { ColumnDef, TableDef } from './column.ts';
+
+/** What the codes of one tap, or of all together, look like over the points. */
+export const CODE_STATISTICS: readonly ColumnDef[] = [
+  {
+    name: 'dead_units',
+    type: 'int32',
+    unit: 'units',
+    nullable: true,
+    description: 'Units that are never on.',
+  },
+  {
+    name: 'always_on_units',
+    type: 'int32',
+    unit: 'units',
+    nullable: true,
+    description: 'Units that are on for every point.',
+  },
+  {
+    name: 'soft_fraction',
+    type: 'float32',
+    unit: 'fraction',
+    nullable: true,
+    description: 'Share of pre-activations with |z| < 2; null where the activation is piecewise linear.',
+  },
+  {
+    name: 'h_ind_bits',
+    type: 'float64',
+    unit: 'bits',
+    nullable: true,
+    description: "Sum of the units' entropies: upper bound on the code entropy.",
+  },
+  {
+    name: 'h_code_bits',
+    type: 'float64',
+    unit: 'bits',
+    nullable: true,
+    description: 'Plug-in entropy of the code; null where the span is not recorded.',
+  },
+  {
+    name: 'h_code_corrected_bits',
+    type: 'float64',
+    unit: 'bits',
+    nullable: true,
+    description: 'The same with the Miller-Madow correction; not to be trusted where occupancy > 0.5.',
+  },
+  {
+    name: 'occupancy',
+    type: 'float32',
+    unit: 'fraction',
+    nullable: true,
+    description: 'Distinct codes over points.',
+  },
+  {
+    name: 'participation_ratio',
+    type: 'float32',
+    unit: 'dimensions',
+    nullable: true,
+    description:
+      '(tr C)^2 / tr C^2 of the bit covariance C, on a seeded sample of at most 1,000 points; null for wide spans.',
+  },
+  {
+    name: 'two_nn_dim',
+    type: 'float32',
+    unit: 'dimensions',
+    nullable: true,
+    description:
+      'Two-nearest-neighbour intrinsic dimension in Hamming distance, on the same sample; ties are spread evenly.',
+  },
+];
 
 export const LAYERS_TABLE: TableDef = {
   name: 'layers',
@@ -72,71 +141,7 @@ export const LAYERS_TABLE: TableDef = {
       nullable: true,
       description: 'The activation function behind the tap.',
     },
-    {
-      name: 'dead_units',
-      type: 'int32',
-      unit: 'units',
-      nullable: true,
-      description: 'Units that are never on.',
-    },
-    {
-      name: 'always_on_units',
-      type: 'int32',
-      unit: 'units',
-      nullable: true,
-      description: 'Units that are on for every row.',
-    },
-    {
-      name: 'soft_fraction',
-      type: 'float32',
-      unit: 'fraction',
-      nullable: true,
-      description: 'Share of pre-activations with |z| < 2; null where the activation is piecewise linear.',
-    },
-    {
-      name: 'h_ind_bits',
-      type: 'float64',
-      unit: 'bits',
-      nullable: true,
-      description: "Sum of the units' entropies: upper bound on the code entropy.",
-    },
-    {
-      name: 'h_code_bits',
-      type: 'float64',
-      unit: 'bits',
-      nullable: true,
-      description: 'Plug-in entropy of the code; null where the span is not recorded.',
-    },
-    {
-      name: 'h_code_corrected_bits',
-      type: 'float64',
-      unit: 'bits',
-      nullable: true,
-      description: 'The same with the Miller-Madow correction; not to be trusted where occupancy > 0.5.',
-    },
-    {
-      name: 'occupancy',
-      type: 'float32',
-      unit: 'fraction',
-      nullable: true,
-      description: 'Distinct codes over points.',
-    },
-    {
-      name: 'participation_ratio',
-      type: 'float32',
-      unit: 'dimensions',
-      nullable: true,
-      description:
-        '(tr C)^2 / tr C^2 of the bit covariance C, on a seeded sample of at most 1,000 points; null for wide spans.',
-    },
-    {
-      name: 'two_nn_dim',
-      type: 'float32',
-      unit: 'dimensions',
-      nullable: true,
-      description:
-        'Two-nearest-neighbour intrinsic dimension in Hamming distance, on the same sample; ties are spread evenly.',
-    },
+    ...CODE_STATISTICS,
     RUN_ID_COLUMN,
   ],
 };

@@ -100,6 +100,22 @@ describe('local complexity', () => {
     expect(rows.map((row) => count![row])).toEqual([40, 20]);
     expect(rows.map((row) => n_neighbors_h1![row])).toEqual([0, 0]);
     expect(rows.map((row) => purity![row])).toEqual([0.5, 0.5]);
+    const { class_ids, class_counts, boundary_distance } = (await measured).tables.region_geometry!;
+    expect(rows.map((row) => [...(class_ids![row] as Int32Array)])).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    expect(rows.map((row) => [...(class_counts![row] as Int32Array)])).toEqual([
+      [20, 20],
+      [10, 10],
+    ]);
+    // The nearest of the planted places, from the nearest of the points.
+    for (const [i, cloud] of [POINTS.slice(0, 40), POINTS.slice(40)].entries()) {
+      const gaps = cloud.flatMap(([x]) => BETWEEN.map((place) => Math.abs(x - place)));
+      expect(boundary_distance![rows[i]!]).toBeCloseTo(Math.min(...gaps), 5);
+    }
+    const behind = Array.from(model!.keys()).filter((row) => layer_id![row] !== 0);
+    expect(behind.every((row) => boundary_distance![row] === null)).toBe(true);
     const mean = POINTS.slice(40).reduce((sum, [x]) => sum + x / 20, 0);
     for (const [unit, value] of (centroid![rows[1]!] as Float32Array).entries())
       expect(value).toBeCloseTo(mean - BETWEEN[unit]!, 5);

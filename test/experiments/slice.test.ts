@@ -92,6 +92,39 @@ describe('planes through rows', () => {
     expect(tables.slices!.decision_length![0]).toBeCloseTo(length, 9);
   });
 
+  it('have one region per code, with its neighbours, its classes and its area', async () => {
+    const { tables } = await done;
+    const { xy, area, pred_class } = tables.slice_polygons!;
+    const { model, digest, count, n_neighbors_h1, class_ids, area: areas } = tables.regions!;
+    const lift = liftThrough([2, 9, 14], tables.slices!.anchors![0] as Float64Array);
+    const codes = new Map<string, { bits: number[]; area: number; classes: Set<number> }>();
+    const own = [...model!.keys()].filter((row) => model![row] === 'trained');
+    for (const row of tables.slice_polygons!.model!.keys()) {
+      if (tables.slice_polygons!.model![row] !== 'trained') continue;
+      const corners = xy![row] as number[];
+      const [x, y] = [0, 1].map((k) => mean(corners.filter((_, i) => i % 2 === k))) as [number, number];
+      const { bits } = forward(lift(x, y));
+      const key = digestOf(bits).join();
+      const known = codes.get(key) ?? { bits: bits.flat(), area: 0, classes: new Set() };
+      codes.set(key, { ...known, area: known.area + Number(area![row]) });
+      known.classes.add(Number(pred_class![row]));
+    }
+    expect(own.length).toBe(codes.size);
+    let neighbours = 0;
+    for (const row of own) {
+      const code = codes.get([...(digest![row] as Uint8Array)].join())!;
+      const near = [...codes.values()].filter(
+        ({ bits }) => bits.filter((bit, i) => bit !== code.bits[i]).length === 1,
+      );
+      neighbours += near.length;
+      expect(n_neighbors_h1![row]).toBe(near.length);
+      expect(areas![row]).toBeCloseTo(code.area, 9);
+      expect(count![row]).toBe(1);
+      expect([...(class_ids![row] as Int32Array)]).toEqual([...code.classes]);
+    }
+    expect(neighbours).toBeGreaterThan(own.length);
+  });
+
   it('are the same planes in every model', async () => {
     const { tables, plan } = await done;
     expect(tables.slices!.model).toEqual(['trained', 'random_init:1']);

@@ -10,6 +10,7 @@ describe('regionGeometry', () => {
     pre,
     activations: pre.map((z) => Math.max(z, 0)),
     labels: Int32Array.of(0, 1, 0, 1, -1),
+    rowNorms: Float64Array.of(2, 0.5),
   };
   const [large, second, third] = regionGeometry(layer);
 
@@ -33,6 +34,21 @@ describe('regionGeometry', () => {
     expect(large!.purity).toBeCloseTo(2 / 3, 12);
     expect(large!.entropyBits).toBeCloseTo(-(2 / 3) * Math.log2(2 / 3) - (1 / 3) * Math.log2(1 / 3), 12);
     expect([third!.purity, third!.entropyBits]).toEqual([null, null]);
+    expect([...large!.classes]).toEqual([
+      [0, 2],
+      [1, 1],
+    ]);
+    expect([...third!.classes]).toEqual([]);
     expect(regionGeometry({ ...layer, labels: null })[0]!.purity).toBeNull();
+  });
+
+  it('has the least distance of its points to a boundary; units without a gradient have none', () => {
+    // Distances |z| / norm of the members of the first: (1/2, 2), (1, 0) and (3/2, 8).
+    expect(large!.boundaryDistance).toBe(0);
+    expect(second!.boundaryDistance).toBe(1);
+    expect(third!.boundaryDistance).toBe(0.5);
+    const flat = { ...layer, rowNorms: Float64Array.of(0, 0) };
+    expect(regionGeometry(flat)[0]!.boundaryDistance).toBeNull();
+    expect(regionGeometry({ ...layer, rowNorms: null })[0]!.boundaryDistance).toBeNull();
   });
 });

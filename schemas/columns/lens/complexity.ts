@@ -103,6 +103,20 @@ export const REGION_GEOMETRY_TABLE: TableDef = {
       description: 'The smallest one.',
     },
     {
+      name: 'class_ids',
+      type: 'list<int32>',
+      unit: 'class id',
+      nullable: false,
+      description: 'Labels of the points, ascending; empty without labels.',
+    },
+    {
+      name: 'class_counts',
+      type: 'list<int32>',
+      unit: 'points',
+      nullable: false,
+      description: 'Points with each of them.',
+    },
+    {
       name: 'entropy_bits',
       type: 'float32',
       unit: 'bits',
@@ -136,6 +150,14 @@ export const REGION_GEOMETRY_TABLE: TableDef = {
       unit: 'regions',
       nullable: false,
       description: 'Other regions of the table (same model and tap) whose code differs in one bit.',
+    },
+    {
+      name: 'boundary_distance',
+      type: 'float32',
+      unit: 'of the model input',
+      nullable: true,
+      description:
+        'Least distance of its points to a boundary of the first layer; null behind it, and for networks that are not piecewise linear.',
     },
     RUN_ID_COLUMN,
   ],

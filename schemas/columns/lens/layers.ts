@@ -2,12 +2,14 @@
 
 import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 import type { TableDef } from '../column.ts';
+import { CODE_STATISTICS } from '../layers.ts';
 
 export const LENS_LAYERS_TABLE: TableDef = {
   name: 'layers',
   path: 'layers.parquet',
   order: 'model, layer_id',
-  description: 'Geometry of every tap, in layer order, and of every max-pool behind them.',
+  description:
+    'Geometry of every tap, in layer order, and of every max-pool behind them. Statistics of the codes are over the points of the run; null for max-pools, and where a run has no points of a data set.',
   columns: [
     MODEL_COLUMN,
     {
@@ -68,6 +70,14 @@ export const LENS_LAYERS_TABLE: TableDef = {
       unit: '',
       nullable: false,
       description: 'True where the activation is piecewise linear.',
+    },
+    ...CODE_STATISTICS,
+    {
+      name: 'relu_gap',
+      type: 'float32',
+      unit: 'of the pre-activation',
+      nullable: true,
+      description: 'Mean |gelu(z) - relu(z)|, at most 0.17; null where the activation is piecewise linear.',
     },
     RUN_ID_COLUMN,
   ],

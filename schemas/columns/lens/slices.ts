@@ -3,7 +3,8 @@
 import type { ColumnDef, TableDef } from '../column.ts';
 import { MODEL_COLUMN, RUN_ID_COLUMN } from '../column.ts';
 
-const SLICE_KEY: readonly ColumnDef[] = [
+/** First columns of every table about slices. */
+export const SLICE_KEY: readonly ColumnDef[] = [
   MODEL_COLUMN,
   {
     name: 'slice_id',

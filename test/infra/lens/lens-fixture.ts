@@ -135,6 +135,7 @@ export function lensPlan({ tasks, partitions }: { tasks: number; partitions: num
     tasks: Array.from({ length: tasks }, (_, i) => ({ of: 'measurements', variant, from: i, to: i + 1 })),
     design: null,
     points: [],
+    coded: null,
     variants: [variant],
     model: {
       file: '/m.onnx',
