@@ -46,6 +46,39 @@ export function scaledSpaces(network: Network, asked: 'auto' | readonly string[]
   );
 }
 
+const DICTIONARY_REMEDY =
+  'Give directions the kind dictionary, dictionary its vectors, and name the space that they are of.';
+
+/**
+ * Checks that vectors of the config are asked for and fit the spaces whose size is known beforehand.
+ * @throws PipelineError `config-invalid`.
+ */
+export function checkDictionary(
+  { startSpaces }: Network,
+  spaces: readonly string[],
+  { dictionary = [], directions }: ScalingConfig['scaling'],
+): void {
+  const isWanted = directions.includes('dictionary');
+  if (isWanted !== dictionary.length > 0) {
+    const what = isWanted ? 'there are no vectors' : 'no direction is of the kind dictionary';
+    const remedy = DICTIONARY_REMEDY;
+    throw new PipelineError({ kind: 'config-invalid', what, where: 'scaling.dictionary', remedy });
+  }
+  for (const { name, size } of startSpaces) if (spaces.includes(name)) checkEntries(dictionary, name, size);
+}
+
+function checkEntries(dictionary: readonly (readonly number[])[], space: string, size: number): void {
+  const entry = dictionary.findIndex((vector) => vector.length !== size);
+  if (entry < 0) return;
+  throw new PipelineError({
+    kind: 'config-invalid',
+    what: `vectors of ${space} have ${size} values`,
+    where: `scaling.dictionary, entry ${entry}`,
+    value: `${dictionary[entry]!.length} values`,
+    remedy: DICTIONARY_REMEDY,
+  });
+}
+
 function notASpace(space: string, what: string): PipelineError {
   return new PipelineError({
     kind: 'config-invalid',
@@ -80,8 +113,11 @@ export interface TaskPoints {
 export async function openSpace(network: Network, name: string, task: TaskPoints): Promise<OpenedSpace> {
   const { context, batch, tokens } = task;
   const reference = await context.samples!.read(context.design.reference);
-  const directions = new Directions(await referencePoints(network, name, reference), context.config.seed);
-  const points = await pointsOf(network, name, task);
+  const points = await referencePoints(network, name, reference);
+  const { dictionary = [] } = context.config.scaling;
+  checkEntries(dictionary, name, points.size);
+  const directions = new Directions({ ...points, dictionary }, context.config.seed);
+  const moved = await pointsOf(network, name, task);
   const shared = network.text ? null : await openLineNet(network, { from: name });
   const isTrained = network.variant.kind === 'trained';
   const copy = isTrained && shared?.piecewise ? withoutBiases(shared.piecewise) : null;
@@ -89,7 +125,7 @@ export async function openSpace(network: Network, name: string, task: TaskPoints
   return {
     name,
     directions,
-    points,
+    points: moved,
     biasFree: copy === null ? null : exactLines(copy),
     async linesAt(row) {
       if (shared !== null) return shared;

@@ -8,7 +8,7 @@ import { cutTasks, drawSamples, sizesOf } from './sample-choice.ts';
 import { concludeScaling } from './scaling-claims.ts';
 import type { ScalingConfig, ScalingDesign } from './scaling-design.ts';
 import { measurePoint } from './scaling-point.ts';
-import { type OpenedSpace, openSpace, scaledSpaces } from './scaling-spaces.ts';
+import { checkDictionary, type OpenedSpace, openSpace, scaledSpaces } from './scaling-spaces.ts';
 
 const SIZES = {
   tiny: { points: 100, cases: 100, reference: 500, probes: 16 },
@@ -29,6 +29,7 @@ export const scaling: Experiment<ScalingConfig, ScalingDesign> = {
     const sizes = sizesOf(SIZES[config.profile], config.scaling);
     const network = await context.network(variants[0]!);
     const spaces = scaledSpaces(network, config.scaling.spaces);
+    checkDictionary(network, spaces, config.scaling);
     const all = { from: 0, to: samples.count };
     const wanted =
       network.text && config.scaling.points === undefined

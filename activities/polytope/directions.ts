@@ -1,9 +1,11 @@
-// Unit vectors along which a feature might lie: a neuron, a principal component, a class mean, or a random control.
+// Unit vectors along which a feature might lie: a neuron, a component of PCA or NMF, a class mean, or a random
+// control.
 
+import { nmf } from '../numeric/nmf.ts';
 import { type Pca, pca } from '../numeric/pca.ts';
 import { randomStream } from '../numeric/rng.ts';
 
-export type DirectionKind = 'neuron' | 'pca' | 'class_mean' | 'random';
+export type DirectionKind = 'neuron' | 'pca' | 'nmf' | 'class_mean' | 'random' | 'dictionary';
 
 /** A unit vector with a name for people, such as `neuron:12`. */
 export interface Direction {
@@ -22,6 +24,8 @@ export interface ReferencePoints {
   readonly size: number;
   /** `[rows]` class, -1 for none; null without labels. */
   readonly labels: Int32Array | null;
+  /** Vectors of `size` values that someone else found, such as decoder columns of a sparse autoencoder. @default [] */
+  readonly dictionary?: readonly (readonly number[])[];
 }
 
 /** What a direction is wanted for. */
@@ -35,6 +39,8 @@ export interface DirectionCase {
 }
 
 const COMPONENTS = 8;
+/** Components hardly turn any more then; they are looked for once for every few points. */
+const NMF_STOP = { iterations: 40, tolerance: 1e-3 } as const;
 
 /** Directions of one space, deterministic for a seed. */
 export class Directions {
@@ -42,6 +48,8 @@ export class Directions {
   readonly #seed: number;
   readonly #mean: Float64Array;
   #pca: Pca | null = null;
+  /** `[components, size]` */
+  #parts: Float64Array | null = null;
 
   constructor(reference: ReferencePoints, seed: number) {
     this.#reference = reference;
@@ -83,6 +91,14 @@ export class Directions {
           vector: components.slice(component * size, (component + 1) * size),
         };
       }
+      case 'nmf': {
+        const parts = this.#nonNegativeParts();
+        const component = index % (parts.length / size);
+        return {
+          name: `nmf:${component}`,
+          vector: parts.slice(component * size, (component + 1) * size),
+        };
+      }
       case 'class_mean': {
         const mean =
           label < 0 ? null : meanOf(this.#reference, (row) => this.#reference.labels?.[row] === label);
@@ -93,6 +109,12 @@ export class Directions {
         const random = randomStream(this.#seed, 2, index);
         return { name: `random:${index}`, vector: Float64Array.from({ length: size }, random.normal) };
       }
+      case 'dictionary': {
+        const { dictionary = [] } = this.#reference;
+        if (dictionary.length === 0) return null;
+        const entry = index % dictionary.length;
+        return { name: `dictionary:${entry}`, vector: Float64Array.from(dictionary[entry]!) };
+      }
     }
   }
 
@@ -100,6 +122,15 @@ export class Directions {
     const { values, rows, size } = this.#reference;
     this.#pca ??= pca({ values, rows, cols: size }, { components: COMPONENTS, seed: this.#seed });
     return this.#pca;
+  }
+
+  /** Negative values, which a space before a ReLU has, count as zero. */
+  #nonNegativeParts(): Float64Array {
+    const { values, rows, size } = this.#reference;
+    const positive = { values: values.map((value) => Math.max(0, value)), rows, cols: size };
+    const rank = Math.min(COMPONENTS, size, rows);
+    this.#parts ??= nmf(positive, { rank, seed: this.#seed, ...NMF_STOP }).components;
+    return this.#parts;
   }
 
   #deviation(vector: Float64Array): number {

@@ -29,11 +29,18 @@ export const scalingOptions = z
       .prefault({})
       .describe('Factors that vectors are scaled by.'),
     directions: z
-      .array(z.enum(['whole', 'neuron', 'pca', 'class_mean', 'random']))
+      .array(z.enum(['whole', 'neuron', 'pca', 'nmf', 'class_mean', 'random', 'dictionary']))
       .min(1)
       .refine((kinds) => new Set(kinds).size === kinds.length, 'names a kind twice')
-      .default(['whole', 'neuron', 'pca', 'class_mean', 'random'])
+      .default(['whole', 'neuron', 'pca', 'nmf', 'class_mean', 'random'])
       .describe('What is scaled: the whole vector, or its component along a unit vector of these kinds.'),
+    dictionary: z
+      .array(z.array(z.number()).min(1))
+      .min(1)
+      .optional()
+      .describe(
+        'Vectors for the kind `dictionary`, such as decoder columns of a sparse autoencoder; every space must have their length.',
+      ),
     cases: z
       .int()
       .min(0)

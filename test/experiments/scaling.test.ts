@@ -52,7 +52,7 @@ describe('scaling (E1)', () => {
   it('measures the input and the space behind the first layer, in all models and kinds of direction', async () => {
     const rows = rowsOf(await measured, 'scaling');
     const kinds = new Set(rows.map(({ direction }) => String(direction).split(':')[0]));
-    expect(kinds).toEqual(new Set(['whole', 'neuron', 'pca', 'class_mean', 'random']));
+    expect(kinds).toEqual(new Set(['whole', 'neuron', 'pca', 'nmf', 'class_mean', 'random']));
     expect(new Set(rows.map(({ space }) => space))).toEqual(new Set(['input', 'act1']));
     expect(new Set(rows.map(({ model }) => model))).toEqual(
       new Set(['trained', 'bias_free', 'random_init:1']),
@@ -210,6 +210,28 @@ describe('what is scaled', () => {
     expect(() => scaledSpaces(text, ['residual'])).toThrow('residual stream');
     expect(() => scaledSpaces(text, 'auto')).toThrow('output of a LayerNorm');
     expect(scaledSpaces(text, ['ln_2'])).toEqual(['ln_2']);
+  });
+
+  it('may be entries of a dictionary that fit the space', async () => {
+    const entries = [
+      [0, 0, 2, 0, 0],
+      [3, 0, 0, 0, -4],
+    ];
+    const asked = (more: object) =>
+      runInMemory(scaling, {
+        config: configOf({ ...small, spaces: ['input'], directions: ['dictionary'], ...more }),
+        samples: vectorSamples(POINTS, LABELS),
+        networks: [denseNetwork(LAYERS, TRAINED)],
+      });
+    const rows = rowsOf(await asked({ dictionary: entries }), 'validity');
+    expect(new Set(rows.map(({ direction }) => direction))).toEqual(
+      new Set(['dictionary:0', 'dictionary:1']),
+    );
+    await expect(asked({ dictionary: [[1, 0]] })).rejects.toThrow(
+      /entry 0: vectors of input have 5 values.*2 values/,
+    );
+    await expect(asked({})).rejects.toThrow('there are no vectors');
+    await expect(asked({ directions: ['whole'], dictionary: entries })).rejects.toThrow('no direction is of');
   });
 
   it('needs two samples', async () => {

@@ -31,6 +31,18 @@ describe('Directions', () => {
     expect(Math.abs(directions.of('pca', { ...wanted, index: 1 })!.vector[1]!)).toBeCloseTo(1, 9);
   });
 
+  it('follow the non-negative parts that points are made of', () => {
+    // Multiples of (3, 4, 0) and of (0, 0, 1), never mixed; a third part has nothing to explain.
+    const values = Float32Array.of(3, 4, 0, 6, 8, 0, 0, 0, 5, 0, 0, 9, 0, 0, 4, 9, 12, 0);
+    const parts = new Directions({ values, rows: 6, size: 3, labels: null }, 1);
+    const found = [0, 1].map((index) => parts.of('nmf', { ...wanted, index })!);
+    expect(found.map(({ name }) => name)).toEqual(['nmf:0', 'nmf:1']);
+    const along = ({ vector }: { vector: Float64Array }) => [0.6 * vector[0]! + 0.8 * vector[1]!, vector[2]!];
+    const cosines = found.map(along);
+    for (const pair of cosines) expect(Math.max(...pair)).toBeGreaterThan(0.97);
+    expect(parts.of('nmf', { ...wanted, index: 3 })!.name).toBe('nmf:0');
+  });
+
   it('take only neurons that are on at the point and vary over the reference', () => {
     for (let index = 0; index < 20; index++) {
       const found = directions.of('neuron', { ...wanted, index });

@@ -40,7 +40,7 @@ const KEY: readonly ColumnDef[] = [
     unit: '',
     nullable: false,
     description:
-      '`whole` (the vector itself), or the unit vector: `neuron:<unit>`, `pca:<component>`, `class_mean:<class>`, `random:<draw>`.',
+      '`whole` (the vector itself), or the unit vector: `neuron:<unit>`, `pca:<component>`, `nmf:<component>`, `class_mean:<class>`, `random:<draw>`, `dictionary:<entry>`.',
   },
 ];
 
