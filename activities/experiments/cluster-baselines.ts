@@ -16,7 +16,12 @@ import {
   topOfDirection,
 } from '../polytope/fair-baselines.ts';
 import type { WordCodes } from '../polytope/hamming.ts';
-import { bisectingKMeans, type KMeans, kMeans } from '../polytope/k-means.ts';
+import {
+  type BaselineSet,
+  clusterWithinNeuron,
+  type Partitions,
+  partitionSets,
+} from './cluster-partitions.ts';
 
 /** Baselines that claims are about, in their order. */
 export const CLAIMED_BASELINES = [
@@ -27,14 +32,10 @@ export const CLAIMED_BASELINES = [
   'random_direction',
   'centroid_direction',
   'ball',
+  'neuron_cluster',
   'kmeans',
   'bisecting_kmeans',
 ] as const;
-
-export interface BaselineSet {
-  readonly kind: string;
-  readonly members: Int32Array;
-}
 
 /** Component of one decomposition: how much of it each point has, and where it points. */
 interface Component {
@@ -128,16 +129,6 @@ export interface BaselineContext {
   readonly stream: number;
 }
 
-export type Partitions = Readonly<Record<'kmeans' | 'bisecting_kmeans', KMeans>>;
-
-/** Both kinds of k-means on the principal components. */
-export function partitionsOf({ principal }: LayerDirections, clusters: number, seed: number): Partitions {
-  return {
-    kmeans: kMeans(principal, { clusters, seed }),
-    bisecting_kmeans: bisectingKMeans(principal, { clusters, seed }),
-  };
-}
-
 export interface ClusterBaselines {
   readonly neuron: number | null;
   readonly cosine: number | null;
@@ -165,17 +156,29 @@ export function clusterBaselines(
   const centre = random.below(activations.rows);
   const sets: BaselineSet[] = [
     ...(direction === null ? [] : directedSets(direction, k, directions)),
-    ...(along === null ? [] : [{ kind: 'neuron', members: topOfDirection(along, k) }]),
+    ...(along === null ? [] : neuronSets(members, along, context)),
     { kind: 'random_direction', members: topOfDirection(randomly, k) },
     {
       kind: 'ball',
       members: 'words' in points ? hammingBall(points, centre, k) : euclideanBall(points, centre, k),
     },
     { kind: 'random_set', members: randomSet(activations.rows, k, random) },
-    ...partitionSets(members, context),
+    ...partitionSets(members, context.partitions, directions.principal),
     ...(along === null ? [] : rangesOf(along, k, random)),
   ];
   return { neuron: best?.neuron ?? null, cosine: best?.cosine ?? null, sets };
+}
+
+/** The neuron's top points, and a part of those that it answers to. */
+function neuronSets(
+  members: Int32Array,
+  along: Float64Array,
+  { directions: { principal }, seed }: BaselineContext,
+): BaselineSet[] {
+  return [
+    { kind: 'neuron', members: topOfDirection(along, members.length) },
+    { kind: 'neuron_cluster', members: clusterWithinNeuron(members, along, { principal, seed }) },
+  ];
 }
 
 /** Top points of the components that point most towards the cluster, and of the direction itself. */
@@ -207,38 +210,12 @@ function randomSet(rows: number, k: number, random: RandomStream): Int32Array {
   return order.slice(0, k).sort();
 }
 
-/** Of the k-means cluster that holds most of the members, the points nearest to its centre, as many as members. */
-function partitionSets(members: Int32Array, { partitions, directions }: BaselineContext): BaselineSet[] {
-  const { principal } = directions;
-  return Object.entries(partitions).map(([kind, { labels, centres }]) => {
-    const counts = new Int32Array(Math.max(...labels) + 1);
-    for (const member of members) counts[labels[member]!]!++;
-    const most = counts.reduce((best, count, i) => (count > counts[best]! ? i : best), 0);
-    const nearness = Float64Array.from(labels, (label, row) =>
-      label === most ? -squaredDistance(principal, row, centres, most) : Number.NEGATIVE_INFINITY,
-    );
-    const size = labels.reduce((sum, label) => sum + (label === most ? 1 : 0), 0);
-    return { kind, members: topOfDirection(nearness, Math.min(size, members.length)) };
-  });
-}
-
 /** Points that the neuron answers to in its middle, upper and top range. */
 function rangesOf(along: Float64Array, k: number, random: RandomStream): BaselineSet[] {
   return rangeSets(along, k, random).map(({ from, to, members }) => ({
     kind: `neuron_${Math.round(from * 100)}_${Math.round(to * 100)}`,
     members,
   }));
-}
-
-function squaredDistance(
-  { values, cols }: Observations,
-  row: number,
-  centres: Float64Array,
-  centre: number,
-): number {
-  let sum = 0;
-  for (let j = 0; j < cols; j++) sum += (values[row * cols + j]! - centres[centre * cols + j]!) ** 2;
-  return sum;
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

@@ -18,6 +18,7 @@ const WORDS: Readonly<Record<(typeof CLAIMED_BASELINES)[number], string>> = {
   random_direction: 'the top points of a random direction',
   centroid_direction: 'the top points of the direction to their mean',
   ball: 'the nearest points of a random point',
+  neuron_cluster: 'the core of a part of what their best-aligned neuron answers to',
   kmeans: 'the core of the k-means cluster that holds most of them',
   bisecting_kmeans: 'the core of the bisecting k-means cluster that holds most of them',
 };

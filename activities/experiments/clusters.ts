@@ -12,13 +12,8 @@ import {
   type UnitEmbedding,
   unitEmbedding,
 } from '../polytope/monosemanticity.ts';
-import {
-  clusterBaselines,
-  layerDirections,
-  type LayerDirections,
-  type Partitions,
-  partitionsOf,
-} from './cluster-baselines.ts';
+import { clusterBaselines, layerDirections, type LayerDirections } from './cluster-baselines.ts';
+import { type Partitions, partitionsOf } from './cluster-partitions.ts';
 import { concludeClusters } from './cluster-claims.ts';
 import {
   type ClustersConfig,
@@ -156,7 +151,7 @@ async function describeFirst(first: FirstClustering): Promise<void> {
   const { directions } = layer;
   if (directions === null || !first.points.hasBaselines || found.sizes.length === 0) return;
   if (directions.principal.cols === 0) return;
-  const partitions = partitionsOf(directions, found.sizes.length, context.config.seed);
+  const partitions = partitionsOf(directions.principal, found.sizes.length, context.config.seed);
   addPartitions(first, partitions);
   addClusters(first, { medoids: medoids.points, directions, partitions });
 }

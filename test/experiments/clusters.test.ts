@@ -148,7 +148,8 @@ describe('clusters that are there', () => {
     expect(new Set(baseline_kind)).toEqual(
       new Set([
         ...['pca', 'nmf', 'ica', 'centroid_direction', 'neuron', 'random_direction', 'ball', 'random_set'],
-        ...['kmeans', 'bisecting_kmeans', 'neuron_50_60', 'neuron_80_90', 'neuron_99_100'],
+        ...['kmeans', 'bisecting_kmeans', 'neuron_cluster'],
+        ...['neuron_50_60', 'neuron_80_90', 'neuron_99_100'],
       ]),
     );
     baseline_kind!.forEach((kind, row) => {
