@@ -9,7 +9,7 @@ import type { PointSet } from '../../../activities/polytope/point-set.ts';
 const random = randomStream(8);
 /** Ten prototypes of 600 bits: enough for several jobs. */
 const POINTS: PointSet = (() => {
-  const [rows, rowBytes] = [6000, 75];
+  const [rows, rowBytes] = [4000, 75];
   const prototypes = Array.from({ length: 10 }, () =>
     Array.from({ length: rowBytes }, () => random.below(256)),
   );
