@@ -9,9 +9,10 @@ import {
   rademacherProbes,
 } from '../../activities/polytope/affine-map.ts';
 import { partitionSlice } from '../../activities/polytope/slice-partition.ts';
+import { planeThroughRows } from '../../activities/polytope/slice-plane.ts';
 import { polygonMap } from '../../activities/polytope/slice-polygons.ts';
 import { squareAround } from '../oracle/slice-facts.ts';
-import { denseNet, randomLayers } from '../oracle/slice-reference-net.ts';
+import { convNet, denseNet, randomLayers } from '../oracle/slice-reference-net.ts';
 
 describe('the map from corners', () => {
   it('gives back a planted map, whatever corners lie on one line', () => {
@@ -27,10 +28,25 @@ describe('the map from corners', () => {
   });
 });
 
-describe.each([1, 2, 3])('neighbours in a slice, seed %i', (seed) => {
+const CONV_PLANE = planeThroughRows(
+  [1, 2, 3].map((row) => Float64Array.from({ length: 36 }, randomStream(row, 36).normal)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ],
+  { margin: -0.3 },
+);
+
+describe.each([
+  ...[1, 2, 3].map((seed) => ({
+    name: `dense, seed ${seed}`,
+    net: denseNet(randomLayers([2, 10, 10, 10, 4], { seed })).net,
+    plane: squareAround(2),
+  })),
+  { name: 'with convolutions, a pool and a residual branch', net: convNet(1).net, plane: CONV_PLANE },
+])('neighbours in a slice of a net $name', ({ net, plane }) => {
   it('differ by a map of rank 1 and agree on the edge between them', async () => {
-    const { net } = denseNet(randomLayers([2, 10, 10, 10, 4], { seed }));
-    const partition = await partitionSlice(net, squareAround(2));
+    const partition = await partitionSlice(net, plane);
     const { edges, polygons, vertices } = partition;
     let compared = 0;
     for (let edge = 0; edge < edges.count; edge++) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../activities/numeric/rng.ts';
 import { regionGeometry } from '../../activities/polytope/region-geometry.ts';
 
 describe('regionGeometry', () => {
@@ -50,5 +51,41 @@ describe('regionGeometry', () => {
     const flat = { ...layer, rowNorms: Float64Array.of(0, 0) };
     expect(regionGeometry(flat)[0]!.boundaryDistance).toBeNull();
     expect(regionGeometry({ ...layer, rowNorms: null })[0]!.boundaryDistance).toBeNull();
+  });
+});
+
+describe('planes in general position in three dimensions', () => {
+  // Regions: sum of C(n, i) up to i = 3, or 2 sum of C(n - 1, i) up to 2 where all pass through one point. A pair of
+  // neighbours is a facet, a region of the lines in which the others meet its plane.
+  it.each([
+    { planes: 5, through: 'no common point', regions: 26, facets: 5 * 11 },
+    { planes: 4, through: 'no common point', regions: 15, facets: 4 * 7 },
+    { planes: 2, through: 'no common point', regions: 4, facets: 2 * 2 },
+    { planes: 4, through: 'one point', regions: 14, facets: 4 * 6 },
+    { planes: 5, through: 'one point', regions: 22, facets: 5 * 8 },
+  ])('$planes through $through: $regions regions, $facets facets', ({ planes, through, regions, facets }) => {
+    const random = randomStream(11, planes);
+    const normals = Array.from({ length: planes }, () => [random.normal(), random.normal(), random.normal()]);
+    const offsets = normals.map(() => (through === 'one point' ? 0 : random.normal()));
+    const rows = 60_000;
+    const pre = new Float32Array(rows * planes);
+    for (let row = 0; row < rows; row++) {
+      // Points of all sizes: some regions are small, others lie far out.
+      const scale = 10 ** (4 * random.uniform() - 2);
+      const point = [scale * random.normal(), scale * random.normal(), scale * random.normal()];
+      normals.forEach((normal, unit) => {
+        pre[row * planes + unit] = normal.reduce((sum, w, i) => sum + w * point[i]!, offsets[unit]!);
+      });
+    }
+    const found = regionGeometry({
+      rows,
+      units: planes,
+      pre,
+      activations: pre,
+      labels: null,
+      rowNorms: null,
+    });
+    expect(found.length).toBe(regions);
+    expect(found.reduce((sum, { neighbours }) => sum + neighbours, 0)).toBe(2 * facets);
   });
 });
