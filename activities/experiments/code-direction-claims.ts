@@ -14,7 +14,7 @@ const CONTRASTS = [
     code: 'code_pca',
     other: 'act_pca',
     words: 'principal components of codes',
-    than: 'those of activations',
+    than: 'principal components of activations',
   },
   {
     code: 'code_nmf',

@@ -47,11 +47,13 @@ export async function planPaths(context: PlanContext<PathsConfig>): Promise<Expe
     ? await listedPairs(wanted as readonly (readonly [number, number])[], points)
     : drawnPairs(await candidates(points), { wanted, seed: config.seed });
   const stride = network.text ? samples.shape[0]! : 1;
+  const ends = [...new Set(found.pairs.flat())].sort((a, b) => a - b);
   return {
     unit: 'paths',
     tasks: cutTasks(variants, found.pairs.length, PATHS_PER_TASK[isExact ? 'exact' : 'sampled']),
     design: { ...found, stride, isDrawn: !Array.isArray(wanted) },
-    points: network.text ? [] : [...new Set(found.pairs.flat())].sort((a, b) => a - b),
+    points: network.text ? [] : ends,
+    coded: { stride, points: ends, areKept: false },
     notices: isExact
       ? []
       : [`Crossings are sampled lower bounds: ${inexact.join(', ')} lie behind ${config.paths.space}.`],

@@ -7,16 +7,10 @@ import { pointPair } from '../polytope/boundary-density.ts';
 import { type Curve, curveBetween } from '../polytope/polyline.ts';
 import { CountedTaps } from './counted-taps.ts';
 import { type CurveSolver, openCurveSolver, type SolvedCurve } from './curve-solver.ts';
-import type {
-  Chunk,
-  ConcludeContext,
-  Conclusion,
-  Experiment,
-  LensTask,
-  MeasureContext,
-} from './experiment.ts';
+import type { Chunk, Experiment, LensTask, MeasureContext } from './experiment.ts';
 import { type Network, variantName } from './network.ts';
 import { PathRows } from './path-rows.ts';
+import { concludePaths } from './paths-claims.ts';
 import { type PathsConfig, type PathsDesign, planPaths } from './paths-design.ts';
 
 export const paths: Experiment<PathsConfig, PathsDesign> = {
@@ -24,7 +18,7 @@ export const paths: Experiment<PathsConfig, PathsDesign> = {
   tables: [PATHS_TABLE, PATH_LAYERS_TABLE, CROSSINGS_TABLE, CROSSING_BINS_TABLE, PATH_OUTPUTS_TABLE],
   plan: planPaths,
   measure,
-  conclude,
+  conclude: concludePaths,
 };
 
 type Context = MeasureContext<PathsConfig, PathsDesign>;
@@ -177,23 +171,4 @@ class PathMeter {
     const [a, b] = this.#context.design.pairs[path]!;
     return `path ${path}, from point ${a} to point ${b}`;
   }
-}
-
-/** Claims about such pairs are those of the density experiment; here only what has no row is named. */
-async function conclude({
-  design,
-  variants,
-  read,
-}: ConcludeContext<PathsConfig, PathsDesign>): Promise<Conclusion> {
-  const { rows, columns } = await read('paths', ['model']);
-  const counts = new Map<string, number>();
-  for (let row = 0; row < rows; row++) {
-    const model = String(columns.model![row]);
-    counts.set(model, (counts.get(model) ?? 0) + 1);
-  }
-  const notices = variants.map(variantName).flatMap((model) => {
-    const missing = design.pairs.length - (counts.get(model) ?? 0);
-    return missing > 0 ? [`${missing} pairs coincide in ${model}: they have no row`] : [];
-  });
-  return { claims: [], rows: [], notices };
 }

@@ -2,7 +2,7 @@
 
 import { SCALING_TABLE, VALIDITY_TABLE } from '#schemas/columns/lens/scaling.ts';
 import { randomStream } from '../numeric/rng.ts';
-import type { Experiment, PlanContext, TableRows } from './experiment.ts';
+import type { CodedPoints, Experiment, PlanContext, Samples, TableRows } from './experiment.ts';
 import type { Network } from './network.ts';
 import { cutTasks, drawSamples, sizesOf } from './sample-choice.ts';
 import { concludeScaling } from './scaling-claims.ts';
@@ -36,16 +36,18 @@ export const scaling: Experiment<ScalingConfig, ScalingDesign> = {
         ? Math.min(sizes.points, MOST_TEXT_POINTS)
         : sizes.points;
     const points = drawSamples(all, { wanted, seed, stream: STREAM.points });
+    const tokens = network.text ? await drawTokens(context, points) : null;
     const inexact = [...new Set(network.text ? [] : spaces.flatMap((space) => network.inexact(space)))];
     return {
       unit: 'points',
       tasks: cutTasks(variants, points.length, POINTS_PER_TASK),
       points: network.text ? [] : points,
+      ...(tokens === null ? {} : { coded: codedTokens(samples, points, tokens) }),
       notices: noticesOf(network, inexact),
       design: {
         spaces,
         points,
-        tokens: network.text ? await drawTokens(context, points) : null,
+        tokens,
         reference: drawSamples(all, { wanted: sizes.reference, seed, stream: STREAM.reference }),
         factors: factorsOf(config.scaling.factors),
         cases: sizes.cases,
@@ -92,6 +94,11 @@ async function drawTokens(
 ): Promise<number[]> {
   const { tokens } = await samples!.read(points);
   return points.map((point, i) => randomStream(config.seed, STREAM.tokens, point).below(tokens!.lengths[i]!));
+}
+
+function codedTokens({ shape }: Samples, points: readonly number[], tokens: readonly number[]): CodedPoints {
+  const stride = shape[0]!;
+  return { stride, points: points.map((point, i) => point * stride + tokens[i]!), areKept: false };
 }
 
 function noticesOf(network: Network, inexact: readonly string[]): string[] {

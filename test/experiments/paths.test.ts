@@ -16,6 +16,14 @@ import { inceptionBlock } from '../infra/models/onnx/network/small-nets.ts';
 import { eventDrivenFlips } from '../oracle/event-driven-crossings.ts';
 import { randomLayers } from '../oracle/piecewise-reference.ts';
 import { denseNetwork } from './dense-network.ts';
+import {
+  cutsAt,
+  EVEN,
+  LABELS as PLANTED_LABELS,
+  PLACES,
+  POINTS as PLANTED,
+  RANDOM,
+} from './planted-classes.ts';
 import { runInMemory, vectorSamples } from './run-in-memory.ts';
 
 const TRAINED = { kind: 'trained', seed: 0 } as const;
@@ -128,6 +136,36 @@ describe('drawn pairs', () => {
     const unlabelled = await run({ pairs: { any: 25 } }, { samples: vectorSamples(POINTS, null) });
     expect(unlabelled.plan.design.pairs).toHaveLength(25);
     expect(new Set(unlabelled.tables.paths!.same_class)).toEqual(new Set([null]));
+  });
+
+  it('are compared within and between classes, layer by layer, with random nets', async () => {
+    const done = runInMemory(paths, {
+      config: configOf({ pairs: { intra: 60, inter: 60 } }),
+      samples: vectorSamples(PLANTED, PLANTED_LABELS),
+      networks: [denseNetwork(cutsAt(PLACES), TRAINED), denseNetwork(cutsAt(EVEN), RANDOM)],
+    });
+    const { tables, conclusion } = await done;
+    const { model, same_class, crossings, length } = tables.paths!;
+    const mean = (name: string, same: boolean) => {
+      const rows = [...model!.keys()].filter((row) => model![row] === name && same_class![row] === same);
+      return rows.reduce((sum, row) => sum + Number(crossings![row]) / Number(length![row]), 0) / rows.length;
+    };
+    const effects = ['trained', 'random_init:1'].map((name) => mean(name, false) / mean(name, true));
+    const claims = conclusion.claims.filter(({ claim }) => claim.startsWith('crossings are denser'));
+    // The net has one layer: it is all of them.
+    expect(claims.map(({ model: name, span }) => [name, span])).toEqual([
+      ['trained', 'all layers'],
+      ['trained', 'layer 0'],
+      ['random_init:1', 'all layers'],
+      ['random_init:1', 'layer 0'],
+    ]);
+    claims.forEach(({ effect }, i) => {
+      expect(effect).toBeCloseTo(effects[i >> 1]!, 9);
+    });
+    expect(claims[0]!.verdict).toBe('supported');
+    const against = conclusion.claims.find(({ claim }) => claim.includes('larger than in random nets'))!;
+    expect(against.effect).toBeCloseTo(effects[0]! / effects[1]!, 9);
+    expect(against.verdict).toBe('supported');
   });
 
   it('that coincide have no row, and are counted in a notice', async () => {
