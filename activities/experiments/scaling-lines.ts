@@ -9,11 +9,15 @@ import type { TableRows } from './experiment.ts';
 import type { LineNet } from './line-net.ts';
 import type { Network } from './network.ts';
 import { answerRow } from './path-answers.ts';
+import { PathRows } from './path-rows.ts';
 import { type Row, RowCollector } from './row-collector.ts';
+import { RowMerger } from './row-merger.ts';
 
 /** A line through a point, with the places on it that become rows. */
 export interface Line {
   readonly direction: string;
+  /** `[size]` where `t` is 0. */
+  readonly point: Float64Array;
   /** `[size]` unit vector. */
   readonly vector: Float64Array;
   readonly part: 'scale' | 'move';
@@ -30,7 +34,7 @@ export interface PlaceSlopes {
 }
 
 /** Point on a line, `[places, size]`, the point itself first. */
-export function placesOn(point: Float64Array, { vector, places }: Line): Float64Array {
+export function placesOn({ point, vector, places }: Line): Float64Array {
   const size = point.length;
   const values = new Float64Array((places.length + 1) * size);
   values.set(point);
@@ -48,15 +52,20 @@ export interface LineKey {
   readonly token_index: number | null;
 }
 
-/** Collects rows of the scaling table. */
+/** Collects rows of the scaling table, and one path per line. */
 export class LineRows {
   readonly #rows = new RowCollector(SCALING_TABLE);
   readonly #counted: CountedTaps;
   readonly #net: LineNet;
+  /** By model: the copy without biases has rows of its own. */
+  readonly #paths = new Map<string, PathRows>();
+  #nextPath: number;
 
-  constructor(network: Network, net: LineNet) {
+  /** @param firstPath - number of the first line. */
+  constructor(network: Network, net: LineNet, firstPath: number) {
     this.#net = net;
     this.#counted = new CountedTaps(network, net.taps);
+    this.#nextPath = firstPath;
   }
 
   /** First layer that is counted. */
@@ -69,8 +78,11 @@ export class LineRows {
     return this.#rows.rows;
   }
 
-  take(): TableRows {
-    return this.#rows.take();
+  take(): TableRows[] {
+    const merger = new RowMerger();
+    merger.add([this.#rows.take()]);
+    for (const paths of this.#paths.values()) merger.add(paths.take());
+    return merger.take();
   }
 
   /**
@@ -87,6 +99,7 @@ export class LineRows {
   ): void {
     const { ordered, bitTaps, layerIds } = this.#counted;
     const ends = { low: line.places[0]!, high: line.places.at(-1)! };
+    this.#addPath(key, line, found);
     for (const [place, t] of line.places.entries()) {
       const crossed = crossingsBetween(found, [0, t], ends, this.#net.taps.length);
       const answer = this.#answer(values, place + 1);
@@ -110,6 +123,26 @@ export class LineRows {
         });
       }
     }
+  }
+
+  #addPath({ model, point_id }: LineKey, { point, vector, places }: Line, found: PathCrossings): void {
+    const options = {
+      experiment: 'scaling',
+      model,
+      counted: this.#counted,
+      crossings: 'only counted',
+    } as const;
+    const paths = this.#paths.get(model) ?? new PathRows(options);
+    this.#paths.set(model, paths);
+    const [from, to] = [places[0]!, places.at(-1)!].map((t) =>
+      point.map((value, i) => value + t * vector[i]!),
+    ) as [Float64Array, Float64Array];
+    const { distance, angle, normP, normQ } = pointPair(from, to);
+    const facts = { pathId: this.#nextPath++, kind: 'ray', pointA: point_id, pointB: null } as const;
+    paths.add(
+      { ...facts, sameClass: null, length: distance, distance, angle, normA: normP, normB: normQ },
+      found,
+    );
   }
 
   #answer({ outputs }: PointValues, row: number): Row {

@@ -36,22 +36,28 @@ export async function measurePoint(space: OpenedSpace, work: PointWork): Promise
     point_id: design.points[index]!,
     token_index: design.tokens?.[index] ?? null,
   };
-  const rows = new LineRows(network, net);
+  const rows = new LineRows(network, net, firstPath(space.name, work));
   const lines = config.scaling.directions.flatMap((kind) => {
     const line = scaledLine(space, kind, { index, point, label, factors: design.factors });
     return line === null ? [] : [line];
   });
-  await addLines(net, rows, { key, point, lines, signal });
+  await addLines(net, rows, { key, lines, signal });
   const whole = lines.filter(({ direction }) => direction === 'whole');
   if (space.biasFree !== null)
     await addLines(space.biasFree, rows, {
       key: { ...key, model: 'bias_free' },
-      point,
       lines: whole,
       signal,
     });
   const validity = await addCases(space, work, { net, key, rows });
-  return [rows.take(), validity.take()].filter(({ rows: count }) => count > 0);
+  return [...rows.take(), validity.take()].filter(({ rows: count }) => count > 0);
+}
+
+/** Number of a point's first path: scaled lines, those of the copy without biases, and two sides of each case. */
+function firstPath(space: string, { context: { config, design }, index }: PointWork): number {
+  const cases = Math.ceil(design.cases / design.points.length);
+  const most = config.scaling.directions.length + 1 + 2 * cases;
+  return (index * design.spaces.length + design.spaces.indexOf(space)) * most;
 }
 
 /** E8, where the network is piecewise linear and has outputs. */
@@ -101,6 +107,7 @@ function scaledLine(
   if (Math.abs(along) < 1e-6 * norm) return null;
   return {
     direction: direction.name,
+    point,
     vector: direction.vector,
     part: 'scale',
     places: Float64Array.from(factors, (factor) => (factor - 1) * along),
@@ -113,19 +120,17 @@ async function addLines(
   rows: LineRows,
   {
     key,
-    point,
     lines,
     signal,
   }: {
     key: LineKey;
-    point: Float64Array;
     lines: readonly Line[];
     signal: AbortSignal;
   },
 ): Promise<void> {
   for (const line of lines) {
-    const values = placesOn(point, line);
-    const size = point.length;
+    const values = placesOn(line);
+    const size = line.point.length;
     const from = values.slice(size, 2 * size);
     const to = values.slice(-size);
     const nameOf = () => `point ${key.point_id} in ${key.space}, ${line.direction}`;

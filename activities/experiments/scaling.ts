@@ -1,5 +1,6 @@
 // E1 and E8: a direction's meaning changes with magnitude (scaling), and how far it holds (validity radius).
 
+import { PATH_LAYERS_TABLE, PATHS_TABLE } from '#schemas/columns/lens/paths.ts';
 import { SCALING_TABLE, VALIDITY_TABLE } from '#schemas/columns/lens/scaling.ts';
 import { randomStream } from '../numeric/rng.ts';
 import type { CodedPoints, Experiment, PlanContext, Samples, TableRows } from './experiment.ts';
@@ -21,7 +22,7 @@ const POINTS_PER_TASK = 25;
 
 export const scaling: Experiment<ScalingConfig, ScalingDesign> = {
   name: 'scaling',
-  tables: [SCALING_TABLE, VALIDITY_TABLE],
+  tables: [SCALING_TABLE, VALIDITY_TABLE, PATHS_TABLE, PATH_LAYERS_TABLE],
   async plan(context) {
     const { config, variants } = context;
     const samples = context.samples!;

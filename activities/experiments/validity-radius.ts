@@ -99,12 +99,13 @@ async function addPlaces(
   const places = Float64Array.from(shares, (share) => sign * reach * share);
   const line: Line = {
     direction: direction.name,
+    point,
     vector: direction.vector,
     part: 'move',
     places,
     factors: along === 0 ? null : places.map((t) => 1 + t / along),
   };
-  const values = await lines.values(placesOn(point, line), places.length + 1);
+  const values = await lines.values(placesOn(line), places.length + 1);
   const slopes = shares.map(
     (share): PlaceSlopes => ({
       cosine: cosineAt(validity, share),

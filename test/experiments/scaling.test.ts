@@ -99,6 +99,36 @@ describe('scaling (E1)', () => {
     }
   });
 
+  it('has a path for every line, with all the crossings on it', async () => {
+    const run = await measured;
+    const paths = rowsOf(run, 'paths');
+    const keys = paths.map(({ model, path_id }) => `${model} ${path_id}`);
+    expect(new Set(keys).size).toBe(keys.length);
+    const scaling = rowsOf(run, 'scaling').filter(
+      ({ part, direction }) => part === 'scale' && direction === 'whole',
+    );
+    const factors = scaling.map(({ alpha }) => Number(alpha));
+    const ends = [Math.min(...factors), Math.max(...factors)];
+    let compared = 0;
+    for (const path of paths.filter(({ start_layer }) => start_layer === 0)) {
+      const norms = Number(path.norm_b) / Number(path.norm_a);
+      // Only the whole vector keeps its direction.
+      if (Math.abs(norms / (ends[1]! / ends[0]!) - 1) > 1e-9) continue;
+      const own = scaling.filter(
+        ({ model, space, point_id, alpha }) =>
+          model === path.model &&
+          space === 'input' &&
+          point_id === path.point_a &&
+          ends.includes(Number(alpha)),
+      );
+      const crossed = own.reduce((sum, { crossings }) => sum + Number(crossings), 0);
+      expect(crossed).toBe(path.crossings);
+      compared++;
+    }
+    // Trained, random and without biases.
+    expect(compared).toBe(3 * 12);
+  });
+
   it('counts the boundaries between a factor and 1', async () => {
     const places = [0.5, 2, 3, 5, 8];
     const cuts: DenseLayer[] = [
