@@ -24,7 +24,7 @@ export async function concludePaths({
 }: Context): Promise<Conclusion> {
   const paths = await read('paths', COLUMNS);
   const layers = await read('path_layers', ['model', 'path_id', 'layer_id', 'crossings']);
-  const names = new Set(paths.columns.same_class);
+  const names = new Set(Array.from(paths.columns.same_class!));
   const isCompared = design.isDrawn && names.has(true) && names.has(false);
   const ratios: ModelRatio[] = [];
   for (const variant of isCompared ? variants : []) {

@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { CLAIMS_TABLE } from '#schemas/columns/lens/claims.ts';
 import { LENS_RUNS_TABLE } from '#schemas/columns/lens/runs.ts';
+import type { ExperimentName } from '#schemas/lens-config.ts';
 import type { Cell, TableRows } from '../../activities/experiments/experiment.ts';
 import { variantName } from '../../activities/experiments/network.ts';
 import type { Claim } from '../../activities/polytope/claim.ts';
@@ -33,6 +34,19 @@ export function claimRows(claims: readonly Claim[]): TableRows {
   return tableOf(CLAIMS_TABLE, claims.map(claimCells));
 }
 
+const SPAN_KINDS: Readonly<Record<ExperimentName, string>> = {
+  clusters: 'layer, to_output',
+  code_directions: 'layer',
+  compare: 'layer',
+  complexity: 'layer',
+  density: 'layer, to_output',
+  interpolation: 'to_output',
+  paths: 'to_output',
+  perturbation: 'to_output',
+  scaling: 'to_output',
+  slice: 'to_output',
+};
+
 /** runs.parquet: one row per model; an experiment that reads finished runs has none. */
 export function runRows(plan: LensPlan, codeVersion: string): TableRows {
   const { config, variants, model, data, points } = plan;
@@ -52,6 +66,7 @@ export function runRows(plan: LensPlan, codeVersion: string): TableRows {
     seed: config.seed,
     dtype: 'float32',
     tie_rule: 'z > 0',
+    span_kind: SPAN_KINDS[config.experiment],
     granularity: model!.text ? 'token' : 'image',
     preprocess_json: dataset === undefined ? null : JSON.stringify(dataset.transform),
     params_json: JSON.stringify(options),

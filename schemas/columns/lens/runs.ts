@@ -72,6 +72,13 @@ export const LENS_RUNS_TABLE: TableDef = {
     },
     { name: 'tie_rule', type: 'utf8', unit: '', nullable: false, description: 'What z = 0 gives.' },
     {
+      name: 'span_kind',
+      type: 'utf8',
+      unit: 'layer | to_output, by commas where both',
+      nullable: false,
+      description: 'Which layers codes are of: each by itself, or all from the start space to the output.',
+    },
+    {
       name: 'granularity',
       type: 'utf8',
       unit: 'image | token',
