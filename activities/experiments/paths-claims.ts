@@ -76,14 +76,14 @@ function rowsOf({ rows, columns }: ReadTable, model: string): number[] {
 function sampleOf(
   { columns }: ReadTable,
   rows: readonly number[],
-  valueOf: (row: number) => number,
+  density: (row: number) => number,
 ): PairSample {
   const ends = rows.flatMap((row) => [Number(columns.point_a![row]), Number(columns.point_b![row])]);
   const units = new Map([...new Set(ends)].sort((a, b) => a - b).map((point, unit) => [point, unit]));
   return {
     units: units.size,
     ends: Int32Array.from(ends, (point) => units.get(point)!),
-    values: Float64Array.from(rows, valueOf),
+    values: Float64Array.from(rows, density),
     groups: Uint8Array.from(rows, (row) => (columns.same_class![row] === true ? 1 : 0)),
   };
 }

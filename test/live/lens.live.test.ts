@@ -67,6 +67,19 @@ describe('paths between digits', () => {
     expect(filesBelow(folder('first')).filter((file) => file.startsWith('segments'))).toEqual([]);
   });
 
+  it('describe the codes of the samples, layer by layer, in every model', async () => {
+    const layers = await parquetRows(join(folder('first'), 'layers.parquet'));
+    expect(layers.map(({ model, layer_id }) => [model, layer_id])).toEqual(
+      MODELS.flatMap((model) => [0, 1].map((layer) => [model, layer])),
+    );
+    for (const { occupancy, dead_units, h_ind_bits, soft_fraction } of layers) {
+      expect(Number(occupancy)).toBeGreaterThan(0.5);
+      expect(Number(dead_units)).toBeLessThan(128);
+      expect(Number(h_ind_bits)).toBeGreaterThan(1);
+      expect(soft_fraction).toBeNull();
+    }
+  });
+
   it('describe the samples that they join by file, row and label, once per model', async () => {
     const rows = await parquetRows(join(folder('first'), 'points.parquet'));
     const labels = idxLabels(join(MNIST, 't10k-labels-idx1-ubyte'), 100, 300);
@@ -87,7 +100,9 @@ describe('paths between digits', () => {
 
   it('say in run.json what was run on what', () => {
     const manifest = manifestOf(folder('first'));
-    expect(manifest).toMatchObject({ runId: 'small', kind: 'lens', status: 'done', claims: [] });
+    expect(manifest).toMatchObject({ runId: 'small', kind: 'lens', status: 'done' });
+    // All layers together and each of two, in three models, and the trained one against two kinds of control.
+    expect(manifest.claims).toHaveLength(3 * 3 + 2 * 3);
     expect(manifest.config).toMatchObject({ experiment: 'paths', paths: { curve: 'lerp' } });
     expect(manifest.model!.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(manifest.data!.files.map(({ file }) => file)).toEqual([
