@@ -105,5 +105,6 @@ export function layerCodeRows(
     span: name,
     codeBits: channels,
     granularity: channels === codeBits ? whole : 'position',
+    ambiguous: null,
   });
 }

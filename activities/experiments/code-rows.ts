@@ -17,6 +17,8 @@ interface CodeFacts {
   readonly span: string;
   readonly codeBits: number;
   readonly granularity: 'image' | 'position' | 'token';
+  /** `[rows]` bits that rounding could flip; null where they are not counted. */
+  readonly ambiguous: Int32Array | null;
 }
 
 /**
@@ -47,5 +49,6 @@ function codeCells({ words, wordsPerRow }: WordCodes, row: number, facts: CodeFa
     digest: new Uint8Array(digest.buffer),
     words: facts.codeBits > WIDEST_WORDS ? null : new Uint8Array(code.buffer),
     n_on: bitsOn(code),
+    n_ambiguous: facts.ambiguous?.[row] ?? null,
   };
 }

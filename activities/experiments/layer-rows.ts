@@ -38,12 +38,12 @@ export async function* layerChunks(context: LayerRowsContext): AsyncGenerator<Ch
       const tap = taps[layer]!;
       const { coded, seed } = context;
       const points = Int32Array.from(coded?.points ?? []);
-      const { codes, soft } = gathered[i]!;
+      const { codes, soft, ambiguous } = gathered[i]!;
       const statistics = codeStatistics({ codes, codeBits: tap.codeBits, points }, seed);
       const cells = { ...statistics, ...softCells(soft, codes.rows), bit_offset: bitOffset };
       yield { units: 0, rows: [layerRow(context, layer, cells)] };
       bitOffset += 8 * codeRowBytes(tap.codeBits);
-      if (coded?.areKept === true) yield* codeChunks(codes, layer, context);
+      if (coded?.areKept === true) yield* codeChunks({ codes, ambiguous }, layer, context);
     }
   }
   for (let layer = taps.length; layer < taps.length + pools.length; layer++)
@@ -70,6 +70,8 @@ interface Gathered {
   readonly codes: WordCodes;
   /** Sums over the points; null where the activation is piecewise linear. */
   readonly soft: { fraction: number; gap: number } | null;
+  /** `[points]` bits that rounding could flip; zeros where codes are not kept. */
+  readonly ambiguous: Int32Array;
 }
 
 async function gather(
@@ -83,6 +85,7 @@ async function gather(
     return {
       codes: { words: new Uint32Array(rows * wordsPerRow), rows, wordsPerRow },
       soft: exact ? null : { fraction: 0, gap: 0 },
+      ambiguous: new Int32Array(rows),
     };
   });
   if (coded === null || samples === null) return gathered;
@@ -93,12 +96,14 @@ async function gather(
     samplesPerPass: Math.max(1, Math.min(PASS_SAMPLES, Math.floor(PASS_BYTES / (4 * floats)))),
     signal,
   });
-  for await (const { values, from, rows: places } of passes) {
+  for await (const { batch, values, from, rows: places } of passes) {
+    const unsure = coded.areKept ? await network.ambiguous(batch.input) : null;
     for (const [tap, { name, codeBits }] of taps.entries()) {
-      const { codes, soft } = gathered[tap]!;
+      const { codes, soft, ambiguous } = gathered[tap]!;
       for (const [i, row] of places.entries()) {
         const pre = values.get(name)!.subarray(row * codeBits, (row + 1) * codeBits);
         codes.words.set(new Uint32Array(packRow(pre, name).buffer), (from + i) * codes.wordsPerRow);
+        ambiguous[from + i] = unsure?.get(name)![row]! ?? 0;
         if (soft === null) continue;
         soft.fraction += softFraction(pre)!;
         soft.gap += reluGap(pre)!;
@@ -140,7 +145,7 @@ function layerRow(
 }
 
 function* codeChunks(
-  { words, wordsPerRow }: WordCodes,
+  { codes: { words, wordsPerRow }, ambiguous }: Pick<Gathered, 'codes' | 'ambiguous'>,
   layer: number,
   { network, coded }: LayerRowsContext,
 ): Generator<Chunk> {
@@ -151,6 +156,7 @@ function* codeChunks(
     const codes = { words: words.subarray(from * wordsPerRow), rows: some.length, wordsPerRow };
     const granularity = network.text ? 'token' : 'image';
     const facts = { model: variantName(network.variant), layer, span: name, codeBits, granularity } as const;
-    yield { units: 0, rows: [codeRows(codes, some, facts)] };
+    const own = { ...facts, ambiguous: ambiguous.subarray(from) };
+    yield { units: 0, rows: [codeRows(codes, some, own)] };
   }
 }

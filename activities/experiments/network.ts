@@ -58,6 +58,12 @@ export interface Network {
     options: { readonly from?: string; readonly to: readonly string[] },
   ): Promise<ReadonlyMap<string, Float32Array>>;
   /**
+   * Bits of every tap that rounding could flip: `|z| < 1e-5 (|w| |a| + |b|)`.
+   * @param input - model input.
+   * @returns by tap one number per sample; text: per token.
+   */
+  ambiguous(input: InputTensor): Promise<ReadonlyMap<string, Float32Array>>;
+  /**
    * Exact geometry from a start space on, with max-pools as taps of kind `pool`.
    * @throws PipelineError `model-invalid` naming the operators where the graph is not piecewise linear.
    */

@@ -45,6 +45,7 @@ export async function openNetwork({
     startSpaces: startSpaces(model),
     inexact: (from) => inexactFrom(tensorNamed(model, from)),
     forward: forward.run,
+    ambiguous: forward.ambiguous,
     async piecewise({ from }) {
       const start = tensorNamed(model, from);
       return openPiecewise(model, planStages(model, start, inexactFrom(start)), { name: from, threads });

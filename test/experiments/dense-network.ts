@@ -29,6 +29,23 @@ export function denseNetwork(layers: readonly DenseLayer[], variant: ModelVarian
       );
       return new Map(to.map((name) => [name, Float32Array.from(points.flatMap((x) => tensor(name, x)))]));
     },
+    async ambiguous(input) {
+      const [rows, size] = [input.dims[0]!, sizes[0]!];
+      const counts = whole.taps.map(({ name }) => [name, new Float32Array(rows)] as const);
+      for (let row = 0; row < rows; row++) {
+        let a = Array.from(input.data.subarray(row * size, (row + 1) * size), Number);
+        for (const [layer, [, count]] of counts.entries()) {
+          const { weights, bias } = layers[layer]!;
+          const z = weights.map((w, i) => w.reduce((sum, weight, j) => sum + weight * a[j]!, bias[i]!));
+          const norm = Math.hypot(...a);
+          count[row] = z.filter(
+            (value, i) => Math.abs(value) < 1e-5 * (Math.hypot(...weights[i]!) * norm + Math.abs(bias[i]!)),
+          ).length;
+          a = z.map((value) => Math.max(value, 0));
+        }
+      }
+      return new Map(counts);
+    },
     async piecewise({ from }): Promise<PiecewiseNet> {
       const before = spaces.indexOf(from);
       const net = denseNet(layers.slice(before));

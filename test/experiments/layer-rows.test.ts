@@ -108,6 +108,8 @@ describe('the codes table', () => {
     const words = (first!.columns.words as Uint8Array[]).map((bytes) => [...bytes]);
     expect(words).toEqual(CODES.map((code) => [code, 0, 0, 0]));
     expect(first!.columns.n_on).toEqual(CODES.map((code) => code.toString(2).replaceAll('0', '').length));
+    // The last point lies on the boundary of the first unit; the second layer's z is -0.5 there.
+    expect(first!.columns.n_ambiguous).toEqual([0, 0, 0, 0, 0, 1]);
     expect([first!.columns.span_start![0], first!.columns.span_end![0]]).toEqual([-1, 0]);
     expect([second!.columns.span_start![0], second!.columns.span_end![0]]).toEqual([0, 1]);
     const names = (first!.columns.digest as Uint8Array[]).map((digest) => digest.join());

@@ -55,6 +55,14 @@ export const LENS_CODES_TABLE: TableDef = {
         'Bit j at bit j & 31 of word j >> 5, pad bits zero; null for codes of more than 65,536 bits.',
     },
     { name: 'n_on', type: 'int32', unit: 'bits', nullable: false, description: 'Bits that are on.' },
+    {
+      name: 'n_ambiguous',
+      type: 'int32',
+      unit: 'bits',
+      nullable: true,
+      description:
+        'Bits with |z| < 1e-5 (|w| |a| + |b|), which rounding could flip; null in the clusters experiment.',
+    },
     RUN_ID_COLUMN,
   ],
 };

@@ -4,12 +4,14 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { Network } from '../../../../activities/experiments/network.ts';
 import type { InputTensor } from '../../../../activities/ports.ts';
 import { elements } from '../tensors.ts';
+import { openAmbiguitySession } from './ambiguity-session.ts';
 import { type FloatSession, openFloatSession } from './float-session.ts';
 import { INPUT, type OpenedModel, tensorNamed } from './opened-model.ts';
 
 /** Forward passes, and the sessions that they keep. */
 export interface Forward {
   readonly run: Network['forward'];
+  readonly ambiguous: Network['ambiguous'];
   /** The session from a tensor to others; it stays open until all are closed. */
   session(start: string, outputs: readonly string[]): Promise<FloatSession>;
   close(): Promise<void>;
@@ -24,8 +26,17 @@ export function createForward(model: OpenedModel, threads: number): Forward {
     sessions.set(key, open);
     return open;
   }
+  function ambiguitySession(): Promise<FloatSession> {
+    const key = 'ambiguous bits';
+    const open = sessions.get(key) ?? openAmbiguitySession(model, threads);
+    sessions.set(key, open);
+    return open;
+  }
   return {
     session: sessionFor,
+    async ambiguous(input) {
+      return runAll(await ambiguitySession(), input, { start: model.input.name, model });
+    },
     async run(input, { from = INPUT, to }) {
       const start = tensorNamed(model, from);
       const named = to.map((name) => ({ name, tensor: tensorNamed(model, name) }));

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { bitAt } from '../../../../../activities/polytope/code-layout.ts';
 import { pushForward } from '../../../../../activities/polytope/push-forward.ts';
+import { crossingsOnSegments } from '../../../../../activities/polytope/segment-crossings.ts';
 import { openFile } from './open-net.ts';
 
 interface Golden {
@@ -84,4 +85,45 @@ describe.each(models)('$model', ({ model, shape, cases }) => {
     }
     await net.close();
   });
+});
+
+it('bits that rounding could flip are counted sample by sample, from the norms of weights and activations', async () => {
+  const [size, samples] = [784, 18];
+  const network = await openFile(here('examples/mnist-mlp/model.onnx'), [size]);
+  const data = new Float32Array(samples * size);
+  for (let k = 0; k < samples; k++) data.set(pointOf(k, size), k * size);
+  const net = await network.piecewise({ from: 'input' });
+  // The last points lie where units of the second layer change their sign.
+  const [from, to] = [0, 1].map((k) => Float64Array.from(pointOf(k, size))) as [Float64Array, Float64Array];
+  const [{ flips } = { flips: null }] = await crossingsOnSegments(net, { from, to });
+  const places = [...flips!.t].filter((_, i) => flips!.tap[i] === 1).slice(0, 4);
+  for (const [i, t] of places.entries())
+    data.set(
+      from.map((x, at) => x + t * (to[at]! - x)),
+      (samples - 1 - i) * size,
+    );
+  const input = { type: 'float32', data, dims: [samples, size] } as const;
+  const [first, second] = network.taps.map(({ name }) => name);
+  const counts = (await network.ambiguous(input)).get(second!)!;
+  const values = await network.forward(input, { to: [first!, second!] });
+  const { weights, bias } = net.dense(1)!;
+  const inputs = weights.length / bias.length;
+  const norms = Array.from(bias, (_, unit) =>
+    Math.hypot(...weights.subarray(unit * inputs, (unit + 1) * inputs)),
+  );
+  const limits = Array.from({ length: samples }, (_, sample) => {
+    const a = values.get(first!)!.subarray(sample * inputs, (sample + 1) * inputs);
+    const norm = Math.hypot(...a.map((z) => Math.max(z, 0)));
+    return norms.map((w, unit) => 1e-5 * (w * norm + Math.abs(bias[unit]!)));
+  });
+  const expected = limits.map(
+    (own, sample) =>
+      own.filter((limit, unit) => Math.abs(values.get(second!)![sample * bias.length + unit]!) < limit)
+        .length,
+  );
+  expect([...counts]).toEqual(expected);
+  expect([...counts.slice(-places.length)].every((count) => count > 0)).toBe(true);
+  expect(places.length).toBe(4);
+  await net.close();
+  await network.close();
 });
