@@ -27,6 +27,8 @@ export interface ClusterUnit {
   readonly tap: number;
   readonly span: string;
   readonly feature: Feature;
+  /** Which side of the activation function vectors are taken from. */
+  readonly values: 'pre' | 'post';
 }
 
 export interface ClusterSetting {
@@ -104,12 +106,16 @@ function settingsOf({ clusters }: ClustersConfig): ClusterSetting[] {
 
 function unitsOf(network: Network, { clusters }: ClustersConfig): ClusterUnit[] {
   const features = featuresOf(clusters);
+  const values = clusters.values === 'pre' ? 'pre' : 'post';
   const names = clusters.span === undefined ? network.taps.map(({ name }) => name) : listed(clusters.span);
   const units = names.flatMap((span) => {
     if (span === 'network') return networkUnits(features);
     const tap = network.taps.findIndex(({ name }) => name === span);
     if (tap < 0) throw unknownSpan(network, span);
-    return layerUnits(network, tap, features);
+    const own = layerUnits(network, tap, features).map((unit) => ({ ...unit, values }) as const);
+    if (clusters.values !== 'both') return own;
+    const before = own.filter(({ feature }) => feature.startsWith('act'));
+    return [...own, ...before.map((unit) => ({ ...unit, span: `${span}:pre`, values: 'pre' }) as const)];
   });
   const hasActivations = features.some((feature) => feature.startsWith('act'));
   if (network.text || !hasActivations) return units;
@@ -117,7 +123,7 @@ function unitsOf(network: Network, { clusters }: ClustersConfig): ClusterUnit[] 
     network.startSpaces[0]!.size > FEW_DIMENSIONS
       ? (['pixels', 'pixels_pca50'] as const)
       : (['pixels'] as const);
-  return [...units, ...reduced.map((feature) => ({ tap: -1, span: 'input', feature }))];
+  return [...units, ...reduced.map((feature) => ({ tap: -1, span: 'input', feature, values }) as const)];
 }
 
 function featuresOf(clusters: ClustersConfig['clusters']): LayerFeature[] {
@@ -140,7 +146,7 @@ function featuresOf(clusters: ClustersConfig['clusters']): LayerFeature[] {
 
 function networkUnits(features: readonly LayerFeature[]): ClusterUnit[] {
   if (features.some((feature) => METRICS[feature] === 'hamming'))
-    return [{ tap: 0, span: 'network', feature: 'code_to_output' }];
+    return [{ tap: 0, span: 'network', feature: 'code_to_output', values: 'post' }];
   throw new PipelineError({
     kind: 'config-invalid',
     what: 'activations of several layers are no one space',
@@ -150,7 +156,11 @@ function networkUnits(features: readonly LayerFeature[]): ClusterUnit[] {
   });
 }
 
-function layerUnits({ taps, text }: Network, tap: number, features: readonly LayerFeature[]): ClusterUnit[] {
+function layerUnits(
+  { taps, text }: Network,
+  tap: number,
+  features: readonly LayerFeature[],
+): Omit<ClusterUnit, 'values'>[] {
   const { name, channels, codeBits } = taps[tap]!;
   // Of the last layer both codes are the same, unless one of them is that of a whole map.
   const isSame = tap === taps.length - 1 && (text || codeBits === channels);

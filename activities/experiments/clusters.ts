@@ -45,7 +45,7 @@ interface Layer {
   /** Null for the model input, which has no neurons. */
   readonly directions: LayerDirections | null;
   readonly embedding: UnitEmbedding | null;
-  /** Rows of the codes table; null for the model input and for all layers together. */
+  /** Rows of the codes table; once per layer, so null for other spaces. */
   readonly codes: TableRows | null;
   readonly labels: Int32Array;
   /** Points that are left out together. */
@@ -71,12 +71,12 @@ type Rows = [clusterings: RowCollector, clusters: RowCollector, members: RowColl
 async function openLayer({ variant, from, to }: LensTask, context: Context): Promise<Layer> {
   const { config, design, samples, signal } = context;
   const units = design.units.slice(from, to);
-  const { tap, span } = units[0]!;
+  const { tap, span, values } = units[0]!;
   const network = await context.network(variant);
   const points = await layerPoints(network, samples!, {
     chosen: design,
     tap: Math.max(0, tap),
-    values: config.clusters.values,
+    values,
     toOutput: units.some(({ feature }) => feature === 'code_to_output'),
     signal,
   });
@@ -88,7 +88,9 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
     directions:
       tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed, kinds }),
     codes:
-      tap < 0 || span === 'network' ? null : layerCodeRows(network, tap, { points, numbers: design.points }),
+      tap < 0 || span !== network.taps[tap]!.name
+        ? null
+        : layerCodeRows(network, tap, { points, numbers: design.points }),
     embedding: points.inputs === null ? null : unitEmbedding(points.inputs.values, points.inputs),
     labels: Int32Array.from(design.labels),
     groups: leaveOutGroups(design),

@@ -31,9 +31,11 @@ export const clustersOptions = z
       .optional()
       .describe('Keeps only features with this distance: act_l2 has euclid, act_cos cosine, codes hamming.'),
     values: z
-      .enum(['post', 'pre'])
+      .enum(['post', 'pre', 'both'])
       .default('post')
-      .describe('Vectors behind or before the activation function.'),
+      .describe(
+        'Vectors behind or before the activation function, or both: then those before it are spaces of their own, `<layer>:pre`.',
+      ),
     minClusterSize: sweep(z.int().min(2))
       .default([5, 10, 20, 50])
       .describe('Fewer points are no cluster. Claims are about the first value of each swept option.'),

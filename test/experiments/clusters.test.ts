@@ -64,6 +64,34 @@ const planted = runInMemory(clusters, {
   ],
 });
 
+describe('vectors on both sides of the activation function', () => {
+  it('are spaces of their own, as if each had been asked for alone', async () => {
+    const run = (values: string) =>
+      runInMemory(clusters, {
+        config: configOf({
+          minClusterSize: 10,
+          minSamples: 3,
+          span: 'layer1',
+          feature: 'act_l2',
+          values,
+          shuffles: 19,
+        }),
+        samples: vectorSamples(PLANTED, LABELS),
+        networks: [denseNetwork(layersOf(UNITS), TRAINED)],
+      });
+    const [both, post, pre] = await Promise.all(['both', 'post', 'pre'].map(run));
+    const members = ({ tables }: typeof post, span: string) => {
+      const { clustering_id, cluster_id } = tables.cluster_members!;
+      return cluster_id!.filter((_, i) => String(clustering_id![i]).startsWith(`${span}/act_l2/hdbscan`));
+    };
+    expect(members(both!, 'layer1')).toEqual(members(post!, 'layer1'));
+    expect(members(both!, 'layer1:pre')).toEqual(members(pre!, 'layer1'));
+    expect(members(both!, 'layer1')).not.toEqual(members(both!, 'layer1:pre'));
+    for (const { tables } of [both!, post!, pre!])
+      expect(tables.codes!.point_id!.length).toBe(PLANTED.length);
+  });
+});
+
 describe('clusters that are there', () => {
   it('are found in every space and named by their points', async () => {
     const { tables, plan } = await planted;
@@ -267,7 +295,9 @@ describe('bad input', () => {
       minSamples: 5,
       selection: 'eom',
     });
-    expect(plan.design.units).toEqual([{ tap: 0, span: 'network', feature: 'code_to_output' }]);
+    expect(plan.design.units).toEqual([
+      { tap: 0, span: 'network', feature: 'code_to_output', values: 'post' },
+    ]);
   });
 });
 
