@@ -3,6 +3,7 @@
 import { codeDimension } from './code-dimension.ts';
 import { CodeSample } from './code-sample.ts';
 import { unitStats } from './code-stats.ts';
+import { digestRows } from './digest.ts';
 import type { WordCodes } from './hamming.ts';
 import { orderSeed } from './point-hash.ts';
 import { codeEntropy, RegionSizes } from './region-stats.ts';
@@ -56,11 +57,13 @@ export function codeStatistics({ codes, codeBits, points }: LayerCodes, seed: nu
   };
 }
 
-/** How many points each distinct code has. */
+/** How many points each distinct code has, told apart by their digests: wide codes would fill the memory as keys. */
 function regionSizes({ words, rows, wordsPerRow }: WordCodes): RegionSizes {
+  const digests = new Uint32Array(4 * rows);
+  digestRows(words, { rows, wordsPerRow, seed: 0, out: digests });
   const counts = new Map<string, number>();
   for (let row = 0; row < rows; row++) {
-    const key = words.subarray(row * wordsPerRow, (row + 1) * wordsPerRow).join();
+    const key = digests.subarray(4 * row, 4 * row + 4).join();
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const sizes = new RegionSizes();

@@ -20,28 +20,20 @@ export interface SliceRegion {
 }
 
 /** Look-ups of neighbours that a slice may cost: bits times codes. */
-const MOST_LOOKUPS = 2 ** 28;
+const MOST_LOOKUPS = 2 ** 25;
 
-/** Regions by their first polygon. Codes are compared whole, so that equal digests of different codes stay apart. */
+/** Regions by their first polygon. */
 export function sliceRegions({ polygons, outputWidth }: SlicePartition): SliceRegion[] {
-  const { count, codes, codeWords } = polygons;
-  const codeOf = (polygon: number) => codes.subarray(polygon * codeWords, (polygon + 1) * codeWords);
+  const { count, digests } = polygons;
   const members = new Map<string, number[]>();
   for (let polygon = 0; polygon < count; polygon++) {
-    const key = codeOf(polygon).join();
+    const key = digests.subarray(4 * polygon, 4 * polygon + 4).join();
     const known = members.get(key);
     if (known === undefined) members.set(key, [polygon]);
     else known.push(polygon);
   }
   const groups = [...members.values()];
-  const words = new Uint32Array(groups.length * codeWords);
-  groups.forEach(([first], region) => {
-    words.set(codeOf(first!), region * codeWords);
-  });
-  const codeBits = 32 * codeWords;
-  const distinct = { words, rows: groups.length, wordsPerRow: codeWords };
-  const neighbours =
-    codeBits * groups.length > MOST_LOOKUPS ? null : hammingOneNeighbours(distinct, codeBits);
+  const neighbours = neighboursOf(groups, polygons);
   return groups.map((group, region): SliceRegion => {
     const area = group.reduce((sum, polygon) => sum + polygons.areas[polygon]!, 0);
     const slope = group.reduce(
@@ -57,6 +49,19 @@ export function sliceRegions({ polygons, outputWidth }: SlicePartition): SliceRe
       jacobianNorm: outputWidth === 0 ? null : slope / area,
     };
   });
+}
+
+function neighboursOf(
+  groups: readonly (readonly number[])[],
+  { codes, codeWords }: SlicePartition['polygons'],
+): Int32Array | null {
+  const codeBits = 32 * codeWords;
+  if (codeBits * groups.length > MOST_LOOKUPS) return null;
+  const words = new Uint32Array(groups.length * codeWords);
+  groups.forEach(([first], region) => {
+    words.set(codes.subarray(first! * codeWords, (first! + 1) * codeWords), region * codeWords);
+  });
+  return hammingOneNeighbours({ words, rows: groups.length, wordsPerRow: codeWords }, codeBits);
 }
 
 function countsOf(group: readonly number[], classOf: Int32Array): Map<number, number> {

@@ -54,7 +54,7 @@ export const SLICE_REGIONS_TABLE: TableDef = {
       unit: 'regions',
       nullable: true,
       description:
-        'Other regions of the plane whose code differs in one bit; null where bits times regions exceed 2^28.',
+        'Other regions of the plane whose code differs in one bit; null where bits times regions exceed 2^25.',
     },
     {
       name: 'area',
