@@ -74,7 +74,7 @@ describe('vectors on both sides of the activation function', () => {
         networks: [denseNetwork(layersOf(UNITS), TRAINED)],
       });
     const [both, post, pre] = await Promise.all(['both', 'post', 'pre'].map(run));
-    const members = ({ tables }: typeof post, span: string) => {
+    const members = ({ tables }: NonNullable<typeof post>, span: string) => {
       const { clustering_id, dist_to_medoid } = tables.cluster_members!;
       return dist_to_medoid!.filter((_, i) => String(clustering_id![i]).startsWith(`${span}/act_l2/hdbscan`));
     };
