@@ -103,7 +103,7 @@ async function gather(
       for (const [i, row] of places.entries()) {
         const pre = values.get(name)!.subarray(row * codeBits, (row + 1) * codeBits);
         codes.words.set(new Uint32Array(packRow(pre, name).buffer), (from + i) * codes.wordsPerRow);
-        ambiguous[from + i] = unsure?.get(name)![row]! ?? 0;
+        ambiguous[from + i] = unsure?.get(name)?.[row] ?? 0;
         if (soft === null) continue;
         soft.fraction += softFraction(pre)!;
         soft.gap += reluGap(pre)!;
