@@ -88,6 +88,18 @@ export function stack(drawings: readonly Drawing[]): Drawing {
   return { width: Math.max(...drawings.map(({ width }) => width)), height, svg: parts.join('') };
 }
 
+/** Drawings next to one another as one; null is left out. */
+export function beside(drawings: readonly (Drawing | null)[]): Drawing {
+  const there = drawings.filter((drawing) => drawing !== null);
+  let width = 0;
+  const parts = there.map((drawing) => {
+    const part = `<g transform="translate(${width},0)">${drawing.svg}</g>`;
+    width += drawing.width;
+    return part;
+  });
+  return { width, height: Math.max(...there.map(({ height }) => height)), svg: parts.join('') };
+}
+
 /** The svg element of a page: scales with its column, and is one image with a name to screen readers. */
 export function inlineSvg({ width, height, svg }: Drawing, title: string): string {
   const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;

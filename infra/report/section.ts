@@ -12,6 +12,8 @@ export interface Figure {
   /** Units, n, and what an interval is. */
   readonly caption: string | Markup;
   readonly drawing: Drawing;
+  /** Markup over the drawing, as wide as it: pictures, which files leave out. */
+  readonly above?: Markup;
   /** The numbers behind it, for readers who do not see it. */
   readonly data?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
 }

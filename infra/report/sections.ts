@@ -3,6 +3,13 @@
 import type { RunManifest } from '#schemas/messages.ts';
 import type { ReportRun } from './report-run.ts';
 import type { Section } from './section.ts';
+import { claims } from './sections/claims.ts';
+import { clusters, clusterTable } from './sections/clusters.ts';
+import { densities } from './sections/densities.ts';
+import { interpolation } from './sections/interpolation.ts';
+import { plainTables } from './sections/plain-tables.ts';
+import { scaling } from './sections/scaling.ts';
+import { slices } from './sections/slices.ts';
 import { overview } from './sections/overview.ts';
 import { sweepLayers } from './sections/sweep-layers.ts';
 import { regionSizes } from './sections/region-sizes.ts';
@@ -12,7 +19,7 @@ import { regionExplorer } from './sections/region-explorer.ts';
 
 const SECTIONS: Readonly<Record<RunManifest['kind'], readonly Section[]>> = {
   sweep: [overview, sweepLayers, regionSizes, unitRates, regionGallery, regionExplorer],
-  lens: [overview],
+  lens: [overview, slices, claims, densities, interpolation, clusters, clusterTable, scaling, plainTables],
   metflow: [overview],
 };
 

@@ -91,14 +91,14 @@ class ReportMaker {
   }
 
   #figure(figure: Figure): Markup {
-    const { id, title, caption, drawing, data } = figure;
+    const { id, title, caption, drawing, data, above = null } = figure;
     this.figures.push(figure);
     const behind =
       data === undefined
         ? null
         : html`<details><summary>Numbers behind the figure</summary>${dataTable(data.columns, data.rows)}</details>`;
     const svg = new Markup(inlineSvg(drawing, title));
-    return html`<figure id="figure-${id}"><figcaption><strong>${title}.</strong> ${caption}</figcaption><div class="drawing" tabindex="0" role="group" aria-label="${title}, figure">${svg}</div>${behind}</figure>`;
+    return html`<figure id="figure-${id}"><figcaption><strong>${title}.</strong> ${caption}</figcaption><div class="drawing" tabindex="0" role="group" aria-label="${title}, figure"><div class="canvas">${above}${svg}</div></div>${behind}</figure>`;
   }
 }
 

@@ -98,7 +98,14 @@ export function nearestOf(
   const [words, wordsPerRow] = [new Uint32Array(bytes.buffer), width / 4];
   return regions.map((_, row) => {
     const others = regions.flatMap((_other, other) =>
-      other === row ? [] : [[other, hammingDistance(words, row * wordsPerRow, words, other * wordsPerRow, wordsPerRow)] as const],
+      other === row
+        ? []
+        : [
+            [
+              other,
+              hammingDistance(words, row * wordsPerRow, words, other * wordsPerRow, wordsPerRow),
+            ] as const,
+          ],
     );
     return others.sort(([a, x], [b, y]) => x - y || a - b).slice(0, most);
   });
