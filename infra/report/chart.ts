@@ -77,6 +77,12 @@ export function draw(options: Plot.PlotOptions, legend: readonly LegendEntry[] =
   return { width, height: height + top, svg: `${lines}${body}` };
 }
 
+/** A line of text over drawings. */
+export function titleLine(text: string, width = 720): Drawing {
+  const svg = `<text x="4" y="17" text-anchor="start" font-weight="600">${escapeText(text)}</text>`;
+  return { width, height: 24, svg };
+}
+
 /** Several drawings under one another as one. */
 export function stack(drawings: readonly Drawing[]): Drawing {
   let height = 0;

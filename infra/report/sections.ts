@@ -3,6 +3,8 @@
 import type { RunManifest } from '#schemas/messages.ts';
 import type { ReportRun } from './report-run.ts';
 import type { Section } from './section.ts';
+import { chainDensities } from './sections/chain-densities.ts';
+import { diagnostics, traces } from './sections/chain-diagnostics.ts';
 import { claims } from './sections/claims.ts';
 import { clusters, clusterTable } from './sections/clusters.ts';
 import { densities } from './sections/densities.ts';
@@ -10,6 +12,10 @@ import { interpolation } from './sections/interpolation.ts';
 import { plainTables } from './sections/plain-tables.ts';
 import { scaling } from './sections/scaling.ts';
 import { slices } from './sections/slices.ts';
+import { kernels } from './sections/kernels.ts';
+import { modes } from './sections/modes.ts';
+import { regionMass } from './sections/region-mass.ts';
+import { training } from './sections/training.ts';
 import { overview } from './sections/overview.ts';
 import { sweepLayers } from './sections/sweep-layers.ts';
 import { regionSizes } from './sections/region-sizes.ts';
@@ -20,7 +26,7 @@ import { regionExplorer } from './sections/region-explorer.ts';
 const SECTIONS: Readonly<Record<RunManifest['kind'], readonly Section[]>> = {
   sweep: [overview, sweepLayers, regionSizes, unitRates, regionGallery, regionExplorer],
   lens: [overview, slices, claims, densities, interpolation, clusters, clusterTable, scaling, plainTables],
-  metflow: [overview],
+  metflow: [overview, diagnostics, modes, chainDensities, traces, kernels, training, regionMass],
 };
 
 /** Runs that share their sections. */

@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { ACCENT, CONTROL, draw, type Drawing, INK, SOFT, stack } from '../chart.ts';
-import { dataTable } from '../data-table.ts';
+import { groupedTable } from '../data-table.ts';
 import { pValue, range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
 import { mainModel } from '../models.ts';
@@ -23,7 +23,7 @@ interface ClaimRow {
 
 /** Pixels of one span in a forest. */
 const ROW_PX = 26;
-const COLUMNS = ['claim', 'span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
+const COLUMNS = ['span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
 
 export const claims: Section = {
   id: 'claims',
@@ -58,8 +58,8 @@ async function runClaims(
   const rest =
     controls.length === 0
       ? null
-      : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${dataTable(COLUMNS, controls.map(cells))}</details>`;
-  return html`${figure}${dataTable(COLUMNS, shown.map(cells), `Claims about ${main}, ${run.runId}`)}${rest}`;
+      : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${claimTable(controls, 'Claims about controls')}</details>`;
+  return html`${figure}${claimTable(shown, `Claims about ${main}, ${run.runId}`)}${rest}`;
 }
 
 /** What the experiments' intervals are (docs/lens-results.md). */
@@ -69,9 +69,18 @@ function intervalText({ manifest }: ReportRun): string {
   return `${is95 ? '95' : '99'} % bootstrap intervals over independent units`;
 }
 
+/** Rows under the claim that they are about. */
+function claimTable(rows: readonly Row[], caption: string): Markup {
+  const names = [...new Set(rows.map(({ claim }) => String(claim)))];
+  const groups = names.map((name) => ({
+    title: name,
+    rows: rows.filter(({ claim }) => claim === name).map(cells),
+  }));
+  return groupedTable(COLUMNS, groups, caption);
+}
+
 function cells(row: Row): readonly string[] {
   return [
-    String(row.claim),
     String(row.span),
     String(row.model),
     significant(row.effect),

@@ -1,7 +1,7 @@
 // Boundary density between and within classes, by span, trained net and controls on axes of their own.
 
 import * as Plot from '@observablehq/plot';
-import { beside, colourOf, CONTROL, draw, type Drawing, INK, stack } from '../chart.ts';
+import { beside, colourOf, CONTROL, draw, type Drawing, stack, titleLine } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -35,7 +35,7 @@ async function densityFigure(context: SectionContext, run: ReportRun): Promise<M
     const of = rows.filter((row) => row.measure === measure);
     const isMain = ({ model }: Row) => model === main;
     return stack([
-      heading(MEASURES[measure]!),
+      titleLine(MEASURES[measure]!),
       beside([
         panel(of.filter(isMain), main),
         panel(
@@ -63,17 +63,6 @@ async function densityFigure(context: SectionContext, run: ReportRun): Promise<M
       'Means over pairs with 99 % bootstrap intervals, resampled by image. Controls have their own axis. Density depends on distance and norms even in random nets: the matched and per-angle measures are the fair ones. n: see the numbers.',
     drawing: stack(panels),
     data: { columns, rows: cells },
-  });
-}
-
-function heading(text: string): Drawing {
-  return draw({
-    height: 24,
-    margin: 0,
-    axis: null,
-    marks: [
-      Plot.text([text], { frameAnchor: 'bottom-left', text: (t: string) => t, fontWeight: 600, fill: INK }),
-    ],
   });
 }
 
