@@ -30,6 +30,8 @@ export interface Pictures {
   readonly samples: Samples;
   /** Points of one sample: more than one where codes are per position. */
   readonly pointsPerSample: number;
+  /** A sweep numbers the rows of the whole data set, samples count from the first of `dataset.rows`. */
+  readonly firstSample: number;
   place(picture: number): { readonly x: number; readonly y: number };
   close(): Promise<void>;
 }
@@ -81,6 +83,7 @@ async function picturesOf(
     columns: COLUMNS,
     samples,
     pointsPerSample: Math.max(1, perSample),
+    firstSample: run.manifest.kind === 'sweep' ? (dataset.rows?.[0] ?? 0) : 0,
     place: (picture) => ({ x: (picture % COLUMNS) * side, y: Math.floor(picture / COLUMNS) * side }),
     close: () => reader.close(),
   };
@@ -88,13 +91,13 @@ async function picturesOf(
 
 /** Decodes points into one image, in the order given. */
 export async function makeSprite(pictures: Pictures, pointIds: readonly number[]): Promise<Sprite> {
-  const { shape, side, columns, samples, pointsPerSample } = pictures;
+  const { shape, side, columns, samples, pointsPerSample, firstSample } = pictures;
   const width = Math.min(pointIds.length, columns) * side;
   const height = Math.ceil(pointIds.length / columns) * side;
   const sheet = new Uint8Array(width * height * shape.channels);
   for (let from = 0; from < pointIds.length; from += DECODED) {
     const part = pointIds.slice(from, from + DECODED);
-    const { input } = await samples.read(part.map((id) => Math.floor(id / pointsPerSample)));
+    const { input } = await samples.read(part.map((id) => Math.floor(id / pointsPerSample) - firstSample));
     const size = shape.width * shape.height * shape.channels;
     for (let i = 0; i < part.length; i++) {
       const values = (input.data as Float32Array).subarray(i * size, (i + 1) * size);

@@ -164,6 +164,7 @@ describe('slices', () => {
     await using opened = await openPage(browser, files.slices);
     const { page } = opened;
     await page.waitForSelector('#slices-canvas[data-polygons="4"]');
+    await page.locator('#slices-canvas').scrollIntoViewIfNeeded();
     const frame = (await page.locator('#slices-canvas').boundingBox())!;
     await page.mouse.move(frame.x + 0.9 * frame.width, frame.y + 0.5 * frame.height);
     // The triangle on the right: class 1, norm 2, code md5('1').
@@ -224,7 +225,7 @@ describe('paper', () => {
     const { page } = opened;
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('nav').isVisible()).toBe(false);
-    expect(await page.locator('#explorer').isVisible()).toBe(false);
+    expect(await page.locator('#explorer-panel').isVisible()).toBe(false);
     expect(await page.locator('figure svg').first().isVisible()).toBe(true);
     expect((await page.pdf()).length).toBeGreaterThan(50_000);
   });

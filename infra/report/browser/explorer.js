@@ -185,7 +185,9 @@
     shown += STEP;
     update();
   });
-  document.querySelector('#explorer form').addEventListener('submit', (event) => event.preventDefault());
+  document
+    .querySelector('#explorer-panel form')
+    .addEventListener('submit', (event) => event.preventDefault());
   fillChoices();
   restart();
 })();

@@ -283,6 +283,6 @@
   });
   at('edges').addEventListener('change', draw);
   document.addEventListener('themechange', draw);
-  document.querySelector('#slices form').addEventListener('submit', (event) => event.preventDefault());
+  document.querySelector('#slices-panel form').addEventListener('submit', (event) => event.preventDefault());
   show();
 })();

@@ -89,7 +89,7 @@ async function traceFigure(context: SectionContext, run: ReportRun): Promise<Mar
     .map(({ parameter }) => String(parameter));
   const drawings: Drawing[] = [];
   for (const name of names) {
-    const value = valueOf(name);
+    const value = sqlOfParameter(name);
     drawings.push(titleLine(name), await traceDrawing(run, value), await rankDrawing(run, value));
   }
   return context.figure({
@@ -101,7 +101,7 @@ async function traceFigure(context: SectionContext, run: ReportRun): Promise<Mar
 }
 
 /** `z[3]` or `log_density` as SQL. */
-function valueOf(parameter: string): string {
+function sqlOfParameter(parameter: string): string {
   const coordinate = /^z\[(\d+)\]$/.exec(parameter)?.[1];
   return coordinate === undefined ? 'log_density' : `z[${Number(coordinate) + 1}]`;
 }

@@ -23,6 +23,8 @@ interface ClaimRow {
 
 /** Pixels of one span in a forest. */
 const ROW_PX = 26;
+/** Rows of a table that is not folded away. */
+const MOST_ROWS = 24;
 const COLUMNS = ['span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
 
 export const claims: Section = {
@@ -55,11 +57,13 @@ async function runClaims(
     caption: `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}; grey: controls, one dot each. n counts independent units and stands in the table.`,
     drawing: forests(rows, main),
   });
+  const table = claimTable(shown, `Claims about ${main}, ${run.runId}`);
+  const folded = html`<details><summary>Effects, intervals, p-values and verdicts (${shown.length} rows)</summary>${table}</details>`;
   const rest =
     controls.length === 0
       ? null
       : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${claimTable(controls, 'Claims about controls')}</details>`;
-  return html`${figure}${claimTable(shown, `Claims about ${main}, ${run.runId}`)}${rest}`;
+  return html`${verdicts(shown)}${figure}${shown.length > MOST_ROWS ? folded : table}${rest}`;
 }
 
 /** What the experiments' intervals are (docs/lens-results.md). */
@@ -67,6 +71,14 @@ function intervalText({ manifest }: ReportRun): string {
   const { config } = manifest;
   const is95 = config.kind === 'lens' && ['clusters', 'code_directions'].includes(config.experiment);
   return `${is95 ? '95' : '99'} % bootstrap intervals over independent units`;
+}
+
+/** `12 supported, 3 not shown`: what became of the claims about the main model. */
+function verdicts(rows: readonly Row[]): Markup {
+  const counts = new Map<string, number>();
+  for (const { verdict } of rows) counts.set(String(verdict), (counts.get(String(verdict)) ?? 0) + 1);
+  const sorted = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return html`<p>Of ${rows.length}: ${sorted.map(([verdict, count], i) => `${i === 0 ? '' : ', '}${count} ${verdict}`)}.</p>`;
 }
 
 /** Rows under the claim that they are about. */

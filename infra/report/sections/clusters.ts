@@ -150,7 +150,7 @@ export const clusterTable: Section = {
     for (const run of runs) {
       if (!run.has('clusterings')) continue;
       const rows = await run.rows(
-        'SELECT * FROM {clusterings} WHERE model = ' + sqlText(await mainModel(run)),
+        `SELECT * FROM {clusterings} WHERE model = ${sqlText(await mainModel(run))}`,
       );
       const columns = [
         'space',

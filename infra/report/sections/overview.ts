@@ -1,5 +1,6 @@
 // What was run, on what, and what to know before reading on.
 
+import type { RunManifest } from '#schemas/messages.ts';
 import { formatCount, formatSeconds } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { html, type Content, type Markup } from '../markup.ts';
@@ -11,7 +12,7 @@ export const overview: Section = {
   title: 'What was run',
   async render({ runs, exemplars }) {
     const rows = runs.map((run) => overviewRow(run));
-    const columns = ['run', 'model', 'weights', 'data', 'rows', 'took', 'seed'];
+    const columns = ['run', 'model or target', 'weights', 'data', 'rows', 'took', 'seed'];
     const notices = runs.flatMap((run) => noticesOf(run, exemplars(run).notice));
     return html`${dataTable(columns, rows)}${noticeList(notices)}${runs.map(details)}`;
   },
@@ -27,7 +28,7 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
   const shown = counted.length > 0 ? counted : Object.keys(rows).slice(0, 1);
   return [
     runId,
-    model === null ? '–' : baseName(model.file),
+    model === null ? targetName(manifest) : baseName(model.file),
     control === 'none' ? 'as in the file' : control.replace('_', ' '),
     (data?.files ?? [])
       .slice(0, 1)
@@ -37,6 +38,11 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
     seconds === undefined ? '–' : formatSeconds(seconds),
     String(config.seed),
   ];
+}
+
+function targetName({ config }: RunManifest): string {
+  if (config.kind !== 'metflow') return '–';
+  return 'module' in config.target ? baseName(config.target.module) : config.target.name;
 }
 
 function noticesOf({ runId, manifest }: ReportRun, pictures: string | null): readonly string[] {

@@ -94,7 +94,7 @@ export function nearestOf(
   const width = regions[0]?.words?.length ?? 0;
   if (width === 0 || regions.some(({ words }) => words?.length !== width)) return regions.map(() => []);
   const bytes = new Uint8Array(regions.length * width);
-  regions.forEach(({ words }, i) => bytes.set(words!, i * width));
+  for (const [i, region] of regions.entries()) bytes.set(region.words!, i * width);
   const [words, wordsPerRow] = [new Uint32Array(bytes.buffer), width / 4];
   return regions.map((_, row) => {
     const others = regions.flatMap((_other, other) =>
@@ -116,12 +116,12 @@ function controls(runs: readonly ReportRun[]): Markup {
     runs.length < 2
       ? null
       : html`<label>Run <select id="explorer-run">${runs.map(({ runId }, i) => html`<option value="${i}">${runId}</option>`)}</select></label>`;
-  return html`<div class="explorer" id="explorer">
+  return html`<div class="explorer" id="explorer-panel">
 <form class="controls" aria-label="Filter of regions">${runChoice}
 <label>Layer <select id="explorer-span"></select></label>
 <label>Label <select id="explorer-label"></select></label>
-<label>Purity from <output id="explorer-purity-low" for="explorer-purity-from">0.00</output> <input type="range" id="explorer-purity-from" min="0" max="1" step="0.01" value="0"></label>
-<label>to <output id="explorer-purity-high" for="explorer-purity-to">1.00</output> <input type="range" id="explorer-purity-to" min="0" max="1" step="0.01" value="1"></label>
+<label for="explorer-purity-from">Purity from <output id="explorer-purity-low" for="explorer-purity-from">0.00</output> <input type="range" id="explorer-purity-from" min="0" max="1" step="0.01" value="0"></label>
+<label for="explorer-purity-to">to <output id="explorer-purity-high" for="explorer-purity-to">1.00</output> <input type="range" id="explorer-purity-to" min="0" max="1" step="0.01" value="1"></label>
 <label>Order <select id="explorer-order"><option value="count">most points</option><option value="entropy">most mixed</option><option value="purity">purest</option></select></label>
 </form>
 <p id="explorer-found" role="status"></p>

@@ -134,7 +134,7 @@ async function classNames(context: SectionContext, runs: readonly ReportRun[]) {
 function viewer(packed: readonly PackedSlice[]): Markup {
   const planes = [...new Set(packed.map(({ slice }) => slice))];
   const nets = [...new Set(packed.map(({ run, model }) => `${run} · ${model}`))];
-  return html`<div class="slices" id="slices">
+  return html`<div class="slices" id="slices-panel">
 <form class="controls" aria-label="What the picture shows">
 <label>Plane <select id="slices-plane">${planes.map((name) => html`<option>${name}</option>`)}</select></label>
 <label>Network <input type="range" id="slices-net" min="0" max="${nets.length - 1}" step="1" value="0" aria-describedby="slices-net-name"> <output id="slices-net-name" for="slices-net">${nets[0] ?? ''}</output></label>

@@ -148,7 +148,7 @@ describe('gridMarginal', () => {
     );
     const weights = [1, Math.exp(-1), Math.exp(-2), Math.exp(-3)];
     const sum = weights.reduce((a, b) => a + b, 0);
-    marginal.forEach(({ density }, i) => expect(density).toBeCloseTo(weights[i]! / sum, 12));
+    for (const [i, { density }] of marginal.entries()) expect(density).toBeCloseTo(weights[i]! / sum, 12);
     expect(marginal.map(({ x }) => x)).toEqual([-1.5, -0.5, 0.5, 1.5]);
   });
 });

@@ -99,7 +99,7 @@ describe('the report of other runs', () => {
       slices: { polygons: number }[];
     };
     expect(slices.map(({ polygons }) => polygons)).toEqual([4]);
-    expect(document.querySelector('#slices ~ .table tbody')?.textContent).toContain('trained');
+    expect(document.querySelector('#slices-panel ~ .table tbody')?.textContent).toContain('trained');
   });
 
   it('says whether chains have mixed, and draws them against their target', async () => {
