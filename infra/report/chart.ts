@@ -55,7 +55,7 @@ export interface Drawing {
 }
 
 const LEGEND_PX = 22;
-const CHARACTER_PX = 6.4;
+const CHARACTER_PX = 6.9;
 
 /** Draws a plot, with a legend above it where entries are given. */
 export function draw(options: Plot.PlotOptions, legend: readonly LegendEntry[] = []): Drawing {

@@ -24,7 +24,7 @@ export const regionGallery: Section = {
     const parts: Markup[] = [];
     for (const run of runs) parts.push(await runGallery(run, exemplars(run), runs.length > 1));
     return html`<p>Up to ${EXEMPLARS} points of a region, a uniform sample of all that it holds. Regions are chosen by rule, not by
-hand: by points, by purity (of those shared, the one with most points first), by entropy of the labels.</p>${parts}`;
+hand: by points, by purity (of those shared, the one with most points first), by entropy of the labels, which cards give in bits.</p>${parts}`;
   },
 };
 
@@ -63,7 +63,7 @@ async function cardRow(
 
 function scoreLine({ purity, entropyBits }: ListedRegion): Markup | null {
   if (purity === null) return null;
-  return html`<p class="scores">purity ${fixed(purity, 2)}, entropy ${fixed(entropyBits, 2)} bits</p>`;
+  return html`<p class="scores">purity ${fixed(purity, 2)} · ${fixed(entropyBits, 2)} bits</p>`;
 }
 
 /** `7 × 20, 9 × 6`: the commonest labels. */

@@ -73,14 +73,15 @@ function sizeFigure(context: SectionContext, steps: readonly SizeStep[]): Markup
         type: 'log',
         label: 'points in a region (at least) →',
         domain: [1, Math.max(10, most)],
-        ...wholeTicks(most),
+        ticks: powersOfTen(Math.max(10, most)),
+        tickFormat: count,
       },
       y: {
         type: 'log',
         label: '↑ regions',
         grid: true,
-        ticks: 5,
-        tickFormat: (value: number) => formatCount(value),
+        ticks: powersOfTen(Math.max(...steps.map(({ regions }) => regions))),
+        tickFormat: count,
       },
       color: runColours(context),
       marks: [
@@ -116,17 +117,18 @@ function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Mark
   const drawing = draw(
     {
       ...faceted(bins, 200),
-      x: { label: 'purity of the region →', domain: [0, 1], ticks: 5 },
+      x: { label: 'purity of the region →', domain: [0, 1], ticks: [0, 0.5, 1] },
       y: { label: '↑ points in shared regions', grid: true, ticks: 5 },
       color: runColours(context),
       marks: [
         Plot.rectY(bins, {
           x1: 'purity',
           x2: (bin: PurityBin) => bin.purity + BIN,
-          y: 'points',
+          y1: 0,
+          y2: 'points',
           fx: 'span',
           fill: 'runId',
-          fillOpacity: 0.75,
+          fillOpacity: context.runs.length > 1 ? 0.55 : 0.85,
           insetLeft: 1,
         }),
         Plot.ruleY([0]),
@@ -138,7 +140,7 @@ function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Mark
     id: 'region-purity',
     title: 'Points by the purity of their region',
     caption:
-      'Only regions of two points or more; bins of 0.05; where several runs are shown their bars are stacked. Two points alone are pure or at 0.5, so compare with chance (Layers) before reading much into a peak at 1.',
+      'Only regions of two points or more; bins of 0.05; bars of several runs are overlaid. Two points alone are pure or at 0.5, so compare with chance (Layers) before reading much into a peak at 1.',
     drawing,
   });
 }
@@ -150,7 +152,7 @@ function faceted(rows: readonly { readonly span: string }[], height: number): Pl
     width: Math.max(720, 90 + spans.length * 130),
     marginTop: 34,
     marginLeft: 64,
-    fx: { label: null, domain: spans },
+    fx: { label: null, domain: spans, padding: 0.15 },
   };
 }
 
@@ -162,6 +164,11 @@ function legendOf({ runs }: SectionContext): LegendEntry[] {
   return runs.length < 2 ? [] : runs.map(({ runId }, i) => ({ label: runId, colour: colourOf(i) }));
 }
 
-function wholeTicks(most: number): Plot.ScaleOptions {
-  return { ticks: most < 100 ? 3 : 4, tickFormat: (value: number) => formatCount(value) };
+function count(value: number): string {
+  return formatCount(value);
+}
+
+/** 1, 10, 100 and so on up to a number. */
+function powersOfTen(most: number): number[] {
+  return Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, power) => 10 ** power);
 }

@@ -58,7 +58,7 @@ function rateFigure(context: SectionContext, bins: readonly Row[]): Markup {
       height: 240,
       width: Math.max(720, 90 + spans.length * 130),
       marginTop: 34,
-      fx: { label: null, domain: spans },
+      fx: { label: null, domain: spans, padding: 0.12 },
       x: { label: 'share of points for which the unit is on →', domain: [0, 1], ticks: 5 },
       y: { label: '↑ units', grid: true, ticks: 5 },
       color: { domain: runs.map(({ runId }) => runId), range: runs.map((_, i) => colourOf(i)) },
