@@ -10,6 +10,8 @@ import { gridMarginal, type TargetGrid, targetGrid } from '../target-grid.ts';
 
 const SCATTERED = 3000;
 const BINS = 50;
+/** Of a scatter, whose two axes have one scale while there is room. */
+const [MOST_WIDTH, MOST_HEIGHT] = [644, 520];
 const COORDINATES = 4;
 /** Contours where the log density is so far below its maximum: 1, 2 and 3 standard deviations of a Gaussian. */
 const CONTOURS = [-4.5, -2, -0.5];
@@ -48,7 +50,7 @@ async function densityFigure(context: SectionContext, run: ReportRun): Promise<M
   const against =
     grid === null
       ? ''
-      : ' Black: the target (contours 1, 2 and 3 standard deviations of a Gaussian below its peak; curves: its marginals, integrated over the box that is shown).';
+      : ' Lines: the target (contours 1, 2 and 3 standard deviations of a Gaussian below its peak; curves: its marginals, integrated over the box that is shown).';
   return context.figure({
     id: `draws-${run.runId}`,
     title: `Draws, ${run.runId}`,
@@ -99,9 +101,11 @@ async function scatter(run: ReportRun, [x, y]: readonly Range[], grid: TargetGri
             strokeWidth: 1.1,
           }),
         ];
-  const height = Math.min(520, Math.max(260, (620 * (y!.high - y!.low)) / (x!.high - x!.low)));
+  const ratio = (y!.high - y!.low) / (x!.high - x!.low);
+  const innerWidth = Math.max(MOST_WIDTH / 3, Math.min(MOST_WIDTH, MOST_HEIGHT / ratio));
   return draw({
-    height,
+    width: innerWidth + 76,
+    height: Math.max(160, Math.min(MOST_HEIGHT, innerWidth * ratio)) + 60,
     x: { label: 'z[0]', domain: [x!.low, x!.high] },
     y: { label: 'z[1]', domain: [y!.low, y!.high] },
     marks: [

@@ -65,7 +65,7 @@ async function meanFigure(context: SectionContext, run: ReportRun, main: string)
     {
       height: 250,
       marginTop: 32,
-      fx: { label: null },
+      fx: { label: null, padding: 0.2 },
       x: { label: 'place on the leg, t →', domain: [0, 1], ticks: [0, 0.5, 1] },
       y: { label: '↑ density over the mean of the leg', grid: true, ticks: 5 },
       marks: [

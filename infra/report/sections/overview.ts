@@ -29,7 +29,7 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
   return [
     runId,
     model === null ? targetName(manifest) : baseName(model.file),
-    control === 'none' ? 'as in the file' : control.replace('_', ' '),
+    weightsOf(model === null, control),
     (data?.files ?? [])
       .slice(0, 1)
       .map(({ file }) => baseName(file))
@@ -38,6 +38,11 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
     seconds === undefined ? '–' : formatSeconds(seconds),
     String(config.seed),
   ];
+}
+
+function weightsOf(without: boolean, control: string): string {
+  if (without) return '–';
+  return control === 'none' ? 'as in the file' : control.replace('_', ' ');
 }
 
 function targetName({ config }: RunManifest): string {
