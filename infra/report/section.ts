@@ -18,7 +18,14 @@ export interface Figure {
   readonly data?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
 }
 
-export type BrowserScript = 'explorer' | 'slices';
+/** A figure as a file. */
+export interface FigureFile {
+  readonly id: string;
+  readonly title: string;
+  draw(): Drawing;
+}
+
+export type BrowserScript = 'explorer' | 'slice-scene' | 'slices';
 
 export interface SectionContext {
   /** Runs of one kind (lens: of one experiment), in the order given. */
@@ -27,6 +34,8 @@ export interface SectionContext {
   exemplars(run: ReportRun): ExemplarBook;
   /** Adds a figure to the page and to the files of `--figures`. */
   figure(figure: Figure): Markup;
+  /** Adds a figure to the files alone: one that the page draws itself. */
+  fileFigure(figure: FigureFile): void;
   /** Puts a script of `browser/` into the page. */
   useScript(name: BrowserScript): void;
   /** Embeds data for a script; `id` names the element. */

@@ -11,12 +11,12 @@ import { ExemplarBook } from './exemplars.ts';
 import { embedJson, html, Markup } from './markup.ts';
 import { type PagePart, type PageSection, pageDocument } from './page.ts';
 import type { ReportRun } from './report-run.ts';
-import type { BrowserScript, Figure, SectionContext } from './section.ts';
+import type { BrowserScript, Figure, FigureFile, SectionContext } from './section.ts';
 import { type RunGroup, groupRuns } from './sections.ts';
 
 export interface Report {
   readonly html: string;
-  readonly figures: readonly Figure[];
+  readonly figures: readonly FigureFile[];
 }
 
 /** Figures as pixels are for slides: twice the size of the drawing. */
@@ -32,12 +32,13 @@ export async function renderReport(runs: readonly ReportRun[]): Promise<Report> 
 }
 
 /** Writes every figure as SVG and as PNG. */
-export async function writeFigures(folder: string, figures: readonly Figure[]): Promise<void> {
+export async function writeFigures(folder: string, figures: readonly FigureFile[]): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const { id, title, drawing } of figures) {
-    const svg = Buffer.from(svgFile(drawing, title));
+  for (const figure of figures) {
+    const { id, title } = figure;
+    const svg = Buffer.from(svgFile(figure.draw(), title));
     await writeWhole(join(folder, `${id}.svg`), svg);
-    const png = await sharp(svg, { density: 72 * PIXELS_PER_UNIT })
+    const png = await sharp(svg, { density: 72 * PIXELS_PER_UNIT, unlimited: true })
       .png()
       .toBuffer();
     await writeWhole(join(folder, `${id}.png`), png);
@@ -45,7 +46,7 @@ export async function writeFigures(folder: string, figures: readonly Figure[]): 
 }
 
 class ReportMaker {
-  readonly figures: Figure[] = [];
+  readonly figures: FigureFile[] = [];
   readonly #scripts = new Set<BrowserScript>();
   readonly #books = new Map<ReportRun, ExemplarBook>();
 
@@ -85,6 +86,7 @@ class ReportMaker {
       runs,
       exemplars: (run) => this.#books.get(run)!,
       figure: (figure) => this.#figure({ ...figure, id: `${prefix}${figure.id}` }),
+      fileFigure: ({ id, title, draw }) => this.figures.push({ id: `${prefix}${id}`, title, draw }),
       useScript: (name) => this.#scripts.add(name),
       embed: (id, value) => embedJson(id, value),
     };
@@ -92,7 +94,7 @@ class ReportMaker {
 
   #figure(figure: Figure): Markup {
     const { id, title, caption, drawing, data, above = null } = figure;
-    this.figures.push(figure);
+    this.figures.push({ id, title, draw: () => drawing });
     const behind =
       data === undefined
         ? null

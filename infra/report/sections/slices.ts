@@ -2,7 +2,7 @@
 
 import { gzipSync } from 'node:zlib';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf } from '../chart.ts';
+import { colourOf, type Drawing } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -43,9 +43,10 @@ export const slices: Section = {
       for (const slice of shownFirst(all, await mainModel(run), runs.length)) {
         if (Number(slice.n_polygons) > left) continue;
         left -= Number(slice.n_polygons);
-        packed.push(await packSlice(run, slice));
+        packed.push(await packSlice(context, run, slice));
       }
     }
+    context.useScript('slice-scene');
     context.useScript('slices');
     const names = await classNames(context, runs);
     return html`<p>A plane through activation space, cut up exactly: within each polygon every unit keeps its sign and the network is
@@ -66,11 +67,16 @@ function shownFirst(rows: readonly Row[], main: string, runs: number): readonly 
   return [...mains, ...rows.filter(({ model }) => [...first.values()].includes(String(model)))];
 }
 
-async function packSlice(run: ReportRun, slice: Row): Promise<PackedSlice> {
+async function packSlice(context: SectionContext, run: ReportRun, slice: Row): Promise<PackedSlice> {
   const polygons = await run.rows(`
     SELECT xy, digest, pred_class, jac_fro FROM {slice_polygons}
     WHERE model = ${sqlText(String(slice.model))} AND slice_id = ${sqlText(String(slice.slice_id))} ORDER BY polygon_id`);
   const box = [slice.x0, slice.y0, slice.x1, slice.y1].map(Number);
+  context.fileFigure({
+    id: `${slice.slice_id}-${slice.model}-${run.runId}`.replace(/[^\w.-]+/g, '-'),
+    title: `${slice.slice_id}, ${slice.model}, ${run.runId}: polygons by class`,
+    draw: () => sliceDrawing(polygons, box),
+  });
   return {
     run: run.runId,
     model: String(slice.model),
@@ -82,6 +88,29 @@ async function packSlice(run: ReportRun, slice: Row): Promise<PackedSlice> {
     polygons: polygons.length,
     data: gzipSync(packPolygons(polygons, box), { level: 9 }).toString('base64'),
   };
+}
+
+/** The plane as a picture for paper: polygons by class, paler where the network is flatter, with their boundaries. */
+function sliceDrawing(
+  polygons: readonly Row[],
+  [x0 = 0, y0 = 0, x1 = 1, y1 = 1]: readonly number[],
+): Drawing {
+  const width = 720;
+  const scale = width / (x1 - x0);
+  const slopes = polygons.map((row) => Math.log(Number(row.jac_fro))).filter(Number.isFinite);
+  const [low, high] = [
+    slopes.reduce((a, b) => Math.min(a, b), 0),
+    slopes.reduce((a, b) => Math.max(a, b), 0),
+  ];
+  const paths = polygons.map((row) => {
+    const xy = row.xy as readonly number[];
+    const corners = xy.map((value, i) => ((i % 2 === 0 ? value - x0 : y1 - value) * scale).toFixed(2));
+    const share = (Math.log(Number(row.jac_fro)) - low) / (high - low);
+    const opacity = Number.isFinite(share) ? 0.35 + 0.65 * share : 1;
+    return `<path d="M${corners.join(' ')}Z" fill="${colourOf(Number(row.pred_class ?? 0))}" fill-opacity="${opacity.toFixed(2)}"/>`;
+  });
+  const svg = `<g stroke="#000000" stroke-width="0.3" stroke-opacity="0.4">${paths.join('')}</g>`;
+  return { width, height: Math.round((y1 - y0) * scale), svg };
 }
 
 /**
