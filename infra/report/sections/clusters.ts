@@ -1,7 +1,7 @@
 // Clusters of activations and codes: agreement with labels, and a card for each of the largest ones.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, CONTROL, draw, SOFT } from '../chart.ts';
+import { ACCENT, CONTROL, draw, type Drawing, SOFT } from '../chart.ts';
 import { formatCount, plural } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, percent, range } from '../format-value.ts';
@@ -36,14 +36,33 @@ async function agreement(context: SectionContext, run: ReportRun, main: string):
   const mains = rows.filter(({ model }) => model === main);
   const spaces = [...new Set(mains.map(({ space }) => String(space)))];
   const controls = rows.filter((row) => row.model !== main && spaces.includes(String(row.space)));
-  const drawing = draw(
+  const drawing = agreementDrawing({ main, mains, controls, spaces });
+  return context.figure({
+    id: `cluster-agreement-${run.runId}`,
+    title: `Do density clusters agree with labels, ${run.runId}`,
+    caption: `HDBSCAN in each space (layer, what a point is), noise counting as one cluster; bars: 95 % jackknife intervals; n = ${formatCount(Number(mains[0]?.points ?? 0))} points. 0 is chance. Points in no cluster are many in some spaces: purity of the rest is a selected sample.`,
+    drawing,
+    data: agreementNumbers(mains),
+  });
+}
+
+interface Compared {
+  readonly main: string;
+  readonly mains: readonly Row[];
+  readonly controls: readonly Row[];
+  readonly spaces: readonly string[];
+}
+
+/** Dots and intervals by space, controls grey. */
+function agreementDrawing({ main, mains, controls, spaces }: Compared): Drawing {
+  return draw(
     {
       height: 60 + spaces.length * 24,
       marginLeft: 190,
       x: {
         label: 'adjusted mutual information with the labels →',
         grid: true,
-        domain: [Math.min(0, ...rows.map((row) => Number(row.ci_low ?? 0))), 1],
+        domain: [Math.min(0, ...mains.map((row) => Number(row.ci_low ?? 0))), 1],
       },
       y: { domain: spaces, label: null, tickSize: 0 },
       marks: [
@@ -58,6 +77,9 @@ async function agreement(context: SectionContext, run: ReportRun, main: string):
       { label: 'controls', colour: CONTROL },
     ],
   );
+}
+
+function agreementNumbers(mains: readonly Row[]) {
   const columns = [
     'space',
     'metric',
@@ -69,26 +91,20 @@ async function agreement(context: SectionContext, run: ReportRun, main: string):
     'AMI in clusters',
     'n',
   ];
-  return context.figure({
-    id: `cluster-agreement-${run.runId}`,
-    title: `Do density clusters agree with labels, ${run.runId}`,
-    caption: `HDBSCAN in each space (layer, what a point is), noise counting as one cluster; bars: 95 % jackknife intervals; n = ${formatCount(Number(mains[0]?.points ?? 0))} points. 0 is chance. Points in no cluster are many in some spaces: purity of the rest is a selected sample.`,
-    drawing,
-    data: {
-      columns,
-      rows: mains.map((row) => [
-        String(row.space),
-        String(row.metric),
-        String(row.n_clusters),
-        percent(row.noise_fraction),
-        fixed(row.ami_all, 3),
-        range(row.ci_low, row.ci_high),
-        fixed(row.ami_all_chance, 4),
-        fixed(row.ami, 3),
-        formatCount(Number(row.points)),
-      ]),
-    },
-  });
+  return {
+    columns,
+    rows: mains.map((row) => [
+      String(row.space),
+      String(row.metric),
+      String(row.n_clusters),
+      percent(row.noise_fraction),
+      fixed(row.ami_all, 3),
+      range(row.ci_low, row.ci_high),
+      fixed(row.ami_all_chance, 4),
+      fixed(row.ami, 3),
+      formatCount(Number(row.points)),
+    ]),
+  };
 }
 
 async function cards(context: SectionContext, run: ReportRun, main: string): Promise<Markup> {

@@ -13,6 +13,7 @@ import type { Section, SectionContext } from '../section.ts';
 const CHAINS = 3;
 const MARGIN = { left: 56, right: 20 };
 const WIDTH = 720;
+const FRAME = { width: WIDTH, marginLeft: MARGIN.left, marginRight: MARGIN.right };
 
 export const interpolation: Section = {
   id: 'interpolation',
@@ -41,27 +42,20 @@ async function meanFigure(context: SectionContext, run: ReportRun, main: string)
     SELECT who, chain_kind, space || ', ' || CASE curve WHEN 'lerp' THEN 'line' ELSE 'arc' END AS track, (bin + 0.5) / bins AS t,
       avg(d) AS mean, 1.96 * stddev_samp(d) / sqrt(count(*)) AS half, count(*) AS n
     FROM chains GROUP BY ALL ORDER BY who, chain_kind, track, t`);
+  const mains = rows.filter((row) => row.who === 'main' && row.chain_kind === 'between');
+  const n = formatCount(Number(mains[0]?.n ?? 0));
+  return context.figure({
+    id: `interpolation-mean-${run.runId}`,
+    title: `Density along legs between images, ${run.runId}`,
+    caption: `Crossings per unit of length in 64 bins, over the mean of the same leg: 1 is no change along the leg. Means over n = ${n} chains of each kind with 95 % bands (chains as independent units); columns: space in which the leg lies, and its shape.`,
+    drawing: meanDrawing(rows, main),
+  });
+}
+
+function meanDrawing(rows: readonly Row[], main: string): Drawing {
   const of = (who: string, kind: string) => rows.filter((row) => row.who === who && row.chain_kind === kind);
-  const band = (data: Row[], fill: string) =>
-    Plot.areaY(data, {
-      x: 't',
-      y1: (row: Row) => Number(row.mean) - Number(row.half),
-      y2: (row: Row) => Number(row.mean) + Number(row.half),
-      fx: 'track',
-      fill,
-      fillOpacity: 0.16,
-    });
-  const line = (data: Row[], stroke: string, dash?: string) =>
-    Plot.line(data, {
-      x: 't',
-      y: 'mean',
-      fx: 'track',
-      stroke,
-      strokeWidth: 1.8,
-      ...(dash === undefined ? {} : { strokeDasharray: dash }),
-    });
   const within = colourOf(1);
-  const drawing = draw(
+  return draw(
     {
       height: 250,
       marginTop: 32,
@@ -70,12 +64,12 @@ async function meanFigure(context: SectionContext, run: ReportRun, main: string)
       y: { label: '↑ density over the mean of the leg', grid: true, ticks: 5 },
       marks: [
         Plot.ruleY([1], { stroke: FAINT }),
-        band(of('main', 'between'), ACCENT),
-        band(of('main', 'within'), within),
-        line(of('control', 'between'), CONTROL),
-        line(of('control', 'within'), CONTROL, '3 3'),
-        line(of('main', 'within'), within),
-        line(of('main', 'between'), ACCENT),
+        bandOf(of('main', 'between'), ACCENT),
+        bandOf(of('main', 'within'), within),
+        lineOf(of('control', 'between'), CONTROL),
+        lineOf(of('control', 'within'), CONTROL, '3 3'),
+        lineOf(of('main', 'within'), within),
+        lineOf(of('main', 'between'), ACCENT),
       ],
     },
     [
@@ -84,12 +78,27 @@ async function meanFigure(context: SectionContext, run: ReportRun, main: string)
       { label: 'controls (dashed: within)', colour: CONTROL },
     ],
   );
-  const n = formatCount(Number(of('main', 'between')[0]?.n ?? 0));
-  return context.figure({
-    id: `interpolation-mean-${run.runId}`,
-    title: `Density along legs between images, ${run.runId}`,
-    caption: `Crossings per unit of length in 64 bins, over the mean of the same leg: 1 is no change along the leg. Means over n = ${n} chains of each kind with 95 % bands (chains as independent units); columns: space in which the leg lies, and its shape.`,
-    drawing,
+}
+
+function bandOf(data: readonly Row[], fill: string): Plot.Markish {
+  return Plot.areaY(data, {
+    x: 't',
+    y1: (row: Row) => Number(row.mean) - Number(row.half),
+    y2: (row: Row) => Number(row.mean) + Number(row.half),
+    fx: 'track',
+    fill,
+    fillOpacity: 0.16,
+  });
+}
+
+function lineOf(data: readonly Row[], stroke: string, dash?: string): Plot.Markish {
+  return Plot.line(data, {
+    x: 't',
+    y: 'mean',
+    fx: 'track',
+    stroke,
+    strokeWidth: 1.8,
+    ...(dash === undefined ? {} : { strokeDasharray: dash }),
   });
 }
 
@@ -144,10 +153,9 @@ function chainDrawing(
     ),
   );
   const classes = [...new Set(strips.map(({ id }) => id))].sort((a, b) => a - b);
-  const frame = { width: WIDTH, marginLeft: MARGIN.left, marginRight: MARGIN.right };
   const x = { domain: [0, legs.length], axis: null };
   const curve = draw({
-    ...frame,
+    ...FRAME,
     height: 150,
     marginTop: 18,
     marginBottom: 6,
@@ -163,15 +171,7 @@ function chainDrawing(
       Plot.ruleY([0]),
     ],
   });
-  const strip = draw({
-    ...frame,
-    height: 34,
-    marginTop: 2,
-    marginBottom: 12,
-    x,
-    y: { axis: null },
-    marks: [Plot.rect(strips, { x1: 'x1', x2: 'x2', y1: 0, y2: 1, fill: 'colour' })],
-  });
+  const strip = stripDrawing(strips, legs.length);
   const legend: LegendEntry[] = classes.map((id) => ({
     label: book.className(id) ?? String(id),
     colour: colourOf(id),
@@ -179,12 +179,30 @@ function chainDrawing(
   return stack([curve, strip, draw({ width: WIDTH, height: 1, margin: 0, axis: null, marks: [] }, legend)]);
 }
 
+/** The class strip under a curve. */
+function stripDrawing(strips: readonly ClassRun[], legs: number): Drawing {
+  return draw({
+    ...FRAME,
+    height: 34,
+    marginTop: 2,
+    marginBottom: 12,
+    x: { domain: [0, legs], axis: null },
+    y: { axis: null },
+    marks: [Plot.rect(strips, { x1: 'x1', x2: 'x2', y1: 0, y2: 1, fill: 'colour' })],
+  });
+}
+
+/** A stretch of one class; its end moves while it is found. */
+interface ClassRun {
+  readonly x1: number;
+  x2: number;
+  readonly id: number;
+  readonly colour: string;
+}
+
 /** Runs of one class along a leg. */
-function classRuns(
-  outputs: readonly Row[],
-  leg: number,
-): { x1: number; x2: number; id: number; colour: string }[] {
-  const runs: { x1: number; x2: number; id: number; colour: string }[] = [];
+function classRuns(outputs: readonly Row[], leg: number): ClassRun[] {
+  const runs: ClassRun[] = [];
   for (const { t, pred_class: predicted } of outputs) {
     const [at, id] = [leg + Number(t), Number(predicted)];
     const last = runs.at(-1);

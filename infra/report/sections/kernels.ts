@@ -1,7 +1,7 @@
 // How the kernels worked while sampling: acceptance, jumps, and how long chains stood still.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, draw } from '../chart.ts';
+import { ACCENT, draw, type Drawing } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { percent, significant } from '../format-value.ts';
@@ -23,7 +23,19 @@ export const kernels: Section = {
 async function kernelFigure(context: SectionContext, run: ReportRun): Promise<Markup> {
   const rows = await run.rows("SELECT *, place || ' ' || kernel AS name FROM {kernel_health} ORDER BY place");
   const names = rows.map(({ name }) => String(name));
-  const drawing = draw({
+  const drawing = acceptanceDrawing(rows, names);
+  const figure = context.figure({
+    id: `acceptance-${run.runId}`,
+    title: `Acceptance by kernel, ${run.runId}`,
+    caption: `Share of steps that moved the chain, over all chains and recorded sweeps; n = ${formatCount(Number(rows[0]?.steps ?? 0))} steps of each kernel, which are not independent.`,
+    drawing,
+  });
+  return html`${figure}${kernelTable(rows)}`;
+}
+
+/** Bars with their shares. */
+function acceptanceDrawing(rows: readonly Row[], names: readonly string[]): Drawing {
+  return draw({
     height: 62 + 24 * rows.length,
     marginLeft: 110,
     x: { label: 'share of steps that moved the chain →', domain: [0, 1], grid: true, tickFormat: '.0%' },
@@ -46,6 +58,9 @@ async function kernelFigure(context: SectionContext, run: ReportRun): Promise<Ma
       }),
     ],
   });
+}
+
+function kernelTable(rows: readonly Row[]): Markup {
   const columns = [
     'kernel',
     'moved',
@@ -74,11 +89,9 @@ async function kernelFigure(context: SectionContext, run: ReportRun): Promise<Ma
     formatCount(Number(row.evaluations)),
     formatCount(Number(row.steps)),
   ]);
-  const figure = context.figure({
-    id: `acceptance-${run.runId}`,
-    title: `Acceptance by kernel, ${run.runId}`,
-    caption: `Share of steps that moved the chain, over all chains and recorded sweeps; n = ${formatCount(Number(rows[0]?.steps ?? 0))} steps of each kernel, which are not independent.`,
-    drawing,
-  });
-  return html`${figure}${dataTable(columns, cells, 'Kernels, by place in the sweep; a stay of more than 100 steps is a chain that is stuck')}`;
+  return dataTable(
+    columns,
+    cells,
+    'Kernels, by place in the sweep; a stay of more than 100 steps is a chain that is stuck',
+  );
 }

@@ -1,7 +1,7 @@
 // Masses of known modes against what they should be.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, draw, INK } from '../chart.ts';
+import { ACCENT, draw, type Drawing, INK } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { fixed, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -22,6 +22,17 @@ export const modes: Section = {
 };
 
 function modeFigure(context: SectionContext, run: ReportRun, rows: readonly Row[]): Markup {
+  const visited = rows.filter((row) => row.visited === true).length;
+  return context.figure({
+    id: `modes-${run.runId}`,
+    title: `Mass of each mode, ${run.runId}`,
+    caption: `Share of draws nearest to the centre of each mode, with 95 % intervals from the effective sample size of that indicator; ${visited} of ${rows.length} modes visited. Single-mode statistics cannot see a missing mode: read this first.`,
+    drawing: modeDrawing(rows),
+    data: modeNumbers(rows),
+  });
+}
+
+function modeDrawing(rows: readonly Row[]): Drawing {
   const bars = rows.map((row) => {
     const [mass, error] = [Number(row.mass), Number(row.mass_se)];
     return {
@@ -32,8 +43,7 @@ function modeFigure(context: SectionContext, run: ReportRun, rows: readonly Row[
       weight: Number(row.weight),
     };
   });
-  const visited = rows.filter((row) => row.visited === true).length;
-  const drawing = draw(
+  return draw(
     {
       height: 240,
       x: { label: 'mode', type: 'band' },
@@ -53,35 +63,32 @@ function modeFigure(context: SectionContext, run: ReportRun, rows: readonly Row[
       { label: 'known', colour: INK },
     ],
   );
-  return context.figure({
-    id: `modes-${run.runId}`,
-    title: `Mass of each mode, ${run.runId}`,
-    caption: `Share of draws nearest to the centre of each mode, with 95 % intervals from the effective sample size of that indicator; ${visited} of ${rows.length} modes visited. Single-mode statistics cannot see a missing mode: read this first.`,
-    drawing,
-    data: {
-      columns: [
-        'mode',
-        'centre',
-        'known mass',
-        'estimated',
-        'standard error',
-        'error',
-        'ESS, draws',
-        'visited',
-      ],
-      rows: rows.map((row) => [
-        String(row.mode),
-        `(${(row.centre as number[])
-          .slice(0, 4)
-          .map((x) => significant(x))
-          .join(', ')})`,
-        fixed(row.weight, 4),
-        fixed(row.mass, 4),
-        fixed(row.mass_se, 4),
-        fixed(row.mass_error, 4),
-        formatCount(Number(row.ess)),
-        row.visited === true ? 'yes' : 'no',
-      ]),
-    },
-  });
+}
+
+function modeNumbers(rows: readonly Row[]) {
+  return {
+    columns: [
+      'mode',
+      'centre',
+      'known mass',
+      'estimated',
+      'standard error',
+      'error',
+      'ESS, draws',
+      'visited',
+    ],
+    rows: rows.map((row) => [
+      String(row.mode),
+      `(${(row.centre as number[])
+        .slice(0, 4)
+        .map((x) => significant(x))
+        .join(', ')})`,
+      fixed(row.weight, 4),
+      fixed(row.mass, 4),
+      fixed(row.mass_se, 4),
+      fixed(row.mass_error, 4),
+      formatCount(Number(row.ess)),
+      row.visited === true ? 'yes' : 'no',
+    ]),
+  };
 }

@@ -139,9 +139,25 @@ async function angleFigure(
     rows.filter((row) => row.is_main === true),
     rows.filter((row) => row.is_main !== true),
   ];
+  const drawing = angleDrawing({ main, spaces, mains, controls });
+  return context.figure({
+    id: `scaling-angle-${run.runId}`,
+    title: `How far activations turn, ${run.runId}`,
+    caption: `Mean angle in rad between a later tap's activations at factor α and at 1, with 95 % bands over n = ${formatCount(Number(mains[0]?.n ?? 0))} points; columns: the space that is scaled. A straight-line direction would keep the angle at 0.`,
+    drawing,
+  });
+}
+
+/** Means and bands by tap and space, controls grey. */
+function angleDrawing({
+  main,
+  spaces,
+  mains,
+  controls,
+}: Asked & { readonly mains: readonly Row[]; readonly controls: readonly Row[] }): Drawing {
   const taps = [...new Set(mains.map(({ tap }) => String(tap)))];
   const colours = { domain: taps, range: taps.map((_, i) => colourOf(i)) };
-  const drawing = draw(
+  return draw(
     {
       height: 260,
       marginTop: 30,
@@ -176,10 +192,4 @@ async function angleFigure(
       { label: 'controls', colour: CONTROL },
     ],
   );
-  return context.figure({
-    id: `scaling-angle-${run.runId}`,
-    title: `How far activations turn, ${run.runId}`,
-    caption: `Mean angle in rad between a later tap's activations at factor α and at 1, with 95 % bands over n = ${formatCount(Number(mains[0]?.n ?? 0))} points; columns: the space that is scaled. A straight-line direction would keep the angle at 0.`,
-    drawing,
-  });
 }

@@ -1,10 +1,10 @@
 // How training went: the bound, and what share of proposals each kernel of the path has accepted.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, colourOf, draw, SOFT, stack } from '../chart.ts';
+import { ACCENT, colourOf, draw, type Drawing, SOFT, stack } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { html, type Markup } from '../markup.ts';
-import type { ReportRun } from '../report-run.ts';
+import type { ReportRun, Row } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
 
 /** Steps of a line that are drawn: more do not fit into its pixels. */
@@ -35,12 +35,23 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
     SELECT step // ${width} * ${width} AS step, kernel, avg(rate) AS rate FROM (
       SELECT step, generate_subscripts(accept_rate, 1) - 1 AS kernel, unnest(accept_rate) AS rate FROM {training})
     GROUP BY ALL ORDER BY kernel, step`);
-  const kernels = [...new Set(accepted.map(({ kernel }) => Number(kernel)))];
+  const bound = boundDrawing(rows, evaluated, steps);
+  const rates = rateDrawing(accepted, steps);
+  return context.figure({
+    id: `training-${run.runId}`,
+    title: `Bound and acceptance in training, ${run.runId}`,
+    caption: `Evidence lower bound in nats (its lowest 2 % cut off), and share of proposals accepted by each kernel of the path; ${formatCount(steps)} updates, lines are means over ${formatCount(width)} of them. The bound is at most log Z of the target.`,
+    drawing: stack([bound, rates]),
+  });
+}
+
+/** The bound of batches, and of larger batches under the whole target. */
+function boundDrawing(rows: readonly Row[], evaluated: readonly Row[], steps: number): Drawing {
   const low = quantileOf(
     [...rows, ...evaluated].map(({ elbo }) => Number(elbo)),
     0.02,
   );
-  const bound = draw(
+  return draw(
     {
       height: 240,
       x: { label: null, domain: [0, steps] },
@@ -61,7 +72,12 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
       { label: 'of a larger batch, whole target', colour: ACCENT },
     ],
   );
-  const rates = draw(
+}
+
+/** Share accepted by each kernel of the path. */
+function rateDrawing(accepted: readonly Row[], steps: number): Drawing {
+  const kernels = [...new Set(accepted.map(({ kernel }) => Number(kernel)))];
+  return draw(
     {
       height: 200,
       x: { label: 'update →', domain: [0, steps] },
@@ -71,12 +87,6 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
     },
     kernels.map((kernel) => ({ label: `kernel ${kernel}`, colour: colourOf(kernel) })),
   );
-  return context.figure({
-    id: `training-${run.runId}`,
-    title: `Bound and acceptance in training, ${run.runId}`,
-    caption: `Evidence lower bound in nats (its lowest 2 % cut off), and share of proposals accepted by each kernel of the path; ${formatCount(steps)} updates, lines are means over ${formatCount(width)} of them. The bound is at most log Z where the target is normalised: 0.`,
-    drawing: stack([bound, rates]),
-  });
 }
 
 function quantileOf(values: readonly number[], share: number): number {
