@@ -58,13 +58,14 @@ const MEANS: readonly Means[] = [
   },
   {
     table: 'paths',
-    title: 'Paths between points',
+    // Paths that share a point are not independent; by the first one they nearly are. Claims resample points at both ends.
+    title: 'Paths between points, averaged by their first point (the intervals of claims are the exact ones)',
     groups: [
       'model',
       'kind',
       "CASE WHEN same_class THEN 'one class' WHEN NOT same_class THEN 'two classes' ELSE '' END",
     ],
-    unit: 'path_id',
+    unit: 'point_a',
     values: [
       ['rho_h', 'Hamming over distance, bits per unit'],
       ['rho_x', 'crossings per unit of length'],

@@ -175,8 +175,11 @@ export async function makeChains(folder: string, options: Options): Promise<Made
       FROM range(50) t(i)`,
     modes: `SELECT i::INTEGER AS mode, [i::DOUBLE, 0.0] AS centre, 0.5::DOUBLE AS weight, 0.48::DOUBLE + 0.04 * i AS mass,
       0.02 * (2 * i - 1) AS mass_error, 0.01::DOUBLE AS mass_se, 900.0::DOUBLE AS ess, true AS visited FROM range(2) t(i)`,
-    region_mass: `SELECT 'network' AS span, unhex(md5(i::VARCHAR)) AS digest, 0.5 / (i + 1) AS mass, 0.01::DOUBLE AS se, 0.5 / (i + 1) - 0.02 AS ci_low,
-      0.5 / (i + 1) + 0.02 AS ci_high, 0.5 / (i + 1) AS frequency FROM range(5) t(i)`,
+    region_mass: `SELECT 'chains' AS estimate, 'network' AS span, 'region' AS kind, unhex(md5(i::VARCHAR)) AS digest, 0.5 / (i + 1) AS mass, 0.01::DOUBLE AS se,
+      900.0::DOUBLE AS ess, 0.5 / (i + 1) - 0.02 AS ci_low, 0.5 / (i + 1) + 0.02 AS ci_high, i < 4 AS reliable, 100::BIGINT AS visits,
+      0.4 / (i + 1) AS data_frequency FROM range(5) t(i)`,
+    region_summary: `SELECT 'chains' AS estimate, 'network' AS span, 5::BIGINT AS regions, 0.1::DOUBLE AS other_mass, 0.01::DOUBLE AS unseen_mass,
+      0.9::DOUBLE AS data_seen, 0.2::DOUBLE AS js_bits, 0.1::DOUBLE AS js_low, 0.3::DOUBLE AS js_high, 2000::BIGINT AS draws, 500::BIGINT AS data_points`,
   });
   const target = { name: 'gaussian', dim: 2, correlation: 0 };
   writeManifest(runDir, options, {

@@ -116,6 +116,9 @@ describe('the report of other runs', () => {
       'Mass of regions of network, chains.',
     ]);
     expect(document.querySelectorAll('#figure-draws-chains [aria-label="contour"] path').length).toBe(3);
+    expect(document.querySelector('#figure-region-mass-network-chains figcaption')?.textContent).toContain(
+      'Grey: 1 region that',
+    );
   });
 
   it('puts runs of several kinds into parts with sections of their own', async () => {
