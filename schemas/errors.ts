@@ -6,6 +6,7 @@ export const FAULTS = {
   'config-invalid': { exitCode: 2, retry: false },
   'run-config-mismatch': { exitCode: 2, retry: false },
   'code-not-allowed': { exitCode: 2, retry: false },
+  'not-there-yet': { exitCode: 2, retry: false },
   'run-unknown': { exitCode: 2, retry: false },
   'data-missing': { exitCode: 3, retry: false },
   'data-invalid': { exitCode: 3, retry: false },

@@ -97,6 +97,7 @@ describe('exitCodeOf', () => {
     ['internal', 1],
     ['config-invalid', 2],
     ['run-config-mismatch', 2],
+    ['not-there-yet', 2],
     ['data-invalid', 3],
     ['model-no-taps', 3],
     ['service-unavailable', 4],
