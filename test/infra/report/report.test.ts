@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runShell } from '../../../infra/cli/shell.ts';
 import { writeReport } from '../../../infra/cli/report-command.ts';
 import { recordingTerminal } from '../cli/recording-terminal.ts';
-import { makeChains, makeSlice, makeSweep } from './make-run.ts';
+import { IMAGES, makeChains, makeSlice, makeSweep } from './make-run.ts';
 
 const HOSTILE = `</script><img src=x onerror=alert(1)>`;
 const folder = mkdtempSync(join(tmpdir(), 'tessera-report-'));
@@ -56,6 +56,25 @@ describe('the report of sweeps', () => {
     expect(files.filter((name) => name.endsWith('.svg'))).toHaveLength(count);
     for (const name of files.filter((each) => each.endsWith('.png')))
       expect((await sharp(join(figures, name)).metadata()).width).toBeGreaterThanOrEqual(1440);
+  });
+
+  it('shows the digits of the data set, also where a sweep starts at a later row', async () => {
+    const { runDir } = await makeSweep(folder, { runId: 'later', first: 5000, regions: 20 });
+    const { document, text } = await reportOf([runDir]);
+    const sprite = /background-image:url\(data:image\/png;base64,([^)]+)\)/.exec(text)?.[1] ?? '';
+    const { data, info } = await sharp(Buffer.from(sprite, 'base64'))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const thumb = document.querySelector('.thumb');
+    // The largest region's first example is point 5001; IDX holds 784 bytes a digit behind a header of 16.
+    expect(thumb?.getAttribute('aria-label')).toBe('point 5001, label 1');
+    expect(thumb?.getAttribute('style')).toBe('background-position:0px 0px');
+    const digit = readFileSync(IMAGES).subarray(16 + 5001 * 784, 16 + 5002 * 784);
+    const shown = Array.from(
+      { length: 784 },
+      (_, i) => data[(Math.floor(i / 28) * info.width + (i % 28)) * info.channels],
+    );
+    expect(shown).toEqual([...digit]);
   });
 
   it('keeps hostile labels, text and names as text', async () => {
