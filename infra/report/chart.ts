@@ -77,6 +77,18 @@ export function draw(options: Plot.PlotOptions, legend: readonly LegendEntry[] =
   return { width, height: height + top, svg: `${lines}${body}` };
 }
 
+/** A y axis of named rows, the first on top, whose places are 0, 1, 2 and in between. */
+export function rowAxis(names: readonly string[]): Plot.ScaleOptions {
+  return {
+    domain: [-0.5, names.length - 0.5],
+    reverse: true,
+    label: null,
+    ticks: names.map((_, i) => i),
+    tickFormat: (i: number) => names[i] ?? '',
+    tickSize: 0,
+  };
+}
+
 /** A line of text over drawings. */
 export function titleLine(text: string, width = 720): Drawing {
   const svg = `<text x="4" y="17" text-anchor="start" font-weight="600">${escapeText(text)}</text>`;

@@ -124,23 +124,7 @@ async function histogram(
     ess,
   }: { readonly i: number; readonly range: Range; readonly grid: TargetGrid | null; readonly ess: number },
 ): Promise<Drawing> {
-  const step = (range.high - range.low) / BINS;
-  const rows = await run.rows(`
-    SELECT floor((z[${i + 1}] - ${range.low}) / ${step}) AS bin, count(*) / any_value(total) AS share
-    FROM {draws}, (SELECT count(*) AS total FROM {draws}) GROUP BY bin HAVING bin >= 0 AND bin < ${BINS} ORDER BY bin`);
-  const bars = rows.map((row: Row) => {
-    const [bin, share] = [Number(row.bin), Number(row.share)];
-    const error = (2 * Math.sqrt((share * (1 - share)) / ess)) / step;
-    const from = range.low + bin * step;
-    return {
-      x1: from,
-      x2: from + step,
-      middle: from + step / 2,
-      density: share / step,
-      low: Math.max(0, share / step - error),
-      high: share / step + error,
-    };
-  });
+  const bars = await histogramBars(run, { i, range, ess });
   const marginal = grid === null || i > 1 ? [] : gridMarginal(grid, i === 0 ? 0 : 1);
   return draw({
     width: 360,
@@ -156,5 +140,29 @@ async function histogram(
       Plot.line(marginal, { x: 'x', y: 'density', stroke: INK, strokeWidth: 1.4 }),
       Plot.ruleY([0]),
     ],
+  });
+}
+
+/** Densities of bins with two standard errors. */
+async function histogramBars(
+  run: ReportRun,
+  { i, range, ess }: { readonly i: number; readonly range: Range; readonly ess: number },
+) {
+  const step = (range.high - range.low) / BINS;
+  const rows = await run.rows(`
+    SELECT floor((z[${i + 1}] - ${range.low}) / ${step}) AS bin, count(*) / any_value(total) AS share
+    FROM {draws}, (SELECT count(*) AS total FROM {draws}) GROUP BY bin HAVING bin >= 0 AND bin < ${BINS} ORDER BY bin`);
+  return rows.map((row: Row) => {
+    const [bin, share] = [Number(row.bin), Number(row.share)];
+    const error = (2 * Math.sqrt((share * (1 - share)) / ess)) / step;
+    const from = range.low + bin * step;
+    return {
+      x1: from,
+      x2: from + step,
+      middle: from + step / 2,
+      density: share / step,
+      low: Math.max(0, share / step - error),
+      high: share / step + error,
+    };
   });
 }

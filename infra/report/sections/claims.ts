@@ -1,7 +1,7 @@
 // What the experiment claims, with intervals: each claim a small forest, the trained net against its controls.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, CONTROL, draw, type Drawing, INK, SOFT, stack } from '../chart.ts';
+import { ACCENT, CONTROL, draw, type Drawing, INK, rowAxis, SOFT, stack } from '../chart.ts';
 import { groupedTable } from '../data-table.ts';
 import { pValue, range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -146,14 +146,7 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
     marginBottom: 36,
     marginRight: 24,
     x: { label: null, grid: true, nice: true, ticks: 7 },
-    y: {
-      domain: [-0.5, spans.length - 0.5],
-      reverse: true,
-      label: null,
-      ticks: spans.map((_, i) => i),
-      tickFormat: (i: number) => spans[i] ?? '',
-      tickSize: 0,
-    },
+    y: rowAxis(spans),
     marks: [
       Plot.text([name], {
         frameAnchor: 'top-left',

@@ -1,7 +1,7 @@
 // Boundary density between and within classes, by span, trained net and controls on axes of their own.
 
 import * as Plot from '@observablehq/plot';
-import { beside, colourOf, CONTROL, draw, type Drawing, stack, titleLine } from '../chart.ts';
+import { beside, colourOf, CONTROL, draw, type Drawing, rowAxis, stack, titleLine } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -70,13 +70,7 @@ function panel(rows: readonly Row[], title: string): Drawing | null {
   if (rows.length === 0) return null;
   const spans = [...new Set(rows.map(({ span }) => String(span)))];
   const models = [...new Set(rows.map(({ model }) => String(model)))];
-  const placed = rows.map((row) => ({
-    ...row,
-    y:
-      spans.indexOf(String(row.span)) +
-      (row.kind === 'inter' ? -0.16 : 0.16) +
-      (models.length < 2 ? 0 : (models.indexOf(String(row.model)) / (models.length - 1) - 0.5) * 0.22),
-  }));
+  const placed = rows.map((row) => ({ ...row, y: placeOf(row, spans, models) }));
   const kinds = title === 'controls' ? [...new Set(models.map(kindOfModel))].join(', ') : title;
   const [inter, intra] = [colourOf(2), colourOf(0)];
   const colour = (row: Row) => (row.kind === 'inter' ? inter : intra);
@@ -88,14 +82,7 @@ function panel(rows: readonly Row[], title: string): Drawing | null {
       marginRight: 18,
       marginTop: 8,
       x: { grid: true, ticks: 4, label: null },
-      y: {
-        domain: [-0.5, spans.length - 0.5],
-        reverse: true,
-        label: null,
-        ticks: spans.map((_, i) => i),
-        tickFormat: (i: number) => spans[i] ?? '',
-        tickSize: 0,
-      },
+      y: rowAxis(spans),
       marks: [
         ...(rows.some(({ measure }) => measure === 'above_null')
           ? [Plot.ruleX([0], { stroke: CONTROL })]
@@ -115,4 +102,12 @@ function panel(rows: readonly Row[], title: string): Drawing | null {
       { label: 'one class', colour: intra },
     ],
   );
+}
+
+/** Pairs between classes above those within one; models next to one another. */
+function placeOf(row: Row, spans: readonly string[], models: readonly string[]): number {
+  const kind = row.kind === 'inter' ? -0.16 : 0.16;
+  const model =
+    models.length < 2 ? 0 : (models.indexOf(String(row.model)) / (models.length - 1) - 0.5) * 0.22;
+  return spans.indexOf(String(row.span)) + kind + model;
 }

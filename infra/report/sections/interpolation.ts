@@ -141,11 +141,6 @@ function chainDrawing(
   legs: readonly Row[],
   { outputs, book }: { readonly outputs: readonly Row[]; readonly book: ExemplarBook },
 ): Drawing {
-  const bins = legs.flatMap((leg, i) => {
-    const density = leg.density as number[];
-    return density.map((d, bin) => ({ x1: i + bin / density.length, x2: i + (bin + 1) / density.length, d }));
-  });
-  const changes = legs.flatMap((leg, i) => (leg.class_changes as number[]).map((t) => i + t));
   const strips = legs.flatMap((leg, i) =>
     classRuns(
       outputs.filter(({ path_id: id }) => id === leg.path_id),
@@ -153,8 +148,24 @@ function chainDrawing(
     ),
   );
   const classes = [...new Set(strips.map(({ id }) => id))].sort((a, b) => a - b);
+  const curve = curveDrawing(legs);
+  const strip = stripDrawing(strips, legs.length);
+  const legend: LegendEntry[] = classes.map((id) => ({
+    label: book.className(id) ?? String(id),
+    colour: colourOf(id),
+  }));
+  return stack([curve, strip, draw({ width: WIDTH, height: 1, margin: 0, axis: null, marks: [] }, legend)]);
+}
+
+/** Crossings per unit of length along all legs, with the changes of class. */
+function curveDrawing(legs: readonly Row[]): Drawing {
+  const bins = legs.flatMap((leg, i) => {
+    const density = leg.density as number[];
+    return density.map((d, bin) => ({ x1: i + bin / density.length, x2: i + (bin + 1) / density.length, d }));
+  });
+  const changes = legs.flatMap((leg, i) => (leg.class_changes as number[]).map((t) => i + t));
   const x = { domain: [0, legs.length], axis: null };
-  const curve = draw({
+  return draw({
     ...FRAME,
     height: 150,
     marginTop: 18,
@@ -171,12 +182,6 @@ function chainDrawing(
       Plot.ruleY([0]),
     ],
   });
-  const strip = stripDrawing(strips, legs.length);
-  const legend: LegendEntry[] = classes.map((id) => ({
-    label: book.className(id) ?? String(id),
-    colour: colourOf(id),
-  }));
-  return stack([curve, strip, draw({ width: WIDTH, height: 1, margin: 0, axis: null, marks: [] }, legend)]);
 }
 
 /** The class strip under a curve. */

@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw, type LegendEntry } from '../chart.ts';
+import { colourOf, draw, type Drawing, type LegendEntry } from '../chart.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportRun } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
@@ -65,8 +65,26 @@ async function purityBins(run: ReportRun): Promise<PurityBin[]> {
 }
 
 function sizeFigure(context: SectionContext, steps: readonly SizeStep[]): Markup {
+  const drawing = sizeDrawing(context, steps);
+  return context.figure({
+    id: 'region-sizes',
+    title: 'Regions by the number of points that they hold',
+    caption:
+      'Both axes logarithmic: how many regions hold at least so many points. A steep fall means that hardly any two points share a region.',
+    drawing,
+    data: {
+      columns: ['run', 'span', 'at least, points', 'regions'],
+      rows: steps
+        .slice(0, 120)
+        .map((step) => [step.runId, step.span, formatCount(step.points), formatCount(step.regions)]),
+    },
+  });
+}
+
+/** Curves on logarithmic axes, a column for each span. */
+function sizeDrawing(context: SectionContext, steps: readonly SizeStep[]): Drawing {
   const most = Math.max(...steps.map(({ points }) => points));
-  const drawing = draw(
+  return draw(
     {
       ...faceted(steps, 210),
       x: {
@@ -98,19 +116,6 @@ function sizeFigure(context: SectionContext, steps: readonly SizeStep[]): Markup
     },
     legendOf(context),
   );
-  return context.figure({
-    id: 'region-sizes',
-    title: 'Regions by the number of points that they hold',
-    caption:
-      'Both axes logarithmic: how many regions hold at least so many points. A steep fall means that hardly any two points share a region.',
-    drawing,
-    data: {
-      columns: ['run', 'span', 'at least, points', 'regions'],
-      rows: steps
-        .slice(0, 120)
-        .map((step) => [step.runId, step.span, formatCount(step.points), formatCount(step.regions)]),
-    },
-  });
 }
 
 function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Markup {

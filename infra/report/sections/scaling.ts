@@ -31,6 +31,12 @@ export const scaling: Section = {
   },
 };
 
+/** A mean with its half interval on both sides. */
+const BAND = {
+  y1: (row: Row) => Number(row.mean) - Number(row.half),
+  y2: (row: Row) => Number(row.mean) + Number(row.half),
+};
+
 interface Asked {
   readonly main: string;
   readonly spaces: readonly string[];
@@ -84,17 +90,7 @@ async function shownModels(run: ReportRun, main: string): Promise<string[]> {
 function strip(rows: readonly Row[], title: string): Drawing {
   const points = [...new Set(rows.map(({ point_id: id }) => Number(id)))];
   const alphas = [...new Set(rows.map(({ alpha }) => Number(alpha)))].sort((a, b) => a - b);
-  const middle = (i: number) => Math.sqrt(alphas[i]! * alphas[i + 1]!);
-  const bars: { x1: number; x2: number; y: number; id: number; colour: string }[] = [];
-  for (const row of rows) {
-    const at = alphas.indexOf(Number(row.alpha));
-    const [y, id] = [points.indexOf(Number(row.point_id)), Number(row.id)];
-    const x1 = at === 0 ? alphas[0]! : middle(at - 1);
-    const x2 = at === alphas.length - 1 ? alphas.at(-1)! : middle(at);
-    const last = bars.at(-1);
-    if (last?.y === y && last.id === id) last.x2 = x2;
-    else bars.push({ x1, x2, y, id, colour: colourOf(id) });
-  }
+  const bars = classBars(rows, points, alphas);
   return draw({
     width: 260,
     height: 60 + points.length * 5,
@@ -122,6 +118,30 @@ function strip(rows: readonly Row[], title: string): Drawing {
       Plot.ruleX([1], { stroke: INK }),
     ],
   });
+}
+
+interface ClassBar {
+  readonly x1: number;
+  x2: number;
+  readonly y: number;
+  readonly id: number;
+  readonly colour: string;
+}
+
+/** Stretches of one class along the factor, a row for each point; places reach half way (in the logarithm) to the next. */
+function classBars(rows: readonly Row[], points: readonly number[], alphas: readonly number[]): ClassBar[] {
+  const middle = (i: number) => Math.sqrt(alphas[i]! * alphas[i + 1]!);
+  const bars: ClassBar[] = [];
+  for (const row of rows) {
+    const at = alphas.indexOf(Number(row.alpha));
+    const [y, id] = [points.indexOf(Number(row.point_id)), Number(row.id)];
+    const x1 = at === 0 ? alphas[0]! : middle(at - 1);
+    const x2 = at === alphas.length - 1 ? alphas.at(-1)! : middle(at);
+    const last = bars.at(-1);
+    if (last?.y === y && last.id === id) last.x2 = x2;
+    else bars.push({ x1, x2, y, id, colour: colourOf(id) });
+  }
+  return bars;
 }
 
 async function angleFigure(
@@ -156,7 +176,6 @@ function angleDrawing({
   controls,
 }: Asked & { readonly mains: readonly Row[]; readonly controls: readonly Row[] }): Drawing {
   const taps = [...new Set(mains.map(({ tap }) => String(tap)))];
-  const colours = { domain: taps, range: taps.map((_, i) => colourOf(i)) };
   return draw(
     {
       height: 260,
@@ -164,7 +183,7 @@ function angleDrawing({
       fx: { domain: spaces, label: null },
       x: { type: 'log', label: 'factor α →', ticks: 3, tickFormat: (value: number) => String(value) },
       y: { label: '↑ angle, rad', grid: true, ticks: 5 },
-      color: colours,
+      color: { domain: taps, range: taps.map((_, i) => colourOf(i)) },
       marks: [
         Plot.line(controls, {
           x: 'alpha',
@@ -177,8 +196,7 @@ function angleDrawing({
         }),
         Plot.areaY(mains, {
           x: 'alpha',
-          y1: (row: Row) => Number(row.mean) - Number(row.half),
-          y2: (row: Row) => Number(row.mean) + Number(row.half),
+          ...BAND,
           fx: 'space',
           fill: 'tap',
           fillOpacity: 0.15,

@@ -5,7 +5,7 @@ import { type ClusterSums, ratioInterval } from '../../../activities/numeric/rat
 import { type RunSummary, type SpanSummary, summariseRun } from '../../aggregate/summarise-run.ts';
 import { parquetFault } from '../../datasets/parquet-query.ts';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw, INK, SOFT } from '../chart.ts';
+import { colourOf, draw, type Drawing, INK, SOFT } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, range } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -140,7 +140,29 @@ function entropyFigure(context: SectionContext, lines: readonly SpanLine[]): Mar
 function purityFigure(context: SectionContext, lines: readonly SpanLine[]): Markup | null {
   const labelled = lines.filter(({ purity }) => purity !== null);
   if (labelled.length === 0) return null;
-  const drawing = draw(
+  return context.figure({
+    id: 'purity-by-layer',
+    title: 'Purity of shared regions by layer',
+    caption:
+      'Dots: purity of regions with two points or more, weighted by points, with the 95 % interval over regions as independent units (Wilson, effective number). Ticks: mean purity of the same regions under shuffled labels.',
+    drawing: purityDrawing(context, labelled),
+    data: {
+      columns: ['run', 'span', 'purity', '95 % interval', 'by chance', 'points', 'shared regions'],
+      rows: labelled.map((line) => [
+        line.runId,
+        line.span,
+        fixed(line.purity, 4),
+        range(line.low, line.high, 4),
+        fixed(line.chancePurity, 4),
+        formatCount(line.points - line.singletons),
+        formatCount(line.regions - line.singletons),
+      ]),
+    },
+  });
+}
+
+function purityDrawing(context: SectionContext, labelled: readonly SpanLine[]): Drawing {
+  return draw(
     {
       ...byLayer(labelled),
       x: { label: 'share of points with the commonest label of their region →', domain: [0, 1], grid: true },
@@ -159,25 +181,6 @@ function purityFigure(context: SectionContext, lines: readonly SpanLine[]): Mark
     },
     [...runLegend(context), { label: 'by chance (shuffled labels)', colour: INK }],
   );
-  return context.figure({
-    id: 'purity-by-layer',
-    title: 'Purity of shared regions by layer',
-    caption:
-      'Dots: purity of regions with two points or more, weighted by points, with the 95 % interval over regions as independent units (Wilson, effective number). Ticks: mean purity of the same regions under shuffled labels.',
-    drawing,
-    data: {
-      columns: ['run', 'span', 'purity', '95 % interval', 'by chance', 'points', 'shared regions'],
-      rows: labelled.map((line) => [
-        line.runId,
-        line.span,
-        fixed(line.purity, 4),
-        range(line.low, line.high, 4),
-        fixed(line.chancePurity, 4),
-        formatCount(line.points - line.singletons),
-        formatCount(line.regions - line.singletons),
-      ]),
-    },
-  });
 }
 
 function byLayer(lines: readonly SpanLine[]): Plot.PlotOptions {
