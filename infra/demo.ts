@@ -1,7 +1,7 @@
 // `npm run demo`: 70,000 digits through a trained net and its random control, at once, and what the two have
 // to say.
 
-import { relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { describeFault } from '#schemas/errors.ts';
@@ -10,6 +10,7 @@ import { exitCodeOf, faultOfFailure } from './cli/cli-fault.ts';
 import { formatCount, formatSeconds, formatTable } from './cli/format.ts';
 import { type Interrupts, listenForInterrupts } from './cli/interrupts.ts';
 import { progressView } from './cli/progress-view.ts';
+import { writeReport } from './cli/report-command.ts';
 import { rememberRun } from './cli/run-folder.ts';
 import { checkRunFolder } from './cli/run-identity.ts';
 import { openSession, type Session } from './cli/session.ts';
@@ -42,7 +43,13 @@ async function demo({ terminal, interrupts }: DemoContext): Promise<void> {
   terminal.note('');
   for (const line of resultTable(summaries)) terminal.answer(line);
   terminal.note('');
+  const report = join(dirname(sweeps[0]!.runDir), 'report.html');
+  await writeReport(
+    sweeps.map(({ runDir }) => runDir),
+    { file: report },
+  );
   for (const line of nextSteps(sweeps)) terminal.note(line);
+  terminal.note(`report of both runs, to open in a browser: ${here(report)}`);
   terminal.note(`demo finished in ${formatSeconds((Date.now() - startedMs) / 1000)}`);
 }
 
@@ -122,6 +129,7 @@ function nextSteps(sweeps: readonly LoadedRun[]): readonly string[] {
     'against what shuffled labels give. The random net is the control: what it shows too is not learned.',
     'What to type next:',
     `  npx tessera list                              every run; these lie in ${here(`${folder}/..`)}`,
+    '  npx tessera report mnist-mlp                  one page about a run; --figures DIR for SVG and PNG',
     '  npx tessera inspect examples/mnist-cnn/model.onnx',
     '  npx tessera run examples/mnist-cnn/sweep.yaml',
     `  python -c "import duckdb; print(duckdb.sql(\\"select * from '${folder}/layers.parquet'\\"))"`,

@@ -1,4 +1,4 @@
-// Commands about runs: run, status, list, logs, pause, resume, cancel, extend, schedule.
+// Commands about runs: run, status, list, logs, pause, resume, cancel, extend, schedule, report.
 
 import type { Command } from 'commander';
 
@@ -20,6 +20,7 @@ export function addRunCommands(program: Command, context: CommandContext, done: 
   for (const verb of ['pause', 'resume', 'cancel'] as const) addSteering(program, { verb, context, done });
   addExtend(program, context, done);
   addSchedule(program, context, done);
+  addReport(program, context, done);
 }
 
 function addRun(program: Command, context: CommandContext, done: Done): void {
@@ -147,6 +148,30 @@ function addSchedule(program: Command, context: CommandContext, done: Done): voi
       ) => {
         const { scheduleCommand } = await import('./schedule-command.ts');
         done(await scheduleCommand(file, options, context));
+      },
+    );
+}
+
+function addReport(program: Command, context: CommandContext, done: Done): void {
+  addCommand(program, {
+    usage: 'report <run...>',
+    about: 'write one HTML file about finished runs; several are compared',
+    examples: [
+      'tessera report mnist-mlp',
+      'tessera report mnist-mlp mnist-mlp-random --output report.html',
+      'tessera report ring --figures figures',
+    ],
+  })
+    .option('--out <dir>', OUT_HELP, 'runs')
+    .option('--output <file>', 'the file to write (else report.html in the run folder, or beside several)')
+    .option('--figures <dir>', 'also write every figure as SVG and PNG into this folder')
+    .action(
+      async (
+        runs: readonly string[],
+        options: Parameters<typeof import('./report-command.ts').reportCommand>[1],
+      ) => {
+        const { reportCommand } = await import('./report-command.ts');
+        done(await reportCommand(runs, options, context));
       },
     );
 }

@@ -3,7 +3,6 @@
 
 import { Command } from 'commander';
 
-import { PipelineError } from '#schemas/errors.ts';
 import { addModelCommands } from './commands-model.ts';
 import { addRunCommands } from './commands-run.ts';
 import { addServiceCommands } from './commands-services.ts';
@@ -37,26 +36,5 @@ export function buildProgram(context: CommandContext, done: (code: ExitCode) => 
   addRunCommands(program, context, done);
   addServiceCommands(program, context, done);
   addModelCommands(program, context, done);
-  addLater(program);
   return program;
-}
-
-/** Commands of the contract that a later version brings. */
-function addLater(program: Command): void {
-  const later = { report: 'write one HTML file about a run' };
-  for (const [name, about] of Object.entries(later)) {
-    program
-      .command(name)
-      .description(`${about} (comes in a later version)`)
-      .argument('[args...]')
-      .allowUnknownOption()
-      .action(() => {
-        const remedy = 'This version sweeps; its tables can be read with any Parquet reader.';
-        throw new PipelineError({
-          kind: 'not-there-yet',
-          what: `tessera ${name} comes in a later version`,
-          remedy,
-        });
-      });
-  }
 }

@@ -81,6 +81,7 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
     ...(tables.length > 0 ? [`  rows    ${tables.join(', ')}`] : []),
     ...(skipped > 0 ? [`  skipped ${plural(skipped, 'file')}; run.json names them`] : []),
     `  output  ${output}`,
+    `  report  tessera report ${run} writes a page about it`,
     ...claimLines(manifest?.claims ?? []),
     ...(manifest?.chains === undefined ? [] : chainLines(run, manifest.chains)),
     ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),

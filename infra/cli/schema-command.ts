@@ -30,11 +30,12 @@ export function schemaCommand(
 }
 
 /** A table with the runs that leave it: `sweep`, every `lens` run, one experiment, or `metflow`. */
-interface ListedTable extends TableDef {
+export interface ListedTable extends TableDef {
   readonly leftBy: string;
 }
 
-function listedTables(): readonly ListedTable[] {
+/** Every table that a run may leave. */
+export function listedTables(): readonly ListedTable[] {
   const of = (leftBy: string, tables: readonly TableDef[]) => tables.map((table) => ({ ...table, leftBy }));
   const own = allExperiments().flatMap(({ name, tables }) => of(`lens ${name}`, tables));
   return [...of('sweep', TABLES), ...of('lens', SHARED_TABLES), ...own, ...of('metflow', METFLOW_TABLES)];

@@ -17,6 +17,7 @@ export interface JsonSchema {
   /** Of objects that a constant key tells apart. */
   readonly oneOf?: readonly JsonSchema[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
   readonly items?: JsonSchema;
   readonly prefixItems?: readonly JsonSchema[];
   readonly minimum?: number;

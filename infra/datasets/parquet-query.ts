@@ -8,6 +8,8 @@ import { dataInvalid } from './faults.ts';
 export interface ParquetQueries {
   /** All rows of a small result. */
   rows(file: string, sql: string): Promise<DuckDBValue[][]>;
+  /** The same by column name. */
+  records(file: string, sql: string): Promise<Readonly<Record<string, DuckDBValue>>[]>;
   /** Chunks of at most 2,048 rows, in file order. */
   chunks(file: string, sql: string): AsyncGenerator<DuckDBDataChunk>;
   close(): void;
@@ -24,13 +26,17 @@ const SETTINGS = {
 
 /**
  * Queries in a private in-memory DuckDB, made at first use.
+ * @param settings - DuckDB's own, over those of a stream of rows.
  * @throws PipelineError `data-invalid` naming the file where DuckDB cannot read it.
  */
-export function parquetQueries(): ParquetQueries {
+export function parquetQueries(settings: Readonly<Record<string, string>> = {}): ParquetQueries {
   let instance: Promise<DuckDBInstance> | null = null;
+  async function connected(): Promise<DuckDBConnection> {
+    instance ??= Instances.create(':memory:', { ...SETTINGS, ...settings });
+    return (await instance).connect();
+  }
   async function* chunks(file: string, sql: string): AsyncGenerator<DuckDBDataChunk> {
-    instance ??= Instances.create(':memory:', SETTINGS);
-    const connection: DuckDBConnection = await (await instance).connect();
+    const connection = await connected();
     try {
       const result = await connection.stream(sql);
       let next = result.fetchChunk();
@@ -44,7 +50,7 @@ export function parquetQueries(): ParquetQueries {
         yield chunk;
       }
     } catch (error) {
-      throw unreadable(file, error);
+      throw parquetFault(file, error);
     } finally {
       connection.closeSync();
     }
@@ -55,6 +61,16 @@ export function parquetQueries(): ParquetQueries {
       const found: DuckDBValue[][] = [];
       for await (const chunk of chunks(file, sql)) found.push(...chunk.getRows());
       return found;
+    },
+    async records(file, sql) {
+      const connection = await connected();
+      try {
+        return (await connection.runAndReadAll(sql)).getRowObjects();
+      } catch (error) {
+        throw parquetFault(file, error);
+      } finally {
+        connection.closeSync();
+      }
     },
     close() {
       void instance?.then((opened) => opened.closeSync());
@@ -74,7 +90,8 @@ export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function unreadable(file: string, error: unknown): unknown {
+/** An error of DuckDB as `data-invalid` where the file is to blame. */
+export function parquetFault(file: string, error: unknown): unknown {
   const text = error instanceof Error ? error.message : String(error);
   if (!/^(Invalid Input|IO|Conversion|Serialization|Binder|Invalid|ZLIB|TProtocol|don't know)/.test(text))
     return error;

@@ -1,0 +1,69 @@
+// `tessera report RUN...`: one page about finished runs.
+
+import { dirname, join, resolve } from 'node:path';
+
+import { writeWhole } from '../blobs/run-folder.ts';
+import { type ReportRun, openReportRun } from '../report/report-run.ts';
+import { renderReport, writeFigures } from '../report/write-report.ts';
+import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
+import { formatBytes, plural } from './format.ts';
+import { findRun, type KnownRun, readManifest } from './run-folder.ts';
+
+export interface ReportOptions extends GlobalOptions {
+  readonly out: string;
+  readonly output?: string;
+  readonly figures?: string;
+}
+
+/** Writes the page. */
+export async function reportCommand(
+  names: readonly string[],
+  options: ReportOptions,
+  { terminal, env: readEnv }: CommandContext,
+): Promise<ExitCode> {
+  const { home } = readEnv();
+  const found = names.map((name) => findRun(name, { home, out: options.out }));
+  const runDirs = [...new Set(found.map(({ runDir }) => runDir))];
+  const file = resolve(options.output ?? defaultFile(found));
+  const { bytes, figures } = await writeReport(runDirs, { file, figures: options.figures });
+  terminal.note(`${file} (${formatBytes(bytes)}): open it in a browser`);
+  if (options.figures !== undefined)
+    terminal.note(`${plural(figures, 'figure')} as SVG and PNG in ${resolve(options.figures)}`);
+  if (options.json === true) {
+    const runs = found.map(({ runId }) => runId);
+    terminal.answer(JSON.stringify({ runs, status: 'done', output: file, bytes, figures, exitCode: 0 }));
+  }
+  return 0;
+}
+
+/**
+ * Writes one page about the runs in these folders.
+ * @throws PipelineError `data-missing` for a run that has not finished, `data-invalid` for a damaged one.
+ */
+export async function writeReport(
+  runDirs: readonly string[],
+  { file, figures }: { readonly file: string; readonly figures?: string | undefined },
+): Promise<{ readonly bytes: number; readonly figures: number }> {
+  const runs: ReportRun[] = [];
+  try {
+    for (const runDir of runDirs) runs.push(await openReportRun(runDir, readManifest(runDir)));
+    const report = await renderReport(runs);
+    const bytes = Buffer.from(report.html);
+    await writeWhole(file, bytes);
+    if (figures !== undefined) await writeFigures(resolve(figures), report.figures);
+    return { bytes: bytes.length, figures: report.figures.length };
+  } finally {
+    for (const run of runs) run.close();
+  }
+}
+
+/** In the folder of a run; beside the first one where there are several. */
+function defaultFile(runs: readonly KnownRun[]): string {
+  const [first] = runs;
+  if (runs.length === 1) return join(first!.runDir, 'report.html');
+  const name = runs
+    .map(({ runId }) => runId)
+    .join('+')
+    .slice(0, 100);
+  return join(dirname(first!.runDir), `report-${name}.html`);
+}

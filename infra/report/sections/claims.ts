@@ -1,0 +1,174 @@
+// What the experiment claims, with intervals: each claim a small forest, the trained net against its controls.
+
+import * as Plot from '@observablehq/plot';
+import { ACCENT, CONTROL, draw, type Drawing, INK, rowAxis, SOFT, stack } from '../chart.ts';
+import { groupedTable } from '../data-table.ts';
+import { pValue, range, significant } from '../format-value.ts';
+import { html, type Markup } from '../markup.ts';
+import { mainModel } from '../models.ts';
+import type { ReportRun, Row } from '../report-run.ts';
+import type { Section, SectionContext } from '../section.ts';
+
+interface ClaimRow {
+  readonly claim: string;
+  readonly model: string;
+  readonly span: string;
+  readonly effect: number;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly nullEffect: number;
+  readonly verdict: string;
+  readonly isMain: boolean;
+}
+
+/** Pixels of one span in a forest. */
+const ROW_PX = 26;
+/** Rows of a table that is not folded away. */
+const MOST_ROWS = 24;
+const COLUMNS = ['span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
+
+export const claims: Section = {
+  id: 'claims',
+  title: 'Claims',
+  async render(context) {
+    const parts: Markup[] = [];
+    for (const [i, run] of context.runs.entries()) {
+      if (!run.has('claims')) continue;
+      const rows = await run.rows('SELECT * FROM {claims}');
+      if (rows.length > 0) parts.push(await runClaims(context, { run, rows, index: i }));
+    }
+    if (parts.length === 0) return null;
+    return html`<p>Supported or reversed: the interval leaves out the null and the corrected p-value is below 0.05. Controls show
+what the same architecture gives without training; what they show too is not learnt. In the spirit of Black et al. (2022), not a replication.</p>${parts}`;
+  },
+};
+
+async function runClaims(
+  context: SectionContext,
+  { run, rows, index }: { readonly run: ReportRun; readonly rows: readonly Row[]; readonly index: number },
+): Promise<Markup> {
+  const main = await mainModel(run);
+  const isMain = ({ model }: Row) => model === main;
+  const controls = rows.filter((row) => !isMain(row));
+  const shown = rows.some(isMain) ? rows.filter(isMain) : rows;
+  const figure = context.figure({
+    id: `claims${index === 0 ? '' : `-${index + 1}`}`,
+    title: `Effects and intervals, ${run.runId}`,
+    caption: `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}; grey: controls, one dot each. n counts independent units and stands in the table.`,
+    drawing: forests(rows, main),
+  });
+  const table = claimTable(shown, `Claims about ${main}, ${run.runId}`);
+  const folded = html`<details><summary>Effects, intervals, p-values and verdicts (${shown.length} rows)</summary>${table}</details>`;
+  const rest =
+    controls.length === 0
+      ? null
+      : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${claimTable(controls, 'Claims about controls')}</details>`;
+  return html`${verdicts(shown)}${figure}${shown.length > MOST_ROWS ? folded : table}${rest}`;
+}
+
+/** What the experiments' intervals are (docs/lens-results.md). */
+function intervalText({ manifest }: ReportRun): string {
+  const { config } = manifest;
+  const is95 = config.kind === 'lens' && ['clusters', 'code_directions'].includes(config.experiment);
+  return `${is95 ? '95' : '99'} % bootstrap intervals over independent units`;
+}
+
+/** `12 supported, 3 not shown`: what became of the claims about the main model. */
+function verdicts(rows: readonly Row[]): Markup {
+  const counts = new Map<string, number>();
+  for (const { verdict } of rows) counts.set(String(verdict), (counts.get(String(verdict)) ?? 0) + 1);
+  const sorted = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return html`<p>Of ${rows.length}: ${sorted.map(([verdict, count], i) => `${i === 0 ? '' : ', '}${count} ${verdict}`)}.</p>`;
+}
+
+/** Rows under the claim that they are about. */
+function claimTable(rows: readonly Row[], caption: string): Markup {
+  const names = [...new Set(rows.map(({ claim }) => String(claim)))];
+  const groups = names.map((name) => ({
+    title: name,
+    rows: rows.filter(({ claim }) => claim === name).map(cells),
+  }));
+  return groupedTable(COLUMNS, groups, caption);
+}
+
+function cells(row: Row): readonly string[] {
+  return [
+    String(row.span),
+    String(row.model),
+    significant(row.effect),
+    range(row.ci_low, row.ci_high),
+    significant(row.null_effect),
+    pValue(row.p_value),
+    String(row.n),
+    String(row.verdict),
+  ];
+}
+
+function forests(rows: readonly Row[], main: string): Drawing {
+  const known = rows.flatMap((row): ClaimRow[] => {
+    if (typeof row.effect !== 'number') return [];
+    return [
+      {
+        claim: String(row.claim),
+        model: String(row.model),
+        span: String(row.span),
+        effect: row.effect,
+        low: row.ci_low as number | null,
+        high: row.ci_high as number | null,
+        nullEffect: Number(row.null_effect),
+        verdict: String(row.verdict),
+        isMain: row.model === main,
+      },
+    ];
+  });
+  const names = [...new Set(known.map(({ claim }) => claim))];
+  return stack(
+    names.map((name) =>
+      forest(
+        name,
+        known.filter(({ claim }) => claim === name),
+      ),
+    ),
+  );
+}
+
+function forest(name: string, rows: readonly ClaimRow[]): Drawing {
+  const spans = [...new Set(rows.map(({ span }) => span))];
+  const place = (row: ClaimRow) => spans.indexOf(row.span) + offsetOf(row, rows);
+  const placed = rows.map((row) => ({ ...row, y: place(row) }));
+  const [main, controls] = [placed.filter(({ isMain }) => isMain), placed.filter(({ isMain }) => !isMain)];
+  const nulls = [...new Set(rows.map(({ nullEffect }) => Number(nullEffect.toPrecision(3))))].slice(0, 3);
+  const longest = Math.max(...spans.map(({ length }) => length));
+  return draw({
+    height: 62 + spans.length * ROW_PX,
+    marginLeft: Math.min(230, 24 + 6.6 * longest),
+    marginTop: 26,
+    marginBottom: 36,
+    marginRight: 24,
+    x: { label: null, grid: true, nice: true, ticks: 7 },
+    y: rowAxis(spans),
+    marks: [
+      Plot.text([name], {
+        frameAnchor: 'top-left',
+        dy: -20,
+        dx: -Math.min(230, 24 + 6.6 * longest) + 4,
+        text: (text: string) => text,
+        fontWeight: 600,
+        fill: INK,
+        textAnchor: 'start',
+      }),
+      Plot.ruleX(nulls, { stroke: SOFT, strokeDasharray: '4 3' }),
+      Plot.ruleY(controls, { x1: 'low', x2: 'high', y: 'y', stroke: CONTROL, strokeOpacity: 0.7 }),
+      Plot.dot(controls, { x: 'effect', y: 'y', fill: CONTROL, r: 2.4 }),
+      Plot.ruleY(main, { x1: 'low', x2: 'high', y: 'y', stroke: ACCENT, strokeWidth: 2.2 }),
+      Plot.dot(main, { x: 'effect', y: 'y', fill: ACCENT, r: 4.5 }),
+    ],
+  });
+}
+
+/** The main model a little above the middle of its row, controls spread below it. */
+function offsetOf(row: ClaimRow, rows: readonly ClaimRow[]): number {
+  const controls = [...new Set(rows.filter(({ isMain }) => !isMain).map(({ model }) => model))];
+  if (row.isMain) return controls.length === 0 ? 0 : -0.2;
+  return 0.02 + (0.36 * (controls.indexOf(row.model) + 0.5)) / controls.length;
+}
