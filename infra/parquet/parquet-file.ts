@@ -182,8 +182,8 @@ const DELTA_ENCODED: Readonly<Record<string, parquet.Encoding>> = {
   source_id: parquet.Encoding.DELTA_BYTE_ARRAY,
 };
 
-/** Largest row group of any file. */
-export const ROW_GROUP_ROWS = 131_072;
+/** Largest row group of any file: a commit holds one or two of them, in several copies, for each part under way. */
+export const ROW_GROUP_ROWS = 65_536;
 
 /** Small, because the commit holds one row group of every segment at once. */
 export const SEGMENT_GROUP_ROWS = 16_384;

@@ -1,13 +1,14 @@
 // Science off the event loop: ONNX Runtime blocks its thread for a whole batch, and heartbeats must flow meanwhile.
 
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
 import { readEnv } from '../env.ts';
+import { workerBundle } from '../worker-bundle.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
-import { threadBundle } from './thread-bundle.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2 } as const;
@@ -66,7 +67,7 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
 
 async function openPools(threads: number): Promise<{ computing: Piscina; waiting: Piscina }> {
   const options = {
-    filename: await threadBundle(join(readEnv().home, 'cache')),
+    filename: pathToFileURL((await workerBundle(join(readEnv().home, 'cache'))).tasks).href,
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
     execArgv: ['--no-warnings'],
     resourceLimits: THREAD_LIMITS,

@@ -59,10 +59,7 @@ interface Timed {
 }
 
 /** Tries every way in turn and keeps the session whose best run is clearly the shortest. */
-async function fastestSession(
-  loaded: LoadedModel,
-  { probed, input, options }: Choice,
-): Promise<Timed> {
+async function fastestSession(loaded: LoadedModel, { probed, input, options }: Choice): Promise<Timed> {
   const batch = trialBatch(
     input,
     options,
