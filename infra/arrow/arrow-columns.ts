@@ -59,6 +59,16 @@ export function arrowSchema(columns: readonly ColumnDef[]): arrow.Schema {
   return new arrow.Schema(fields);
 }
 
+/** The schema as an IPC message: what every stream of it starts with. */
+export function schemaBytes(schema: arrow.Schema): Uint8Array {
+  const writer = new arrow.RecordBatchStreamWriter();
+  writer.reset(undefined, schema);
+  writer.finish();
+  const stream = writer.toUint8Array(true);
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  return stream.slice(0, 8 + view.getInt32(4, true));
+}
+
 /** One block as an Arrow IPC stream of one record batch. */
 export function encodeBlock(block: ColumnBlock, columns: readonly ColumnDef[]): Uint8Array {
   const schema = arrowSchema(columns);
@@ -101,11 +111,23 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
 
 /**
  * The record batches of an IPC stream as blocks: views into `bytes` where it is aligned.
- * @throws PipelineError `internal` where a column is missing or has another type.
+ * @throws PipelineError `internal` where the stream is damaged, or a column is missing or has another type.
  */
-export function decodeBlocks(bytes: Uint8Array, columns: readonly NamedType[], where: string): ColumnBlock[] {
-  const table = arrow.tableFromIPC(bytes);
-  return table.batches.map((batch) => decodeBatch(batch, columns, where));
+export function decodeBlocks(bytes: Uint8Array, columns: readonly ColumnDef[], where: string): ColumnBlock[] {
+  try {
+    // Compared, not read: on damaged schemas the library loops.
+    const expected = schemaBytes(arrowSchema(columns));
+    if (Buffer.compare(bytes.subarray(0, expected.length), expected) !== 0)
+      throw new RangeError('other columns');
+    return arrow.tableFromIPC(bytes).batches.map((batch) => decodeBatch(batch, columns, where));
+  } catch (cause) {
+    if (cause instanceof PipelineError) throw cause;
+    const value = cause instanceof Error ? cause.message : String(cause);
+    throw new PipelineError(
+      { kind: 'internal', what: 'a message of rows is damaged', where, value },
+      { cause },
+    );
+  }
 }
 
 /** One record batch as a block; see {@link decodeBlocks}. */
