@@ -2,7 +2,7 @@
 
 import { cpus } from 'node:os';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { destination, pino } from 'pino';
 import { faultOf, PipelineError } from '#schemas/errors.ts';
@@ -23,7 +23,9 @@ async function main(): Promise<void> {
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
   const bundle = workflowBundle(join(env.home, 'cache'));
   const connection = await connect(env);
-  await using compute = threadPool({ threads: encoders });
+  // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
+  const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
+  await using compute = threadPool({ threads: encoders, tasks });
   const activities = createActivities({ compute, records: { markEnded } });
   const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
     connection,

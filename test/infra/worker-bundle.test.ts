@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { threadPool } from '../../infra/threads/pool.ts';
 import { workerBundle } from '../../infra/worker-bundle.ts';
 
@@ -49,8 +49,8 @@ describe('the bundle of workers', () => {
 
 describe('the pool', () => {
   test('runs a task from the bundle and gives its fault back', async () => {
-    vi.stubEnv('TESSERA_HOME', home);
-    await using pool = threadPool({ threads: 1 });
+    const { tasks } = await workerBundle(join(home, 'cache'));
+    await using pool = threadPool({ threads: 1, tasks });
     const input = { runDir: join(home, 'no-run'), configSha256: 'x', partition: 0, allSent: false };
     const options = { signal: new AbortController().signal, onProgress: () => undefined };
     await expect(pool.run('aggregate', input, options)).rejects.toThrow(/no-run.plan.json/);
