@@ -32,6 +32,8 @@ export interface Env {
     readonly connection: Sealed<Omit<TemporalConnection, 'address'>>;
   };
   readonly kafka: KafkaEnv & { readonly source: KafkaSource };
+  /** Where each worker serves its metrics for Prometheus; null for nowhere. */
+  readonly metrics: string | null;
   readonly javaHome: string | null;
   /** The whole environment, for child processes only. */
   readonly variables: Sealed<Variables>;
@@ -61,6 +63,7 @@ export function readEnv(variables: Variables = process.env): Env {
       ...readKafkaEnv(variables),
       source: oneOf(variables, 'TESSERA_KAFKA_FROM', KAFKA_SOURCES) ?? 'auto',
     }),
+    metrics: metricsAddress(text('TESSERA_METRICS')),
     javaHome: text('JAVA_HOME'),
     variables: sealed(Object.freeze({ ...variables })),
   });
@@ -80,4 +83,9 @@ export function temporalConnectionOptions(env: Env, localAddress?: string): Temp
     where: 'TEMPORAL_ADDRESS',
     remedy: 'Set TEMPORAL_ADDRESS to host:port, or start local services with `tessera up`.',
   });
+}
+
+function metricsAddress(value: string | null): string | null {
+  if (value !== null) checkHostPort('TESSERA_METRICS', value);
+  return value;
 }
