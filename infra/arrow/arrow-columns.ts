@@ -110,27 +110,9 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
 }
 
 /**
- * The record batches of an IPC stream as blocks: views into `bytes` where it is aligned.
- * @throws PipelineError `internal` where the stream is damaged, or a column is missing or has another type.
+ * One record batch of a file as a block.
+ * @throws PipelineError `internal` where a column is missing or has another type.
  */
-export function decodeBlocks(bytes: Uint8Array, columns: readonly ColumnDef[], where: string): ColumnBlock[] {
-  try {
-    // Compared, not read: on damaged schemas the library loops.
-    const expected = schemaBytes(arrowSchema(columns));
-    if (Buffer.compare(bytes.subarray(0, expected.length), expected) !== 0)
-      throw new RangeError('other columns');
-    return arrow.tableFromIPC(bytes).batches.map((batch) => decodeBatch(batch, columns, where));
-  } catch (cause) {
-    if (cause instanceof PipelineError) throw cause;
-    const value = cause instanceof Error ? cause.message : String(cause);
-    throw new PipelineError(
-      { kind: 'internal', what: 'a message of rows is damaged', where, value },
-      { cause },
-    );
-  }
-}
-
-/** One record batch as a block; see {@link decodeBlocks}. */
 export function decodeBatch(
   batch: arrow.RecordBatch,
   columns: readonly NamedType[],

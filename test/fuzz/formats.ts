@@ -12,7 +12,8 @@ import type { ReceivedMessage } from '../../activities/ports.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../activities/metflow/checkpoint.ts';
 import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
 import { loadConfig } from '../../infra/config/load-config.ts';
-import { decodeBlocks, encodeBlock } from '../../infra/arrow/arrow-columns.ts';
+import { encodeBlock } from '../../infra/arrow/arrow-columns.ts';
+import { decodeBlock } from '../../infra/arrow/ipc-batch.ts';
 import { columnFromCells } from '../../infra/arrow/cells.ts';
 import type { ColumnData } from '../../infra/arrow/column-block.ts';
 import { openDataset } from '../../infra/datasets/open.ts';
@@ -107,7 +108,7 @@ export const FORMATS: Readonly<Record<string, FuzzFormat>> = {
     seeds: async () => [{ files: { 'draws.arrow': drawMessage() }, mutated: 'draws.arrow' }],
     run: async (folder) => {
       const bytes = new Uint8Array(await readFile(join(folder, 'draws.arrow')));
-      for (const block of decodeBlocks(bytes, DRAW_COLUMNS, 'a message')) encodeBlock(block, DRAW_COLUMNS);
+      encodeBlock(decodeBlock(bytes, DRAW_COLUMNS, 'a message'), DRAW_COLUMNS);
     },
   },
   checkpoint: {
