@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/live/**', 'test/browser/**', 'node_modules/**'],
+    exclude: ['test/{live,browser,fuzz}/**', 'node_modules/**'],
     pool: 'forks',
     // Vitest leaves one processor free, which on two means one test file at a time.
     maxWorkers: '100%',

@@ -55,7 +55,7 @@ export interface DatasetReader {
     readonly signal?: AbortSignal;
     readonly onProgress?: (note: string) => void;
   }): Promise<DatasetPlan>;
-  /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and goes to `onSkip`. Buffers may be reused between batches: use one before asking for the next. */
+  /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and goes to `onSkip`. Buffers may be reused between batches: use one before asking for the next, of this or another shard. */
   read(
     shard: ShardSpec,
     options: {

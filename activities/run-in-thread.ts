@@ -6,6 +6,7 @@ import type { ThreadTasks } from '#schemas/tasks.ts';
 import { TIMEOUTS } from '../temporal.config.ts';
 import { failureOf } from './failures.ts';
 import type { Compute } from './ports.ts';
+import { workCounter } from './work-counters.ts';
 
 /** Runs `name` in a thread; faults become Temporal failures, and a stop that threw becomes a cancellation. */
 export async function runInThread<Name extends keyof ThreadTasks>(
@@ -15,8 +16,10 @@ export async function runInThread<Name extends keyof ThreadTasks>(
 ): Promise<ThreadTasks[Name]['output']> {
   const context = Context.current();
   let last: unknown = context.info.heartbeatDetails;
+  const count = workCounter(context.metricMeter, last);
   const beat = (report: unknown) => {
     last = report;
+    count(report);
     context.heartbeat(report);
   };
   // Planning and committing are silent for long; the beat says that the process lives.

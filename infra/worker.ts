@@ -2,7 +2,7 @@
 
 import { cpus } from 'node:os';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { destination, pino } from 'pino';
 import { faultOf, PipelineError } from '#schemas/errors.ts';
@@ -18,12 +18,14 @@ const IO_SLOTS = 32;
 
 async function main(): Promise<void> {
   const env = readEnv();
-  installLogger(env);
+  installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
   const bundle = workflowBundle(join(env.home, 'cache'));
   const connection = await connect(env);
-  await using compute = threadPool({ threads: encoders });
+  // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
+  const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
+  await using compute = threadPool({ threads: encoders, tasks });
   const activities = createActivities({ compute, records: { markEnded } });
   const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
     connection,
@@ -83,8 +85,11 @@ async function connect(env: Env): Promise<NativeConnection> {
   }
 }
 
-/** Logs of this process as JSON lines in the home's log folder; activity logs carry their workflow's id. */
-function installLogger(env: Env): void {
+/**
+ * Logs of this process as JSON lines in the home's log folder, where activity logs carry their workflow's id; and metrics for
+ * Prometheus where an address is set.
+ */
+function installRuntime(env: Env): void {
   const folder = join(env.home, 'logs');
   mkdirSync(folder, { recursive: true });
   const log = pino(destination({ dest: join(folder, `worker-${process.pid}.log`), sync: false }));
@@ -92,7 +97,11 @@ function installLogger(env: Env): void {
   const logger = new DefaultLogger('INFO', ({ level, message, meta }) => {
     log[levels[level]]({ ...meta, runId: runOf(meta) }, message);
   });
-  Runtime.install({ logger });
+  const metrics =
+    env.metrics === null
+      ? {}
+      : { metrics: { prometheus: { bindAddress: env.metrics, countersTotalSuffix: true } } };
+  Runtime.install({ logger, telemetryOptions: metrics });
 }
 
 /** The run an entry belongs to: workflow ids end in it. */

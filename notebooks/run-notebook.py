@@ -1,30 +1,36 @@
-"""Executes a notebook's code cells in order, without Jupyter: python run-notebook.py NOTEBOOK RUN_FOLDER
+"""Executes the Python of a notebook or of a Markdown page in order, without Jupyter: python run-notebook.py FILE RUN_FOLDER
 
-Needs pyarrow and duckdb. Any error in a cell ends it with exit code 1 and the cell's number.
+The run folder is given as TESSERA_RUN. Any error ends it with exit code 1 and the number of the cell.
 """
 
 import json
 import os
+import re
 import sys
 import traceback
 
 
+def cells_of(path: str) -> list[str]:
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if path.endswith(".md"):
+        return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+
+
 def main() -> int:
-    notebook, run = sys.argv[1:3]
+    path, run = sys.argv[1:3]
     os.environ["TESSERA_RUN"] = os.path.abspath(run)
-    with open(notebook, encoding="utf-8") as file:
-        cells = json.load(file)["cells"]
     names: dict = {"__name__": "__main__"}
-    for number, cell in enumerate(cells):
-        if cell["cell_type"] != "code":
-            continue
+    cells = cells_of(path)
+    for number, source in enumerate(cells, start=1):
         try:
-            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+            exec(compile(source, f"cell {number}", "exec"), names)
         except Exception:
             traceback.print_exc()
-            print(f"cell {number} of {notebook} failed", file=sys.stderr)
+            print(f"cell {number} of {path} failed", file=sys.stderr)
             return 1
-    print(f"{notebook}: all cells ran")
+    print(f"{path}: all {len(cells)} cells ran")
     return 0
 
 

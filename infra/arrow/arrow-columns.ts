@@ -59,6 +59,16 @@ export function arrowSchema(columns: readonly ColumnDef[]): arrow.Schema {
   return new arrow.Schema(fields);
 }
 
+/** The schema as an IPC message: what every stream of it starts with. */
+export function schemaBytes(schema: arrow.Schema): Uint8Array {
+  const writer = new arrow.RecordBatchStreamWriter();
+  writer.reset(undefined, schema);
+  writer.finish();
+  const stream = writer.toUint8Array(true);
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  return stream.slice(0, 8 + view.getInt32(4, true));
+}
+
 /** One block as an Arrow IPC stream of one record batch. */
 export function encodeBlock(block: ColumnBlock, columns: readonly ColumnDef[]): Uint8Array {
   const schema = arrowSchema(columns);
@@ -100,15 +110,9 @@ function arrowData(type: arrow.DataType, column: ColumnData, rows: number): arro
 }
 
 /**
- * The record batches of an IPC stream as blocks: views into `bytes` where it is aligned.
+ * One record batch of a file as a block.
  * @throws PipelineError `internal` where a column is missing or has another type.
  */
-export function decodeBlocks(bytes: Uint8Array, columns: readonly NamedType[], where: string): ColumnBlock[] {
-  const table = arrow.tableFromIPC(bytes);
-  return table.batches.map((batch) => decodeBatch(batch, columns, where));
-}
-
-/** One record batch as a block; see {@link decodeBlocks}. */
 export function decodeBatch(
   batch: arrow.RecordBatch,
   columns: readonly NamedType[],

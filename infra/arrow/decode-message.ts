@@ -27,7 +27,10 @@ export interface MessageDecoder {
 /** @param kept - code columns behind the fixed ones of a points message. */
 export function messageDecoder(kept: readonly KeptColumn[]): MessageDecoder {
   const codes = new BatchDecoder(CODES_COLUMNS);
-  const points = new BatchDecoder([...POINT_COLUMNS, ...kept]);
+  const points = new BatchDecoder([
+    ...POINT_COLUMNS,
+    ...kept.map((column) => ({ ...column, nullable: true })),
+  ]);
   const units = new BatchDecoder(UNITS_COLUMNS);
   return {
     codes: (value, where) => {

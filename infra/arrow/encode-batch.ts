@@ -1,7 +1,7 @@
 // One encoded batch as messages of the code log (columns: schemas/columns/code-message.ts).
 
 import { Binary, Field, Float32, Float64, Int16, Int32, makeData, Schema, Utf8 } from 'apache-arrow';
-import { MESSAGE_LAYOUT_VERSION } from '#schemas/columns/code-message.ts';
+import { CODES_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import {
   type BatchPoints,
@@ -16,30 +16,10 @@ import { countUnits } from '../../activities/polytope/unit-counts.ts';
 import { predictions } from '../../activities/polytope/predictions.ts';
 import type { CodeMessage, EncodedBatch, InputBatch } from '../../activities/ports.ts';
 import { asBytes, binaryColumn, type Column, DIGEST, ipc, nulls, optional, utf8Column } from './columns.ts';
+import { MESSAGE_METADATA, messageSchema } from './message-schemas.ts';
 
-const METADATA = new Map([['layoutVersion', String(MESSAGE_LAYOUT_VERSION)]]);
-
-const CODES_SCHEMA = new Schema(
-  [
-    new Field('span', new Int16(), false),
-    new Field('point_id', new Int32(), false),
-    new Field('label', new Int32(), false),
-    new Field('digest', DIGEST, false),
-    new Field('words', new Binary(), false),
-  ],
-  METADATA,
-);
-
-const UNITS_SCHEMA = new Schema(
-  [
-    new Field('tap', new Int16(), false),
-    new Field('class', new Int32(), false),
-    new Field('rows', new Int32(), false),
-    new Field('on', new Binary(), false),
-    new Field('soft', new Float64(), false),
-  ],
-  METADATA,
-);
+const CODES_SCHEMA = messageSchema(CODES_COLUMNS);
+const UNITS_SCHEMA = messageSchema(UNITS_COLUMNS);
 
 export interface BatchSource {
   readonly plan: SweepPlan;
@@ -199,7 +179,7 @@ function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Arra
   const columns = [...pointColumns(source), ...keptCodes(source, spans)];
   const fields = columns.map(({ name, data, nullable }) => new Field(name, data.type, nullable));
   return ipc(
-    new Schema(fields, METADATA),
+    new Schema(fields, new Map(MESSAGE_METADATA)),
     points.points,
     columns.map(({ data }) => data),
   );

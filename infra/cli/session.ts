@@ -103,7 +103,7 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
     onNote(`workers run in the background (process ${pid}); tessera down stops them`);
     return null;
   }
-  const command = workerCommand({ ...variables, ...shareOfCores(processes) }, env.home);
+  const command = await workerCommand({ ...variables, ...shareOfCores(processes) }, env.home);
   return startWorkers({ command, processes, onRestart: onNote, graceMs: WORKER_GRACE_MS });
 }
 

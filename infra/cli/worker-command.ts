@@ -35,7 +35,7 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
     const note = noteWorkers(env.home, { processes, temporal: services.temporal.address });
     cleanups.defer(() => note[Symbol.dispose]());
     const serve = queues.length > 0 ? { TESSERA_QUEUES: queues.join(',') } : {};
-    const command = workerCommand(
+    const command = await workerCommand(
       { ...serviceVariables(env, services), ...shareOfCores(processes), ...serve },
       env.home,
     );

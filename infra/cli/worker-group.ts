@@ -75,7 +75,7 @@ function supervise(slot: number, options: Supervision): Promise<void> {
     const launch = (state: RestartState, died: WorkerExit | null) => {
       if (options.stopping.aborted) return;
       const startedMs = Date.now();
-      const worker = startWorkerProcess(options.command);
+      const worker = startWorkerProcess(commandOf(options.command, slot));
       options.running.set(slot, worker);
       void worker.ready.then(() => {
         onFirstReady();
@@ -93,6 +93,13 @@ function supervise(slot: number, options: Supervision): Promise<void> {
     };
     launch(FRESH_PROCESS, null);
   });
+}
+
+/** Every worker of a group serves its metrics at a port of its own: the configured one, the next, and so on. */
+function commandOf(command: WorkerCommand, slot: number): WorkerCommand {
+  const [, host, port] = /^(.*):(\d+)$/.exec(command.env.TESSERA_METRICS ?? '') ?? [];
+  if (port === undefined) return command;
+  return { ...command, env: { ...command.env, TESSERA_METRICS: `${host}:${Number(port) + slot}` } };
 }
 
 function restartLine(

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
+import { workerBundle } from '../worker-bundle.ts';
 
 /** Program, arguments and environment of a worker. */
 export interface WorkerCommand {
@@ -47,22 +48,18 @@ const MALLOC = {
 };
 
 /**
- * The command of `infra/worker.ts`. The worker ends when its stdin does, so it never outlives this command.
+ * The command of a worker, whose code is built into `home` when it has changed. The worker ends when its stdin does, so it
+ * never outlives this command.
  * @param env - additions to this process's environment.
  * @param home - whose `logs` folder receives stderr.
  */
-export function workerCommand(env: NodeJS.ProcessEnv, home: string): WorkerCommand {
+export async function workerCommand(env: NodeJS.ProcessEnv, home: string): Promise<WorkerCommand> {
   mkdirSync(join(home, 'logs'), { recursive: true });
-  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  const endWithParent = fileURLToPath(new URL('end-with-parent.mjs', import.meta.url));
+  const { worker } = await workerBundle(join(home, 'cache'));
   return {
     file: process.execPath,
-    args: [
-      '--import',
-      import.meta.resolve('tsx'),
-      '--import',
-      here('end-with-parent.mjs'),
-      here('../worker.ts'),
-    ],
+    args: ['--import', endWithParent, worker],
     env: { ...MALLOC, ...process.env, ...env },
     stderrLog: join(home, 'logs', 'worker-errors.log'),
   };

@@ -50,7 +50,7 @@ const CHUNK_BYTES = 1 << 20;
 const HEARTBEAT_BYTES = 64 << 20;
 
 /** Digests of files below this size are computed anew each time rather than kept. */
-const KEEP_DIGEST_BYTES = 8 << 20;
+const KEEP_DIGEST_BYTES = 1 << 20;
 
 /**
  * Hashes a file (streamed) and looks whether it is gzipped. Digests of large files are kept by path, inode,

@@ -77,11 +77,7 @@ export function makeImageDecoder({ transform, sampleShape }: DecoderOptions): Im
  * @throws PipelineError `data-invalid` naming the file where it is no image.
  */
 export async function readImageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
-  const { width, height, space } = await sharp(bytes)
-    .metadata()
-    .catch((cause) => {
-      throw undecodable(where, cause);
-    });
+  const { width, height, space } = await decoded(where, () => sharp(bytes).metadata());
   return { width, height, channels: space === 'b-w' || space === 'grey16' ? 1 : 3 };
 }
 
@@ -93,17 +89,23 @@ export function shapeOfSize(
   return layout === 'nchw' ? [channels, height, width] : [height, width, channels];
 }
 
+/** What sharp makes of an image; it throws for an empty one, and rejects for others. */
+async function decoded<T>(where: string, decode: () => Promise<T>): Promise<T> {
+  try {
+    return await decode();
+  } catch (cause) {
+    throw undecodable(where, cause);
+  }
+}
+
 async function decodeRgb(bytes: Uint8Array, where: string, target: ImageSize | null) {
   // One libvips thread per image: the caller decodes several images at once.
   sharp.concurrency(1);
-  const image = sharp(bytes, { failOn: 'error' }).toColourspace('srgb').removeAlpha();
-  if (target !== null) image.resize(target.width, target.height, { fit: 'fill' });
-  const { data, info } = await image
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause) => {
-      throw undecodable(where, cause);
-    });
+  const { data, info } = await decoded(where, () => {
+    const image = sharp(bytes, { failOn: 'error' }).toColourspace('srgb').removeAlpha();
+    if (target !== null) image.resize(target.width, target.height, { fit: 'fill' });
+    return image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  });
   if (info.channels !== 3)
     throw dataInvalid(where, 'the image has no RGB form', { value: `${info.channels} channels` });
   return {

@@ -32,9 +32,11 @@ export async function openRecords(
   config: DatasetConfig,
   { format }: { format: 'idx' | 'npy' },
 ): Promise<DatasetReader> {
+  // One buffer for all batches: a batch is used before the next one is read, and fresh memory costs page faults.
+  const reused = { values: new Float32Array(0) };
   return {
     plan: (options) => planRecords(config, { ...options, format }),
-    read: (shard, options) => readRecords(config, shard, options),
+    read: (shard, options) => readRecords(config, shard, { ...options, reused }),
     close: async () => {},
   };
 }
@@ -80,7 +82,7 @@ async function planRecords(
 async function* readRecords(
   config: DatasetConfig,
   shard: Parameters<DatasetReader['read']>[0],
-  { plan, batchRows, fromBatch, signal }: ReadOptions,
+  { plan, batchRows, fromBatch, signal, reused }: ReadOptions & { readonly reused: { values: Float32Array } },
 ): AsyncGenerator<InputBatch> {
   const locator = locatorSchema.parse(shard.locator);
   await using data = await openParts(locator.data, { signal });
@@ -88,7 +90,9 @@ async function* readRecords(
   const { sampleShape } = plan;
   const normalisers = normalisersOf(locator.data, { transform: config.transform, sampleShape });
   const rowLength = elementsOf(sampleShape);
-  const out = new Float32Array(Math.min(batchRows, shard.samples) * rowLength);
+  const values = Math.min(batchRows, shard.samples) * rowLength;
+  if (reused.values.length < values) reused.values = new Float32Array(values);
+  const out = reused.values;
   const classIds = labels === null ? null : new Int32Array(Math.min(batchRows, shard.samples));
   for (const { batch, first, samples } of batchRanges(shard, { batchRows, fromBatch })) {
     signal?.throwIfAborted();

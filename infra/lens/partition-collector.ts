@@ -3,7 +3,7 @@
 import type { TableDef } from '#schemas/columns/column.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { removeLeftovers } from '../aggregate/segment-files.ts';
-import { decodeBlocks } from '../arrow/arrow-columns.ts';
+import { decodeBlock } from '../arrow/ipc-batch.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
@@ -128,9 +128,7 @@ function decoded(
   { name, columns }: TableDef,
   { task, number }: { task: number; number: number },
 ): ColumnBlock {
-  const where = `${name} message ${number} of task ${task}`;
-  const [block] = decodeBlocks(value, columns, where);
-  return block ?? { rows: 0, columns: new Map() };
+  return decodeBlock(value, columns, `${name} message ${number} of task ${task}`);
 }
 
 function byPlace(a: Pending, b: Pending): number {

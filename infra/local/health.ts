@@ -6,7 +6,8 @@ import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { Kafka, logLevel } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
-import { type Env, kafkaClientConfig, temporalConnectionOptions } from '../env.ts';
+import { type Env, temporalConnectionOptions } from '../env.ts';
+import { kafkaClientConfig } from '../kafka-env.ts';
 import { isAlive, type Launch, type ProcessId } from './processes.ts';
 import type { TemporalConnection } from './temporal-profile.ts';
 
@@ -158,7 +159,7 @@ async function registerNamespace(connection: Connection, namespace: string): Pro
 
 async function askKafka(env: Env, brokers: readonly string[]): Promise<void> {
   const admin = new Kafka({
-    ...kafkaClientConfig(env, brokers),
+    ...kafkaClientConfig(env.kafka, brokers),
     clientId: 'tessera-check',
     logLevel: logLevel.NOTHING,
     connectionTimeout: ATTEMPT_MS,

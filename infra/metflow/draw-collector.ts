@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DRAW_COLUMNS } from '#schemas/columns/metflow/draws.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
-import { decodeBlocks } from '../arrow/arrow-columns.ts';
+import { decodeBlock } from '../arrow/ipc-batch.ts';
 import { writeWhole } from '../blobs/run-folder.ts';
 import { partOfMessage } from './draw-messages.ts';
 import {
@@ -104,9 +104,9 @@ export class DrawCollector {
   async #write({ group, from, to, messages, values }: Pending): Promise<void> {
     const { runDir, plan } = this.#options;
     const blocks = Array.from({ length: messages }, (_, number) =>
-      decodeBlocks(values.get(number)!, DRAW_COLUMNS, `draws ${from} to ${to} of group ${group}`),
+      decodeBlock(values.get(number)!, DRAW_COLUMNS, `draws ${from} to ${to} of group ${group}`),
     );
-    await writePart(runDir, { group, from, to }, { runId: plan.runId, blocks: blocks.flat() });
+    await writePart(runDir, { group, from, to }, { runId: plan.runId, blocks });
     this.#parts = [...this.#parts, { group, from, to }];
   }
 }

@@ -8,6 +8,7 @@ import { tableFromIPC } from 'apache-arrow';
 import * as parquet from 'parquet-wasm';
 import { TABLE_LAYOUT_VERSION } from '#schemas/columns/column.ts';
 import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
+import { PipelineError } from '#schemas/errors.ts';
 import { decodeBatch, encodeBlock } from '../arrow/arrow-columns.ts';
 import type { ColumnBlock, ColumnValues } from '../arrow/column-block.ts';
 import { appendMetadata } from './footer-metadata.ts';
@@ -143,7 +144,12 @@ class BatchSource {
 }
 
 function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet.RecordBatch {
-  return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
+  try {
+    return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
+  } catch (cause) {
+    const value = cause instanceof Error ? cause.message : String(cause);
+    throw new PipelineError({ kind: 'internal', what: 'rows that no table can hold', value }, { cause });
+  }
 }
 
 /** What goes into the key-value metadata besides Arrow's own schema. */
@@ -182,11 +188,11 @@ const DELTA_ENCODED: Readonly<Record<string, parquet.Encoding>> = {
   source_id: parquet.Encoding.DELTA_BYTE_ARRAY,
 };
 
-/** Largest row group of any file. */
-export const ROW_GROUP_ROWS = 131_072;
+/** Largest row group of any file: a commit holds one or two of them, in several copies, for each part under way. */
+export const ROW_GROUP_ROWS = 65_536;
 
 /** Small, because the commit holds one row group of every segment at once. */
-export const SEGMENT_GROUP_ROWS = 16_384;
+export const SEGMENT_GROUP_ROWS = 4_096;
 
 /** Entries of list columns without rows. */
 const EMPTY_ENTRIES: Readonly<Partial<Record<ColumnType, ColumnValues>>> = {

@@ -10,7 +10,7 @@ import type { ParquetContent } from './parquet-file.ts';
  * Row groups of one part: 262,144 rows, so that a run of less than a million rows is written by several
  * threads.
  */
-export const PART_GROUPS = 2;
+export const PART_GROUPS = 4;
 
 /** Writes `<prefix>-00000.parquet` and so on; no rows are one empty part. Returns the number of rows. */
 export async function writeParts(folder: string, prefix: string, content: ParquetContent): Promise<number> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeLog, DatasetReader, EncoderSession } from '../../activities/ports.ts';
-import { kafkaClientConfig, readEnv } from '../env.ts';
+import { kafkaClientConfig, readKafkaEnv } from '../kafka-env.ts';
 import { kafkaCodeLog } from '../kafka/code-log.ts';
 import { modelLoader } from '../models/registry.ts';
 import { batchSamples, threadsPerSession } from '../sweep-geometry.ts';
@@ -25,8 +25,8 @@ let log: CodeLog | null = null;
 /** The code log of this thread; one connection for its whole life. */
 export function openLog(): CodeLog {
   if (log === null) {
-    const env = readEnv();
-    log = kafkaCodeLog(kafkaClientConfig(env, env.kafka.brokers ?? []));
+    const kafka = readKafkaEnv();
+    log = kafkaCodeLog(kafkaClientConfig(kafka, kafka.brokers ?? []));
   }
   return log;
 }

@@ -1,13 +1,11 @@
 // Science off the event loop: ONNX Runtime blocks its thread for a whole batch, and heartbeats must flow meanwhile.
 
-import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
-import { readEnv } from '../env.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
-import { threadBundle } from './thread-bundle.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2 } as const;
@@ -22,16 +20,21 @@ const MAX_WAITING = 1024;
  * Threads for work that fills a core, and one for everything of the process that mostly waits (aggregators for messages,
  * commits for their parts): every thread costs about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
  */
-export function threadPool({ threads }: { threads: number }): Compute & AsyncDisposable {
-  const opened = openPools(threads);
-  opened.catch(() => undefined); // told to whoever runs the first task
+export function threadPool({
+  threads,
+  tasks,
+}: {
+  readonly threads: number;
+  /** What the threads load: `tasks` of the worker's bundle. */
+  readonly tasks: string;
+}): Compute & AsyncDisposable {
+  const pools = openPools(threads, tasks);
 
   async function answerOf(
     name: TaskName,
     input: unknown,
     { signal, onProgress }: { signal: AbortSignal; onProgress: (report: unknown) => void },
   ): Promise<TaskAnswer<unknown>> {
-    const pools = await opened;
     const { port1, port2 } = new MessageChannel();
     const stop = () => tell(port1, { kind: 'stop' });
     if (signal.aborted) stop();
@@ -58,15 +61,14 @@ export function threadPool({ threads }: { threads: number }): Compute & AsyncDis
       return unwrap((await answerOf(name, input, options)) as TaskAnswer<ThreadTasks[typeof name]['output']>);
     },
     [Symbol.asyncDispose]: async () => {
-      const pools = await opened.catch(() => null);
-      await Promise.all([pools?.computing.destroy(), pools?.waiting.destroy()]);
+      await Promise.all([pools.computing.destroy(), pools.waiting.destroy()]);
     },
   };
 }
 
-async function openPools(threads: number): Promise<{ computing: Piscina; waiting: Piscina }> {
+function openPools(threads: number, tasks: string): { computing: Piscina; waiting: Piscina } {
   const options = {
-    filename: await threadBundle(join(readEnv().home, 'cache')),
+    filename: pathToFileURL(tasks).href,
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
     execArgv: ['--no-warnings'],
     resourceLimits: THREAD_LIMITS,

@@ -95,7 +95,7 @@ export function serverCpuSeconds(folder: string): Record<Server, number> | null 
       const fields = rest.split(' ');
       // User and system time in ticks of 10 ms: fields 14 and 15 of the file, counted from 1.
       const used = (Number(fields[11]) + Number(fields[12])) / 100;
-      if (command.includes('worker.ts')) seconds.worker += used;
+      if (command.includes('worker.mjs')) seconds.worker += used;
       else if (command.includes('start-dev')) seconds.temporal += used;
       else if (command.includes('java')) seconds.kafka += used;
     }

@@ -43,7 +43,7 @@ try {
 
 async function sampledRun({ folder, runs, tessera }: LiveHome): Promise<Sample[]> {
   const config = await writeInputs(folder);
-  const worker = processesOf(folder).find(({ command }) => command.includes('worker.ts'))!.pid;
+  const worker = processesOf(folder).find(({ command }) => command.includes('worker.mjs'))!.pid;
   const samples: Sample[] = [];
   const startedMs = performance.now();
   const timer = setInterval(async () => {

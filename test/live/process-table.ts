@@ -31,7 +31,7 @@ export function processesOf(folder: string): TableRow[] {
 /** Worker processes that a command started. */
 export function workersOf(command: number): number[] {
   return processTable()
-    .filter((row) => row.parent === command && row.command.includes('worker.ts'))
+    .filter((row) => row.parent === command && row.command.includes('worker.mjs'))
     .map(({ pid }) => pid);
 }
 

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Env, kafkaClientConfig, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
+import { type Env, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
+import { kafkaClientConfig } from '../../infra/kafka-env.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
 import { ensureServices, type Services, servicesStatus, stopServices } from '../../infra/services.ts';
 
@@ -116,7 +117,7 @@ describe('local services', () => {
   }, 60_000);
 
   function kafka({ brokers }: Services): Kafka {
-    return new Kafka({ ...kafkaClientConfig(env, brokers), logLevel: logLevel.NOTHING });
+    return new Kafka({ ...kafkaClientConfig(env.kafka, brokers), logLevel: logLevel.NOTHING });
   }
 
   async function createTopic(at: Services, topic: string): Promise<void> {

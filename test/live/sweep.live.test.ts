@@ -16,7 +16,7 @@ const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
 const ROWS = 20_000;
 const DIGITS = { run: 'digits', 'dataset.rows': [0, ROWS] };
 /** Many small messages, so that there is time to steer. */
-const SLOW = { run: 'slow', 'dataset.rows': [0, ROWS], 'stream.batchRows': 8, 'dataset.shardRows': 500 };
+const SLOW = { run: 'slow', 'dataset.rows': [0, ROWS], 'stream.batchRows': 4, 'dataset.shardRows': 500 };
 
 describe('a sweep of 20,000 digits', () => {
   let home: LiveHome;

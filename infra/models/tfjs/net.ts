@@ -108,8 +108,9 @@ export function onZeros<T>(
   dtype: string,
   run: (input: Tensor) => T,
 ): T {
-  const input = tf.zeros([...dims], dtype === 'int32' ? 'int32' : 'float32');
+  let input: Tensor | null = null;
   try {
+    input = tf.zeros([...dims], dtype === 'int32' ? 'int32' : 'float32');
     return run(input);
   } catch (cause) {
     throw new PipelineError(
@@ -124,6 +125,6 @@ export function onZeros<T>(
       { cause },
     );
   } finally {
-    input.dispose();
+    input?.dispose();
   }
 }

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { Cell } from '../../../activities/experiments/experiment.ts';
-import { decodeBlocks, encodeBlock } from '../../../infra/arrow/arrow-columns.ts';
+import { encodeBlock } from '../../../infra/arrow/arrow-columns.ts';
+import { decodeBlock } from '../../../infra/arrow/ipc-batch.ts';
 import { cellsOfColumn, columnFromCells } from '../../../infra/arrow/cells.ts';
 import type { ColumnBlock } from '../../../infra/arrow/column-block.ts';
 import { readBlocks, writeParquet } from '../../../infra/parquet/parquet-file.ts';
@@ -61,7 +62,7 @@ const EXPECTED = [...CASES.map(([, , values]) => values), ...BYTES.map(([, given
 
 describe('columns from cells', () => {
   it('come back as they were given, through a message', () => {
-    const [decoded] = decodeBlocks(encodeBlock(block(), COLUMNS), COLUMNS, 'test');
+    const decoded = decodeBlock(encodeBlock(block(), COLUMNS), COLUMNS, 'test');
     expect(COLUMNS.map((column) => plain(cellsOfColumn(decoded!, column)))).toEqual(EXPECTED);
   });
 

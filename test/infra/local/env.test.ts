@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { kafkaClientConfig, readEnv, temporalConnectionOptions } from '../../../infra/env.ts';
+import { readEnv, temporalConnectionOptions } from '../../../infra/env.ts';
+import { kafkaClientConfig } from '../../../infra/kafka-env.ts';
 import { faultOf } from '../../../schemas/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tessera-env-'));
@@ -82,13 +83,13 @@ describe('kafka', () => {
     const sasl = { mechanism: 'scram-sha-512', username: 'u', password: 'p' };
     const configured = readEnv({ ...set, KAFKA_BROKERS: 'a:1, b:2' });
     expect(configured.kafka.brokers).toEqual(['a:1', 'b:2']);
-    expect(kafkaClientConfig(configured, ['a:1'])).toEqual({ brokers: ['a:1'], ssl: true, sasl });
-    expect(kafkaClientConfig(readEnv(set), ['127.0.0.1:9'])).toEqual({ brokers: ['127.0.0.1:9'] });
+    expect(kafkaClientConfig(configured.kafka, ['a:1'])).toEqual({ brokers: ['a:1'], ssl: true, sasl });
+    expect(kafkaClientConfig(readEnv(set).kafka, ['127.0.0.1:9'])).toEqual({ brokers: ['127.0.0.1:9'] });
   });
 
   it('takes certificate files as TLS', () => {
     const env = readEnv({ ...base, KAFKA_BROKERS: 'a:1', KAFKA_SSL_CA: pem });
-    expect(kafkaClientConfig(env, ['a:1']).ssl).toEqual({ ca: ['PEM TEXT'] });
+    expect(kafkaClientConfig(env.kafka, ['a:1']).ssl).toEqual({ ca: ['PEM TEXT'] });
   });
 });
 

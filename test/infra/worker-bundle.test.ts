@@ -1,13 +1,13 @@
-// What pool threads load: every task's code runs in a plain thread, and is built once.
+// What workers and their threads load: every task's code runs in a plain thread, and is built once.
 
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { threadPool } from '../../../infra/threads/pool.ts';
-import { threadBundle } from '../../../infra/threads/thread-bundle.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { threadPool } from '../../infra/threads/pool.ts';
+import { workerBundle } from '../../infra/worker-bundle.ts';
 
 let home = '';
 beforeAll(async () => {
@@ -24,11 +24,12 @@ function importInThread(url: string): Promise<string> {
   });
 }
 
-describe('the bundle of the pool threads', () => {
+describe('the bundle of workers', () => {
   test('every part of it loads in a thread that knows no TypeScript', async () => {
-    const entry = await threadBundle(join(home, 'cache'));
-    const folder = new URL('.', entry);
-    const parts = (await readdir(folder)).filter((name) => name.endsWith('.mjs'));
+    const { tasks } = await workerBundle(join(home, 'cache'));
+    const folder = new URL('.', pathToFileURL(tasks));
+    // The worker itself connects to services: the live tests start it.
+    const parts = (await readdir(folder)).filter((name) => name.endsWith('.mjs') && name !== 'worker.mjs');
     expect(parts.length).toBeGreaterThan(5);
     const outcomes = await Promise.all(
       parts.map(async (name) => `${name} ${await importInThread(new URL(name, folder).href)}`),
@@ -38,16 +39,18 @@ describe('the bundle of the pool threads', () => {
 
   test('is not built again while no source changes', async () => {
     const cache = join(home, 'cache');
-    const builtAt = (await stat(fileURLToPath(await threadBundle(cache)))).mtimeMs;
-    expect((await stat(fileURLToPath(await threadBundle(cache)))).mtimeMs).toBe(builtAt);
+    const { worker, tasks } = await workerBundle(cache);
+    const builtAt = (await stat(worker)).mtimeMs;
+    expect(await workerBundle(cache)).toEqual({ worker, tasks });
+    expect((await stat(worker)).mtimeMs).toBe(builtAt);
     expect(await readdir(cache)).toHaveLength(1);
   });
 });
 
 describe('the pool', () => {
   test('runs a task from the bundle and gives its fault back', async () => {
-    vi.stubEnv('TESSERA_HOME', home);
-    await using pool = threadPool({ threads: 1 });
+    const { tasks } = await workerBundle(join(home, 'cache'));
+    await using pool = threadPool({ threads: 1, tasks });
     const input = { runDir: join(home, 'no-run'), configSha256: 'x', partition: 0, allSent: false };
     const options = { signal: new AbortController().signal, onProgress: () => undefined };
     await expect(pool.run('aggregate', input, options)).rejects.toThrow(/no-run.plan.json/);

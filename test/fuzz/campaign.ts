@@ -1,0 +1,132 @@
+// A campaign of cases of one format: each must end in success or a contract error within the limits.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { CaseLine } from './case-process.ts';
+
+export interface CampaignOptions {
+  readonly format: string;
+  readonly seed: number;
+  /** Cases `[from, from + cases)`. */
+  readonly from?: number;
+  readonly cases: number;
+  readonly onProgress?: (done: number) => void;
+}
+
+/** One case that did not end as it must. */
+export interface FailedCase {
+  readonly number: number;
+  readonly why: string;
+}
+
+export interface CampaignResult {
+  /** Number of cases by outcome: `read`, or the kind of the fault. */
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly failed: readonly FailedCase[];
+}
+
+const LIMITS = { caseMs: 5_000, residentBytes: 1024 ** 3 } as const;
+const WATCH_MS = 100;
+/** Cases of one process: a leak would otherwise be blamed on the case that comes last. */
+const CASES_PER_PROCESS = 1000;
+const CASE_PROCESS = fileURLToPath(new URL('case-process.ts', import.meta.url));
+
+/** Runs all cases; a process that a case killed is followed by another from the next case on. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { cases, from = 0, onProgress } = options;
+  const outcomes = new Map<string, number>();
+  const failed: FailedCase[] = [];
+  const folder = await mkdtemp(join(tmpdir(), `tessera-fuzz-${options.format}-`));
+  try {
+    for (let next = from; next < from + cases; ) {
+      const count = Math.min(CASES_PER_PROCESS, from + cases - next);
+      const stretch = await runStretch(options, { folder, first: next, count });
+      for (const [outcome, times] of stretch.outcomes)
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + times);
+      failed.push(...stretch.failed);
+      next = stretch.next;
+      onProgress?.(next - from);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return { outcomes, failed };
+}
+
+interface Stretch {
+  readonly folder: string;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Runs cases in one process until all are done or one kills it. */
+async function runStretch(
+  { format, seed }: CampaignOptions,
+  { folder, first, count }: Stretch,
+): Promise<CampaignResult & { next: number }> {
+  const args = ['--import', 'tsx', CASE_PROCESS, format, String(seed), String(first), String(count), folder];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const outcomes = new Map<string, number>();
+  const failed: FailedCase[] = [];
+  const state = { running: null as number | null, next: first };
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint = (complaint + String(chunk)).slice(-2000);
+  });
+  const watch = watchdog(child, () => state.running !== null);
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith('{"at"')) continue;
+    const said = JSON.parse(line) as CaseLine;
+    state.running = said.at === 'start' ? said.number : null;
+    watch.restart();
+    if (said.at === 'start') continue;
+    state.next = said.number + 1;
+    outcomes.set(said.outcome, (outcomes.get(said.outcome) ?? 0) + 1);
+    if (said.error !== undefined) failed.push({ number: said.number, why: said.error });
+  }
+  const why = await watch.ended();
+  if (state.next < first + count) {
+    if (state.running === null) throw new Error(`the case process did not start: ${complaint}`);
+    failed.push({ number: state.running, why: `${why} ${complaint}`.trim() });
+    state.next = state.running + 1;
+  }
+  return { outcomes, failed, next: state.next };
+}
+
+/** Kills a process whose case takes too long or too much memory. */
+function watchdog(child: ChildProcess, inCase: () => boolean) {
+  let sinceMs = performance.now();
+  let killedFor: string | null = null;
+  const exited = new Promise<string>((resolve) => {
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  const kill = (why: string) => {
+    killedFor ??= why;
+    child.kill('SIGKILL');
+  };
+  const timer = setInterval(async () => {
+    if (!inCase()) return;
+    if (performance.now() - sinceMs > LIMITS.caseMs) kill(`took longer than ${LIMITS.caseMs / 1000} s`);
+    const resident = await residentBytes(child.pid);
+    if (resident > LIMITS.residentBytes) kill(`took ${(resident / 2 ** 20).toFixed(0)} MiB`);
+  }, WATCH_MS);
+  return {
+    restart() {
+      sinceMs = performance.now();
+    },
+    async ended(): Promise<string> {
+      const how = await exited;
+      clearInterval(timer);
+      return killedFor ?? `the process ended: ${how}.`;
+    },
+  };
+}
+
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+}

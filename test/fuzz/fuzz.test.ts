@@ -1,0 +1,40 @@
+// The invariant: whatever a file holds, reading it ends in success or a contract error, within 5 s and 1 GB. `npm run fuzz` runs
+// many more cases.
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCampaign } from './campaign.ts';
+import { FORMATS } from './formats.ts';
+
+const CASES = 200;
+const formats = Object.keys(FORMATS);
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tessera-fuzz-seeds-'));
+  process.env.TESSERA_CACHE = join(folder, 'cache');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe.each(formats)('%s', (name) => {
+  it('reads its valid files, or mutations of them would prove nothing', async () => {
+    const format = FORMATS[name]!;
+    const made = join(folder, name);
+    await mkdir(made);
+    for (const [i, seed] of (await format.seeds(made)).entries()) {
+      for (const [path, bytes] of Object.entries(seed.files)) {
+        await mkdir(dirname(join(made, String(i), path)), { recursive: true });
+        await writeFile(join(made, String(i), path), bytes);
+      }
+      await format.run(join(made, String(i)), seed);
+    }
+  });
+
+  it(`ends ${CASES} mutated files in success or a contract error`, async () => {
+    const { outcomes, failed } = await runCampaign({ format: name, seed: 1, cases: CASES });
+    expect(failed).toEqual([]);
+    expect([...outcomes.values()].reduce((a, b) => a + b, 0)).toBe(CASES);
+  });
+});
