@@ -96,6 +96,13 @@ const train = z
     initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
     evaluateEvery: z.int().min(1).default(100).describe('Updates between two evaluations of the bound.'),
     evaluateRows: z.int().min(2).max(1_000_000).default(1000).describe('Paths of an evaluation.'),
+    patience: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Evaluations without a better bound after which training ends; the best parameters then sample. Counted once the target has faded in. Not given: all updates are made and the last parameters sample.',
+      ),
     checkpointEvery: z.int().min(1).default(200).describe('Updates between two checkpoints.'),
   })
   .describe('Variational training of the kernels.');
