@@ -1,9 +1,22 @@
 // MetFlow's kernel: a flow, or its inverse, as the proposal.
 
-import { add, asColumn, less, sub, where, neg, type JaxArray } from '../../numeric/array-math.ts';
+import {
+  add,
+  asColumn,
+  column,
+  columns,
+  concatenate,
+  less,
+  neg,
+  rowsAt,
+  split,
+  sub,
+  where,
+  type JaxArray,
+} from '../../numeric/array-math.ts';
 import { applyForward, applyInverse, type Bijection, type Mapped } from '../flows/bijection.ts';
 import type { Parameters } from '../parameters.ts';
-import type { PathKernel, StepDraws } from './path-kernel.ts';
+import type { BalancedRows, PathKernel, StepDraws } from './path-kernel.ts';
 
 /**
  * z' = T^v(z) with v = ±1 of equal probability: log ratio log pi(z') + log |det J_{T^v}(z)| - log pi(z). It keeps the
@@ -31,8 +44,10 @@ export function flowKernel(flow: Bijection): PathKernel {
 }
 
 /** T or its inverse, row by row. */
-function directed(flow: Bijection, parameters: Parameters, z: JaxArray, { u, direction }: StepDraws): Mapped {
+function directed(flow: Bijection, parameters: Parameters, z: JaxArray, draws: StepDraws): Mapped {
+  const { u, direction, balanced = null } = draws;
   const own = flow.usesInnovation ? u : null;
+  if (balanced !== null) return halved(flow, parameters, { z, u: own, balanced });
   const there = applyForward(flow, parameters, z, own);
   const back = applyInverse(flow, parameters, z, own);
   const forward = less(0, direction);
@@ -40,4 +55,24 @@ function directed(flow: Bijection, parameters: Parameters, z: JaxArray, { u, dir
     z: where(asColumn(forward), there.z, back.z),
     logDet: where(forward, there.logDet, back.logDet),
   };
+}
+
+/** T for the first half of the rows' order, its inverse for the second. */
+function halved(
+  flow: Bijection,
+  parameters: Parameters,
+  { z, u, balanced }: { readonly z: JaxArray; readonly u: JaxArray | null; readonly balanced: BalancedRows },
+): Mapped {
+  const { order, place } = balanced;
+  const half = z.shape[0]! / 2;
+  const halves = (x: JaxArray) => split(rowsAt(x, order), [half, half], 0);
+  const [first, second] = halves(z);
+  const [firstU, secondU] = u === null || u.shape[0] === 1 ? [u, u] : halves(u);
+  const maps = [
+    applyForward(flow, parameters, first!, firstU!),
+    applyInverse(flow, parameters, second!, secondU!),
+  ];
+  const wide = maps.map((map) => concatenate([map.z, asColumn(map.logDet)], 1));
+  const mapped = rowsAt(concatenate(wide, 0), place);
+  return { z: columns(mapped, 0, flow.dim), logDet: column(mapped, flow.dim) };
 }

@@ -20,6 +20,7 @@ import type { AcceptRule } from '../acceptance.ts';
 import type { Parameters } from '../parameters.ts';
 import {
   choosePoint,
+  type BalancedRows,
   type Density,
   type PathKernel,
   type PathPoint,
@@ -35,6 +36,8 @@ export interface PathDraws {
   readonly u: readonly (JaxArray | null)[];
   /** `[rows]` per step, 1 or -1; the lifted path uses the first. */
   readonly direction: readonly JaxArray[];
+  /** Per step; absent where directions are independent coins. The lifted path has none. */
+  readonly balanced?: readonly (BalancedRows | null)[];
   /** `[rows]` per step, uniform in (0, 1). */
   readonly accept: readonly JaxArray[];
 }
@@ -75,7 +78,8 @@ export function runPath(
   let direction = draws.direction[0]!;
   for (const [k, { kernel, parameters }] of kernels.entries()) {
     if (directions === 'reversible') direction = draws.direction[k]!;
-    const proposal = kernel.propose(parameters, before, { u: draws.u[k]!, direction }, density);
+    const step = { u: draws.u[k]!, direction, balanced: draws.balanced?.[k] ?? null };
+    const proposal = kernel.propose(parameters, before, step, density);
     const ratio = safeRatio(proposal.logRatio);
     const logAccept = logAcceptance(ratio, rule);
     const logReject = logRejection(ratio, rule);
