@@ -49,6 +49,12 @@ const metflow = z.strictObject({
   flow: z.enum(['realnvp', 'spline', 'affine']).default('realnvp').describe('The invertible map.'),
   layers: z.int().min(1).max(64).default(2).describe('Coupling layers of a flow.'),
   hidden: z.int().min(1).max(4096).default(32).describe("Hidden units of a coupling's net."),
+  rotation: z
+    .enum(['identity', 'random'])
+    .default('identity')
+    .describe(
+      'How a flow starts. random: with a learned rotation drawn at random in front, for modes that lie around a centre.',
+    ),
   bound: z
     .number()
     .positive()

@@ -71,12 +71,12 @@ export function localSweep(config: MetflowConfig, target: Target): SweepKernel[]
 }
 
 function flowGroup(config: FlowKernelConfig, dim: number): KernelGroup {
-  const { count, flow, layers, hidden, conditioning, aggregation, bound, bins } = config;
+  const { count, flow, layers, hidden, conditioning, aggregation, rotation, bound, bins } = config;
   const takes = conditioning === 'none' ? null : aggregation;
   return {
     count,
     conditioning,
-    kernel: flowKernel(buildFlow({ flow, dim, layers, hidden, aggregation: takes, bound, bins })),
+    kernel: flowKernel(buildFlow({ flow, dim, layers, hidden, aggregation: takes, rotation, bound, bins })),
   };
 }
 
