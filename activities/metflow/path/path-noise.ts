@@ -70,30 +70,41 @@ export function drawNoise(
   const chains = Uint32Array.from({ length: rows }, (_, row) => firstRow + row);
   const normals = (purpose: DrawPurpose, part: number) =>
     toFloats(fillNormals(new Float64Array(rows * model.dim), chains, { seed, step, purpose, part }), type);
-  const uniforms = (purpose: DrawPurpose, part: number) =>
-    fillUniforms(new Float64Array(rows), chains, { seed, step, purpose, part });
+  // Both uniforms of a step come from one block of random bits.
+  const coins = (part: number) => {
+    const both = fillUniforms(new Float64Array(2 * rows), chains, { seed, step, purpose: 'accept', part });
+    return [0, 1].map((from) => everyOther(both, from)) as [Float64Array, Float64Array];
+  };
   return [
     normals('init', 0),
     ...(model.usesMomentum ? [normals('initMomentum', 0)] : []),
-    ...model.slots.flatMap((slot, k): NoiseData[] => [
-      ...(slot.innovation === 'none'
-        ? []
-        : [slot.innovation === 'fixed' ? fixedInnovation(model, { seed, k, type }) : normals('u', k)]),
-      ...(isBalanced(slot, design)
-        ? shuffledRows(uniforms('v', k))
-        : [
-            toFloats(
-              uniforms('v', k).map((coin) => (coin < 0.5 ? 1 : -1)),
-              type,
-            ),
-          ]),
-      toFloats(uniforms('accept', k), type),
-    ]),
+    ...model.slots.flatMap((slot, k): NoiseData[] => {
+      const [accept, coin] = coins(k);
+      const directions = () => [
+        toFloats(
+          coin.map((one) => (one < 0.5 ? 1 : -1)),
+          type,
+        ),
+      ];
+      return [
+        ...(slot.innovation === 'none'
+          ? []
+          : [slot.innovation === 'fixed' ? fixedInnovation(model, { seed, k, type }) : normals('u', k)]),
+        ...(isBalanced(slot, design) ? shuffledRows(coin) : directions()),
+        toFloats(accept, type),
+      ];
+    }),
   ];
 }
 
 function isBalanced({ kernel }: PathModel['slots'][number], design: DirectionDesign): boolean {
   return design === 'balanced' && kernel.name === 'metflow';
+}
+
+function everyOther(values: Float64Array, from: number): Float64Array {
+  const half = new Float64Array(values.length / 2);
+  for (let at = 0; at < half.length; at++) half[at] = values[2 * at + from]!;
+  return half;
 }
 
 /** A random order of the rows and each row's place in it (Fisher and Yates), from one uniform a row. */

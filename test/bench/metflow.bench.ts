@@ -1,0 +1,295 @@
+// MetFlow's computing against JAX on the same cores: one update of the ring's training, the gradient of a VAE, NUTS against
+// BlackJAX on a correlated Gaussian; and how many transitions a trained path samples a second. What JAX does is in
+// peer-gradients.py. Needs a Python with jax and blackjax; without one, only our figures are printed.
+// node --import tsx test/bench/metflow.bench.ts [--python PATH] [--only path,vae,nuts,sample]
+
+import '../../activities/numeric/float16-array.ts';
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { valueAndGrad } from '@jax-js/jax';
+import { beginChains, runSegment } from '../../activities/metflow/chains/chain-run.ts';
+import { localSweep } from '../../activities/metflow/chains/configured-kernels.ts';
+import type { Sampler } from '../../activities/metflow/chains/sampler.ts';
+import { bulkEffectiveSize } from '../../activities/metflow/diagnostics/effective-sample-size.ts';
+import { buildFlow, type FlowName } from '../../activities/metflow/flow-options.ts';
+import { openFlowProposal } from '../../activities/metflow/flow-proposal.ts';
+import { initState } from '../../activities/metflow/kernel.ts';
+import { initialParameters } from '../../activities/metflow/parameters.ts';
+import { flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
+import { pathModel } from '../../activities/metflow/path/path-model.ts';
+import { correlatedGaussian } from '../../activities/metflow/targets/gaussian.ts';
+import { ring } from '../../activities/metflow/targets/gaussian-mixture.ts';
+import { openTarget } from '../../activities/metflow/targets/open-target.ts';
+import { openTrainer } from '../../activities/metflow/training.ts';
+import {
+  add,
+  exp,
+  matmul,
+  maximum,
+  mean,
+  mul,
+  neg,
+  softplus,
+  split,
+  square,
+  sub,
+  sum,
+  type JaxArray,
+} from '../../activities/numeric/array-math.ts';
+import { compileFunction, type NamedArrays } from '../../activities/numeric/jaxpr-to-onnx.ts';
+import { fillNormals } from '../../activities/numeric/philox-address.ts';
+import { randomStream } from '../../activities/numeric/rng.ts';
+import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
+import { metflowConfig } from '../../schemas/metflow-config.ts';
+import { compared, figure, median } from './comparison.ts';
+
+const PEER = fileURLToPath(new URL('./peer-gradients.py', import.meta.url));
+const ROUNDS = 3;
+const CALLS = { path: 150, vae: 40 };
+const NEVER = new AbortController().signal;
+const RING = { modes: 8, radius: 10, scale: 1 };
+
+const { values: options } = parseArgs({
+  options: { python: { type: 'string' }, only: { type: 'string', default: 'path,vae,nuts,sample' } },
+});
+const python = options.python ?? process.env.TESSERA_BENCH_PYTHON ?? 'python3';
+
+interface PeerAnswer {
+  readonly seconds: number[];
+  readonly z?: number[][][];
+}
+
+/** One call of the script; null where a package is missing. */
+function peer(what: string, calls: number, threads: number): PeerAnswer | null {
+  const args = [PEER, what, String(calls), String(threads)];
+  const { status, stdout, stderr, error } = spawnSync(python, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (status === 0) return JSON.parse(stdout) as PeerAnswer;
+  if (error === undefined && status !== 3) throw new Error(stderr);
+  console.log(`skipped: ${python} cannot run JAX (${error?.message ?? stdout.trim()}); give --python PATH`);
+  return null;
+}
+
+/** Seconds of each call after some that warm up. */
+async function timed(calls: number, call: () => Promise<unknown>): Promise<number[]> {
+  for (let i = 0; i < 10; i++) await call();
+  const seconds: number[] = [];
+  for (let i = 0; i < calls; i++) {
+    const startedMs = performance.now();
+    await call();
+    seconds.push((performance.now() - startedMs) / 1000);
+  }
+  return seconds;
+}
+
+interface Timed {
+  readonly what: 'path' | 'vae';
+  readonly title: string;
+  readonly threads: number;
+  readonly call: () => Promise<unknown>;
+}
+
+/** Alternates the two and compares medians. */
+async function compareTimes({ what, title, threads, call }: Timed): Promise<void> {
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    ours.push(...(await timed(CALLS[what], call)));
+    theirs.push(...(peer(what, CALLS[what], threads)?.seconds ?? []));
+    if (theirs.length === 0) break;
+  }
+  const milliseconds = (seconds: number[]) => 1000 * median(seconds);
+  const least = (seconds: number[]) => figure(1000 * Math.min(...seconds));
+  const where = `${title}, ${threads} thread(s)`;
+  if (theirs.length === 0) return console.log(`${where}: ${figure(milliseconds(ours))} ms`);
+  console.log(`${where}: fastest calls ${least(ours)} ms, JAX ${least(theirs)} ms`);
+  compared('metflow', {
+    what: where,
+    unit: 'ms',
+    ours: { name: 'compiled', value: milliseconds(ours) },
+    baseline: { name: 'JAX', value: milliseconds(theirs) },
+  });
+}
+
+function ringModel(flow: FlowName) {
+  const kernel = flowKernel(buildFlow({ flow, dim: 2, layers: 2, hidden: 32, aggregation: null }));
+  return pathModel({
+    dim: 2,
+    groups: [{ kernel, count: 7, conditioning: 'none' }],
+    initial: { law: 'frozen' },
+    reverse: { law: 'uniform' },
+  });
+}
+
+async function benchPath(): Promise<void> {
+  const given = { steps: 100_000, batch: 400, learningRate: 1e-3, seed: 1, type: 'float32' } as const;
+  const runner = createProgramRunner();
+  const trainer = await openTrainer(ringModel('realnvp'), ring(RING), { ...given, runner });
+  let state = trainer.initial();
+  const title = 'update, K = 7, 400 paths, RealNVP 2 x 32';
+  const call = async () => {
+    ({ state } = await trainer.step(state));
+  };
+  await compareTimes({ what: 'path', title, threads: 1, call });
+  await trainer.close();
+}
+
+const LAYERS: readonly (readonly [number, number])[] = [
+  [784, 400],
+  [400, 400],
+  [400, 128],
+  [64, 400],
+  [400, 400],
+  [400, 784],
+];
+const VAE_ROWS = 128;
+
+/** Minus the bound of a VAE with Bernoulli pixels, as the peer has it. */
+function vaeLoss(p: NamedArrays, { x, eps }: { readonly x: JaxArray; readonly eps: JaxArray }): JaxArray {
+  const dense = (i: number, h: JaxArray) => add(matmul(h, p[`w${i}`]!), p[`b${i}`]!);
+  const relu = (h: JaxArray) => maximum(h, 0);
+  const [centre, logScale] = split(dense(2, relu(dense(1, relu(dense(0, x))))), [64, 64], 1) as [
+    JaxArray,
+    JaxArray,
+  ];
+  const z = add(centre, mul(exp(logScale), eps));
+  const logits = dense(5, relu(dense(4, relu(dense(3, z)))));
+  const rebuilt = sum(sub(mul(x, logits), softplus(logits)), 1);
+  const spread = mul(add(square(centre), exp(mul(logScale, 2))), 0.5);
+  return neg(mean(sub(rebuilt, sum(sub(sub(spread, logScale), 0.5), 1))));
+}
+
+function vaeProgram() {
+  const names = LAYERS.flatMap((_, i) => [`w${i}`, `b${i}`]);
+  const dims = LAYERS.flatMap(([from, to]) => [[from, to], [to]]);
+  const specs = [
+    ...names.map((name, i) => ({ name, type: 'float32' as const, dims: dims[i]! })),
+    { name: 'x', type: 'float32' as const, dims: [VAE_ROWS, 784] },
+    { name: 'eps', type: 'float32' as const, dims: [VAE_ROWS, 64] },
+  ];
+  const program = compileFunction((args) => {
+    const loss = (...weights: JaxArray[]) => {
+      const p = Object.fromEntries(names.map((name, i) => [name, weights[i]!]));
+      return vaeLoss(p, { x: args.x!, eps: args.eps! });
+    };
+    const argnums = names.map((_, i) => i);
+    const differentiate = valueAndGrad(loss as never, { argnums } as never) as unknown as (
+      ...weights: JaxArray[]
+    ) => [JaxArray, JaxArray[]];
+    const [value, gradients] = differentiate(...names.map((name) => args[name]!.ref));
+    return { value, ...Object.fromEntries(names.map((name, i) => [name, gradients[i]!])) };
+  }, specs);
+  const random = randomStream(2, 2);
+  const data = specs.map(({ name, dims: [rows, columns = 1] }) => {
+    const scale = name.startsWith('w') ? 1 / Math.sqrt(rows!) : name === 'eps' ? 1 : 0;
+    const values = Float32Array.from({ length: rows! * columns }, () => scale * random.normal());
+    return name === 'x' ? values.map(() => (random.uniform() < 0.2 ? 1 : 0)) : values;
+  });
+  return { program, data };
+}
+
+async function benchVae(threads: number): Promise<void> {
+  const { program, data } = vaeProgram();
+  const running = await createProgramRunner({ threads }).open(program);
+  const call = () => running.run(data);
+  await compareTimes({ what: 'vae', title: 'VAE gradient, 784-400-400-64, 128 rows', threads, call });
+  await running.close();
+}
+
+/** Least bulk effective size over the coordinates of `[chains, draws, dim]`. */
+function leastEffectiveSize(
+  z: Float64Array,
+  { chains, draws, dim }: Record<'chains' | 'draws' | 'dim', number>,
+) {
+  const sizes = Array.from({ length: dim }, (_, i) => {
+    const values = Float64Array.from({ length: chains * draws }, (_, at) => z[at * dim + i]!);
+    return bulkEffectiveSize({ values, chains, draws });
+  });
+  return Math.min(...sizes);
+}
+
+async function ourNuts(): Promise<{ readonly seconds: number; readonly size: number }> {
+  const shape = { chains: 4, draws: 1000, dim: 50 };
+  const warmup = 500;
+  const target = await openTarget(correlatedGaussian({ dim: shape.dim, correlation: 0.7 }), {
+    runner: createProgramRunner(),
+    rows: shape.chains,
+  });
+  const config = metflowConfig.parse({
+    kind: 'metflow',
+    target: { name: 'gaussian' },
+    kernels: [{ type: 'nuts' }],
+  });
+  const sampler: Sampler = {
+    target,
+    kernels: localSweep(config, target),
+    seed: 1,
+    chains: Uint32Array.from({ length: shape.chains }, (_, chain) => chain),
+    warmup,
+    thin: 1,
+    start: { mean: new Float64Array(shape.dim), scale: new Float64Array(shape.dim).fill(1) },
+  };
+  const startedMs = performance.now();
+  const begun = await beginChains(sampler, NEVER);
+  const { run } = await runSegment(sampler, begun, { to: { warmed: warmup, drawn: 0 }, signal: NEVER });
+  const to = { warmed: warmup, drawn: shape.draws };
+  const { draws } = await runSegment(sampler, run, { to, signal: NEVER });
+  const seconds = (performance.now() - startedMs) / 1000;
+  await target.close();
+  return { seconds, size: leastEffectiveSize(draws!.z, shape) };
+}
+
+async function benchNuts(): Promise<void> {
+  const ours = await ourNuts();
+  const what = 'NUTS, 50 dimensions, correlation 0.7, 4 chains of 500 + 1000';
+  const theirs = peer('nuts', 1, 1);
+  const rate = ours.size / ours.seconds;
+  if (theirs === null) return console.log(`${what}: ${figure(rate)} effective draws/s`);
+  const z = Float64Array.from(theirs.z!.flat(2));
+  const size = leastEffectiveSize(z, { chains: 4, draws: 1000, dim: 50 });
+  console.log(
+    `${what}: ESS ${figure(ours.size)} in ${figure(ours.seconds)} s, BlackJAX ${figure(size)} in ${figure(theirs.seconds[0]!)} s`,
+  );
+  compared('metflow', {
+    what,
+    unit: 'effective draws/s',
+    ours: { name: 'nuts', value: rate },
+    baseline: { name: 'BlackJAX', value: size / theirs.seconds[0]! },
+  });
+}
+
+/** Transitions (one flow, one chain) a second of one thread; chains are many, as one call moves them all. */
+async function benchSampling(flow: FlowName, type: 'float32' | 'float64'): Promise<void> {
+  const chains = Uint32Array.from({ length: 4096 }, (_, chain) => chain);
+  const model = ringModel(flow);
+  const runner = createProgramRunner();
+  const target = await openTarget(ring(RING), { runner, rows: chains.length, type });
+  const theta = initialParameters(model.parameters, { seed: 1, type });
+  const kernel = await openFlowProposal(model, ring(RING), {
+    ...{ runner, theta, modelSeed: 1, chains: chains.length, type },
+  });
+  const z = fillNormals(new Float64Array(2 * chains.length), chains, { seed: 2, step: 0, purpose: 'init' });
+  let state = await initState(
+    target,
+    z.map((value) => 8 * value),
+    { seed: 2, chains },
+  );
+  let step = 0;
+  const seconds = await timed(15, async () => {
+    ({ state } = await kernel.step({ seed: 2, step: step++, chains }, state));
+  });
+  await Promise.all([kernel.close(), target.close()]);
+  const rate = (7 * chains.length) / median(seconds);
+  console.log(`sampling the ring, ${flow}, ${type}: ${figure(rate)} transitions/s of one thread`);
+}
+
+const wanted = new Set(options.only.split(','));
+if (wanted.has('path')) await benchPath();
+if (wanted.has('vae'))
+  for (const threads of new Set([1, Math.min(4, availableParallelism())])) await benchVae(threads);
+if (wanted.has('nuts')) await benchNuts();
+if (wanted.has('sample'))
+  for (const flow of ['affine', 'realnvp'] as const)
+    for (const type of ['float64', 'float32'] as const) await benchSampling(flow, type);
+process.exit(0);
