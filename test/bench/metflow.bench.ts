@@ -49,6 +49,9 @@ const PEER = fileURLToPath(new URL('./peer-gradients.py', import.meta.url));
 const ROUNDS = 3;
 const CALLS = { path: 150, vae: 40 };
 const NEVER = new AbortController().signal;
+/** As in the peer. */
+const NUTS = { chains: 32, warmup: 500, draws: 1000, dim: 50 };
+const NUTS_CORRELATION = 0.5;
 const RING = { modes: 8, radius: 10, scale: 1 };
 
 const { values: options } = parseArgs({
@@ -210,9 +213,8 @@ function leastEffectiveSize(
 }
 
 async function ourNuts(): Promise<{ readonly seconds: number; readonly size: number }> {
-  const shape = { chains: 4, draws: 1000, dim: 50 };
-  const warmup = 500;
-  const target = await openTarget(correlatedGaussian({ dim: shape.dim, correlation: 0.7 }), {
+  const { warmup, ...shape } = NUTS;
+  const target = await openTarget(correlatedGaussian({ dim: shape.dim, correlation: NUTS_CORRELATION }), {
     runner: createProgramRunner(),
     rows: shape.chains,
   });
@@ -242,12 +244,12 @@ async function ourNuts(): Promise<{ readonly seconds: number; readonly size: num
 
 async function benchNuts(): Promise<void> {
   const ours = await ourNuts();
-  const what = 'NUTS, 50 dimensions, correlation 0.7, 4 chains of 500 + 1000';
+  const what = `NUTS, 50 dimensions, correlation ${NUTS_CORRELATION}, ${NUTS.chains} chains of 500 + 1000`;
   const theirs = peer('nuts', 1, 1);
   const rate = ours.size / ours.seconds;
   if (theirs === null) return console.log(`${what}: ${figure(rate)} effective draws/s`);
   const z = Float64Array.from(theirs.z!.flat(2));
-  const size = leastEffectiveSize(z, { chains: 4, draws: 1000, dim: 50 });
+  const size = leastEffectiveSize(z, NUTS);
   console.log(
     `${what}: ESS ${figure(ours.size)} in ${figure(ours.seconds)} s, BlackJAX ${figure(size)} in ${figure(theirs.seconds[0]!)} s`,
   );
