@@ -146,6 +146,12 @@ export const metflowConfig = z.strictObject({
   seed,
   target: metflowTarget,
   kernels: z.array(kernel).min(1).max(250).describe('Kernels, applied in this order in every sweep.'),
+  directions: z
+    .enum(['reversible', 'lifted'])
+    .default('reversible')
+    .describe(
+      'How flows choose between map and inverse: reversible, a coin every time; lifted, the direction is kept until a rejection turns it.',
+    ),
   train: train.prefault({}),
   sample: sample.prefault({}),
   model: model
