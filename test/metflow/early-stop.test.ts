@@ -17,7 +17,7 @@ import { ORIGIN } from './checkpoint-origin.ts';
 const theta = (value: number) => Float64Array.of(value);
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
-function after(elbos: readonly number[]): EarlyStop {
+function observed(elbos: readonly number[]): EarlyStop {
   return elbos.reduce(
     (stop, elbo, i) => observe(stop, { step: 10 * (i + 1), theta: theta(i), elbo }),
     NO_EVALUATION,
@@ -31,13 +31,13 @@ function record(stop: EarlyStop, step = 30): TrainingRecord {
 
 describe('early stop', () => {
   it('counts evaluations since the best one; equal, smaller and NaN bounds are no gain', () => {
-    expect(after([-3, -2, -2, Number.NaN, -5])).toEqual({
+    expect(observed([-3, -2, -2, Number.NaN, -5])).toEqual({
       bestElbo: -2,
       bestStep: 20,
       bestTheta: theta(1),
       stale: 3,
     });
-    expect(after([-3, -4, -2]).stale).toBe(0);
+    expect(observed([-3, -4, -2]).stale).toBe(0);
   });
 
   it('keeps a copy of the parameters, which later updates do not change', () => {
@@ -48,7 +48,7 @@ describe('early stop', () => {
   });
 
   it('ends a training at its patience, and without one at its last update only', () => {
-    const stale = record(after([-1, -2, -3]));
+    const stale = record(observed([-1, -2, -3]));
     expect(hasEnded(stale, { steps: 100, patience: 2 })).toBe(true);
     expect(hasEnded(stale, { steps: 100, patience: 3 })).toBe(false);
     expect(hasEnded(stale, { steps: 100 })).toBe(false);
@@ -56,7 +56,7 @@ describe('early stop', () => {
   });
 
   it('gives the best parameters with patience, the last ones without', () => {
-    const stale = record(after([-2, -1, -3]));
+    const stale = record(observed([-2, -1, -3]));
     expect(trainedTheta(stale, { steps: 30, patience: 5 })).toEqual(theta(1));
     expect(trainedTheta(stale, { steps: 30 })).toEqual(theta(9));
     expect(trainedTheta(record(NO_EVALUATION), { steps: 30, patience: 5 })).toEqual(theta(9));
@@ -64,7 +64,7 @@ describe('early stop', () => {
 
   it.each([
     ['before the first evaluation', NO_EVALUATION],
-    ['after some', after([-3, -2, -4])],
+    ['after some', observed([-3, -2, -4])],
   ])('comes back from a checkpoint whole, %s', (_, stop) => {
     const before = record(stop);
     const bytes = encodeCheckpoint({ origin: ORIGIN, ...trainingContent(before) }, sha256);
