@@ -49,6 +49,10 @@ const metflow = z.strictObject({
   flow: z.enum(['realnvp', 'spline', 'affine']).default('realnvp').describe('The invertible map.'),
   layers: z.int().min(1).max(64).default(2).describe('Coupling layers of a flow.'),
   hidden: z.int().min(1).max(4096).default(32).describe("Hidden units of a coupling's net."),
+  forward: z
+    .enum(['half', 'learned'])
+    .default('half')
+    .describe('How often a flow goes forward: half of the time, or with a learned probability.'),
   rotation: z
     .enum(['identity', 'random'])
     .default('identity')

@@ -91,12 +91,15 @@ export function localSweep(
 }
 
 function flowGroup(config: FlowKernelConfig, dim: number): KernelGroup {
-  const { count, flow, layers, hidden, conditioning, aggregation, rotation, bound, bins } = config;
+  const { count, flow, layers, hidden, conditioning, aggregation, rotation, bound, bins, forward } = config;
   const takes = conditioning === 'none' ? null : aggregation;
   return {
     count,
     conditioning,
-    kernel: flowKernel(buildFlow({ flow, dim, layers, hidden, aggregation: takes, rotation, bound, bins })),
+    kernel: flowKernel(
+      buildFlow({ flow, dim, layers, hidden, aggregation: takes, rotation, bound, bins }),
+      forward,
+    ),
   };
 }
 

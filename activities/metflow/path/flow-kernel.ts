@@ -7,6 +7,7 @@ import {
   columns,
   concatenate,
   less,
+  mul,
   neg,
   rowsAt,
   split,
@@ -15,24 +16,34 @@ import {
   type JaxArray,
 } from '../../numeric/array-math.ts';
 import { applyForward, applyInverse, type Bijection, type Mapped } from '../flows/bijection.ts';
-import type { Parameters } from '../parameters.ts';
+import { constantInit, type Parameters } from '../parameters.ts';
 import type { BalancedRows, PathKernel, StepDraws } from './path-kernel.ts';
 
+/** How often a flow goes forward: half of the time, or as often as training finds best. */
+export type ForwardShare = 'half' | 'learned';
+
 /**
- * z' = T^v(z) with v = ±1 of equal probability: log ratio log pi(z') + log |det J_{T^v}(z)| - log pi(z). It keeps the
- * target for any flow and any frozen u.
+ * z' = T^v(z), v = ±1 of probabilities nu: log ratio log pi(z') + log |det J_{T^v}(z)| + log nu(-v) - log pi(z) -
+ * log nu(v). It keeps the target for any flow, any nu and any frozen u.
  * @see Thin et al., "MetFlow", arXiv 2002.12253.
  */
-export function flowKernel(flow: Bijection): PathKernel {
+export function flowKernel(flow: Bijection, forward: ForwardShare = 'half'): PathKernel {
+  const learned = forward === 'learned';
   return {
     name: 'metflow',
     usesInnovation: flow.usesInnovation,
     usesMomentum: false,
-    parameters: flow.parameters,
+    ...(learned ? { directionLogit: ({ directionLogit }: Parameters) => directionLogit! } : {}),
+    parameters: [
+      ...flow.parameters,
+      ...(learned ? [{ name: 'directionLogit', dims: [1], initial: constantInit(0) }] : []),
+    ],
     propose(parameters, at, draws, density) {
       const { z, logDet } = directed(flow, parameters, at.z, draws);
       const logDensity = density(z);
-      const logRatio = sub(add(logDensity, logDet), at.logDensity);
+      const plain = sub(add(logDensity, logDet), at.logDensity);
+      // log nu(-v) - log nu(v) = -v logit.
+      const logRatio = learned ? sub(plain, mul(draws.direction, parameters.directionLogit!)) : plain;
       const moved = { z, logDensity, momentum: at.momentum };
       return { moved, stayed: at, logRatio, logDet, commonLogDet: null };
     },

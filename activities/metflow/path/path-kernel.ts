@@ -54,6 +54,8 @@ export interface PathKernel {
   readonly name: string;
   readonly usesInnovation: boolean;
   readonly usesMomentum: boolean;
+  /** Logit of the probability of going forward, `[1]`; absent where directions are fair coins. */
+  readonly directionLogit?: (parameters: Parameters) => JaxArray;
   readonly parameters: readonly ParameterSpec[];
   propose(parameters: Parameters, at: PathPoint, draws: StepDraws, density: Density): PathProposal;
   /** The step back from where acceptance led; null for kernels whose paths are not enumerated. */

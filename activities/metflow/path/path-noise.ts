@@ -28,10 +28,11 @@ export interface NoiseShape {
 
 export type NoiseData = FloatArray | Int32Array<ArrayBuffer>;
 
-/** Balanced where a path has flows and allows it: an even batch whose directions no acceptance turns. */
+/** Balanced where a path has flows and allows it: an even batch of fair coins that no acceptance turns. */
 export function bestDesign({ slots, directions }: PathModel, rows: number): DirectionDesign {
-  const flows = slots.some(({ kernel }) => kernel.name === 'metflow');
-  return flows && directions === 'reversible' && rows % 2 === 0 ? 'balanced' : 'independent';
+  const flows = slots.filter(({ kernel }) => kernel.name === 'metflow');
+  const fair = flows.length > 0 && flows.every(({ kernel }) => kernel.directionLogit === undefined);
+  return fair && directions === 'reversible' && rows % 2 === 0 ? 'balanced' : 'independent';
 }
 
 /** The noise's inputs, in the order of {@link drawNoise}. */
@@ -80,12 +81,8 @@ export function drawNoise(
     ...(model.usesMomentum ? [normals('initMomentum', 0)] : []),
     ...model.slots.flatMap((slot, k): NoiseData[] => {
       const [accept, coin] = coins(k);
-      const directions = () => [
-        toFloats(
-          coin.map((one) => (one < 0.5 ? 1 : -1)),
-          type,
-        ),
-      ];
+      const fair = slot.kernel.directionLogit === undefined;
+      const directions = () => [toFloats(fair ? coin.map((one) => (one < 0.5 ? 1 : -1)) : coin, type)];
       return [
         ...(slot.innovation === 'none'
           ? []

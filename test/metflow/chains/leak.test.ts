@@ -62,5 +62,5 @@ describe('a chain worker', () => {
     // 8,000 segments that kept one array of 64 bytes each would hold 512 kB more.
     expect(after.own - before.own).toBeLessThan(400_000);
     expect(after.resident - before.resident).toBeLessThan(40_000_000);
-  }, 60_000);
+  }, 180_000);
 });
