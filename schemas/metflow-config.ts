@@ -49,6 +49,16 @@ const metflow = z.strictObject({
   flow: z.enum(['realnvp', 'spline', 'affine']).default('realnvp').describe('The invertible map.'),
   layers: z.int().min(1).max(64).default(2).describe('Coupling layers of a flow.'),
   hidden: z.int().min(1).max(4096).default(32).describe("Hidden units of a coupling's net."),
+  forward: z
+    .enum(['half', 'learned'])
+    .default('half')
+    .describe('How often a flow goes forward: half of the time, or with a learned probability.'),
+  rotation: z
+    .enum(['identity', 'random'])
+    .default('identity')
+    .describe(
+      'How a flow starts. random: with a learned rotation drawn at random in front, for modes that lie around a centre.',
+    ),
   bound: z
     .number()
     .positive()
@@ -96,6 +106,13 @@ const train = z
     initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
     evaluateEvery: z.int().min(1).default(100).describe('Updates between two evaluations of the bound.'),
     evaluateRows: z.int().min(2).max(1_000_000).default(1000).describe('Paths of an evaluation.'),
+    patience: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Evaluations without a better bound after which training ends; the best parameters then sample. Counted once the target has faded in. Not given: all updates are made and the last parameters sample.',
+      ),
     checkpointEvery: z.int().min(1).default(200).describe('Updates between two checkpoints.'),
   })
   .describe('Variational training of the kernels.');
@@ -133,6 +150,12 @@ export const metflowConfig = z.strictObject({
   seed,
   target: metflowTarget,
   kernels: z.array(kernel).min(1).max(250).describe('Kernels, applied in this order in every sweep.'),
+  directions: z
+    .enum(['reversible', 'lifted'])
+    .default('reversible')
+    .describe(
+      'How flows choose between map and inverse: reversible, a coin every time; lifted, the direction is kept until a rejection turns it.',
+    ),
   train: train.prefault({}),
   sample: sample.prefault({}),
   model: model

@@ -115,8 +115,11 @@ export interface MetflowPlanOutput {
   readonly drawn: readonly number[];
   readonly partitions: number;
   readonly notices: readonly string[];
-  /** Updates of the training, null where nothing is trained; `trained` of them lie behind a checkpoint. */
-  readonly training: { readonly steps: number; readonly trained: number } | null;
+  /**
+   * Updates of the training at most, null where nothing is trained; `trained` of them lie behind a checkpoint. It may
+   * have `ended` early.
+   */
+  readonly training: { readonly steps: number; readonly trained: number; readonly ended: boolean } | null;
 }
 
 /** A run that has been planned. */

@@ -20,6 +20,7 @@ export class MetflowState {
   readonly #groups = new Map<number, ChainsReport>();
   readonly #notices = new Set<string>();
   #trained = 0;
+  #trainingEnded = false;
   #trainingRestarts = 0;
   #endedRestarts = 0;
   #look: DiagnoseOutput | null = null;
@@ -34,6 +35,7 @@ export class MetflowState {
   planned(plan: MetflowPlanOutput): void {
     this.plan = plan;
     this.#trained = plan.training?.trained ?? 0;
+    this.#trainingEnded = plan.training?.ended ?? true;
     for (const notice of plan.notices) this.#notices.add(notice);
     this.#endedRestarts = this.restarts - this.#trainingRestarts;
     this.#groups.clear();
@@ -43,16 +45,17 @@ export class MetflowState {
 
   /** Whether the training is yet to come or to be gone on with. */
   get trains(): boolean {
-    const training = this.plan?.training ?? null;
-    return training !== null && this.#trained < training.steps;
+    return this.plan !== null && !this.#trainingEnded;
   }
 
   trained(output: {
+    readonly done: boolean;
     readonly step: number;
     readonly attempt: number;
     readonly notices: readonly string[];
   }): void {
     this.#trained = output.step;
+    this.#trainingEnded = output.done;
     this.#trainingRestarts += output.attempt - 1;
     for (const notice of output.notices) this.#notices.add(notice);
   }

@@ -5,7 +5,7 @@ import { affine } from './flows/affine.ts';
 import type { Bijection } from './flows/bijection.ts';
 import { compose } from './flows/compose.ts';
 import type { Aggregation } from './flows/conditioner.ts';
-import { householder } from './flows/householder.ts';
+import { householder, type RotationStart } from './flows/householder.ts';
 import { splineCoupling } from './flows/spline-coupling.ts';
 
 export type FlowName = 'affine' | 'realnvp' | 'spline';
@@ -18,6 +18,11 @@ export interface FlowOptions {
   readonly hidden: number;
   /** null where the flow takes no innovation. */
   readonly aggregation: Aggregation | null;
+  /**
+   * `random`: the flow begins with a learned rotation, drawn at random. From the identity a flow finds its way to modes
+   * near by only; rotations that differ lead to all of those that lie around a centre. @default 'identity'
+   */
+  readonly rotation?: RotationStart;
   /** Splines: beyond ±bound they are the identity. @default 5 */
   readonly bound?: number;
   /** Splines: pieces. @default 8 */
@@ -30,15 +35,16 @@ export function buildFlow({
   layers,
   hidden,
   aggregation,
+  rotation = 'identity',
   bound = 5,
   bins = 8,
 }: FlowOptions): Bijection {
-  if (flow === 'affine') return compose([affine({ dim }), householder({ dim }), affine({ dim })]);
-  return compose(
-    Array.from({ length: layers }, (_, layer) => {
-      const parity = layer % 2 === 0 ? 0 : 1;
-      const options = { dim, hidden, parity, aggregation } as const;
-      return flow === 'realnvp' ? affineCoupling(options) : splineCoupling({ ...options, bound, bins });
-    }),
-  );
+  const turned = householder({ dim, start: rotation });
+  if (flow === 'affine') return compose([affine({ dim }), turned, affine({ dim })]);
+  const couplings = Array.from({ length: layers }, (_, layer) => {
+    const parity = layer % 2 === 0 ? 0 : 1;
+    const options = { dim, hidden, parity, aggregation } as const;
+    return flow === 'realnvp' ? affineCoupling(options) : splineCoupling({ ...options, bound, bins });
+  });
+  return compose(rotation === 'random' ? [turned, ...couplings] : couplings);
 }

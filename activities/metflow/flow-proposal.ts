@@ -112,11 +112,15 @@ function sweepDraws(
   const { options, address, padded } = call;
   const { type, chains, directions, modelSeed } = options;
   const first = address.part ?? 0;
-  return model.slots.flatMap(({ innovation }, k) => {
+  return model.slots.flatMap(({ innovation, kernel }, k) => {
     const at = { ...address, part: first + k };
     const both = fillUniforms(new Float64Array(2 * chains), address.chains, { ...at, purpose: 'accept' });
     const accept = padded(Float64Array.from({ length: chains }, (_, c) => both[2 * c]!));
-    const coin = Float64Array.from({ length: chains }, (_, c) => (both[2 * c + 1]! < 0.5 ? 1 : -1));
+    const fair = kernel.directionLogit === undefined;
+    const coin = Float64Array.from({ length: chains }, (_, c) => {
+      const drawn = both[2 * c + 1]!;
+      return fair ? (drawn < 0.5 ? 1 : -1) : drawn;
+    });
     const u =
       innovation === 'free'
         ? fillNormals(new Float64Array(chains * model.dim), address.chains, { ...at, purpose: 'u' })

@@ -32,7 +32,7 @@ import {
 import { elboTerms, surrogate, type GradientEstimator } from './path/elbo.ts';
 import { logNormal } from './path/path-kernel.ts';
 import type { PathModel } from './path/path-model.ts';
-import { drawNoise, noiseArrays, noiseSpecs } from './path/path-noise.ts';
+import { bestDesign, drawNoise, noiseArrays, noiseSpecs } from './path/path-noise.ts';
 import { brokenRows } from './path/run-path.ts';
 import type { TracedTarget } from './targets/target.ts';
 
@@ -129,7 +129,8 @@ async function update(
     1 - SECOND_DECAY ** made,
     targetWeightAt(options, step),
   ].map((value) => toFloats([value], type));
-  const noise = drawNoise(model, { rows: batch, type }, { seed, step: TRAIN_STEPS + step });
+  const shape = { rows: batch, type, design: bestDesign(model, batch) };
+  const noise = drawNoise(model, shape, { seed, step: TRAIN_STEPS + step });
   const outputs = await program.run([state.theta, state.first, state.second, ...scalars, ...noise]);
   const [theta, first, second, summary, acceptRate] = outputs as FloatArray[];
   const moved = summary![2] === 1;
@@ -173,7 +174,7 @@ function compileUpdate(model: PathModel, target: TracedTarget, options: Required
     { name: 'first', ...flat },
     { name: 'second', ...flat },
     ...names.map((name) => ({ name, type, dims: [] })),
-    ...noiseSpecs(model, { rows: batch, type }),
+    ...noiseSpecs(model, { rows: batch, type, design: bestDesign(model, batch) }),
   ];
   return compileFunction((args: NamedArrays) => {
     const draws = noiseArrays(model, args);

@@ -183,6 +183,11 @@ export function row(x: JaxArray, at: number): JaxArray {
   return x.ref.slice(at);
 }
 
+/** Rows of a matrix by their numbers, an integer vector. */
+export function rowsAt(x: JaxArray, places: JaxArray): JaxArray {
+  return x.ref.slice(places.ref);
+}
+
 /** A vector as a matrix of one column. */
 export function asColumn(x: JaxArray): JaxArray {
   return reshape(x, [x.shape[0]!, 1]);

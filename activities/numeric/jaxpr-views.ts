@@ -3,6 +3,7 @@
 
 import {
   constantOf,
+  isFloat,
   padShape,
   sameShape,
   sizeOf,
@@ -42,6 +43,12 @@ export function transpose(graph: ValueGraph, value: Value, perm: readonly number
       order.map((axis) => before[axis]!),
     );
     return reshape(graph, both, shape);
+  }
+  // (A B)' = B' A': a product takes its factors either way round at no cost, a large result is slow to turn.
+  if (source.op === 'MatMul' && source.shape.length === 2 && isFloat(source.type)) {
+    const [b, a] = source.inputs.toReversed().map((factor) => transpose(graph, factor, [1, 0]));
+    const turned = { shape: source.shape.toReversed(), type: source.type };
+    return reshape(graph, graph.make('MatMul', [b!, a!], turned), shape);
   }
   const swapped = graph.make('Transpose', [source], {
     shape: order.map((axis) => sizes[axis]!),

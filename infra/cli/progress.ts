@@ -91,7 +91,9 @@ export function observe(before: ProgressMeter, snapshot: RunSnapshot): ProgressM
   const doneRows = Math.max(snapshot.doneRows, meter.latest?.doneRows ?? 0);
   const restarts = Math.max(snapshot.restarts, meter.latest?.restarts ?? 0);
   const latest = { ...snapshot, doneRows, restarts };
-  const recent = sinceStill(meter).filter(({ atMs }) => atMs >= snapshot.atMs - WINDOW_MS);
+  // Another plan, such as that of an extension, begins at what is there already: that came at no speed.
+  const samePlan = meter.latest?.rows === snapshot.rows ? sinceStill(meter) : [];
+  const recent = samePlan.filter(({ atMs }) => atMs >= snapshot.atMs - WINDOW_MS);
   return { recent: [...recent, latest], latest };
 }
 

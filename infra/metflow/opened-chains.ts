@@ -76,7 +76,8 @@ async function makeSampler(
     scale: new Float64Array(dim).fill(startScale),
     ...(path === null ? {} : initialLaw(path, model!.theta)),
   };
-  const kernels = [...(flows === null ? [] : [flows.kernel]), ...localSweep(config, target)];
+  const trained = path === null ? null : { path, theta: model!.theta };
+  const kernels = [...(flows === null ? [] : [flows.kernel]), ...localSweep(config, target, trained)];
   return {
     key,
     sampler: { target, kernels, seed: config.seed, chains, warmup, thin, start },
@@ -106,6 +107,7 @@ async function openFlows(
     modelSeed: config.seed,
     chains: chains.length,
     rule: config.sample.accept,
+    directions: config.directions,
   });
   return { kernel: { scales: { kind: 'none' }, build: () => kernel }, close: () => kernel.close() };
 }

@@ -2,7 +2,12 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { trainsKernels } from '#schemas/metflow-config.ts';
-import { trainingOf, type TrainingRecord } from '../../activities/metflow/chains/training-record.ts';
+import {
+  hasEnded,
+  trainedTheta,
+  trainingOf,
+  type TrainingRecord,
+} from '../../activities/metflow/chains/training-record.ts';
 import { findCheckpoint } from './checkpoint-files.ts';
 import type { MetflowPlan } from './metflow-plan.ts';
 import { modelSha256, type TrainedModel } from './opened-chains.ts';
@@ -41,7 +46,7 @@ export async function trainedModel(runDir: string, plan: MetflowPlan): Promise<T
 /** As {@link trainedModel}, but null also where the training has not ended. */
 export async function findTrainedModel(runDir: string, plan: MetflowPlan): Promise<TrainedModel | null> {
   const training = trainsKernels(plan.config) ? await findTraining(runDir, plan) : null;
-  if (training === null || training.state.step < plan.config.train.steps) return null;
-  const { theta } = training.state;
+  if (training === null || !hasEnded(training, plan.config.train)) return null;
+  const theta = trainedTheta(training, plan.config.train);
   return { theta, sha256: modelSha256(theta) };
 }

@@ -7,6 +7,7 @@ import type { MetflowInput } from '#schemas/messages.ts';
 import { trainsKernels } from '#schemas/metflow-config.ts';
 import type { MetflowPlanOutput } from '#schemas/tasks.ts';
 import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
+import { hasEnded } from '../../activities/metflow/chains/training-record.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
 import { writeWhole } from '../blobs/run-folder.ts';
@@ -61,7 +62,11 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
     partitions,
     notices: [...plan.notices, ...notices, ...(training?.notices ?? [])],
     training: trainsKernels(config)
-      ? { steps: config.train.steps, trained: training?.state.step ?? 0 }
+      ? {
+          steps: config.train.steps,
+          trained: training?.state.step ?? 0,
+          ended: training !== null && hasEnded(training, config.train),
+        }
       : null,
   };
 }

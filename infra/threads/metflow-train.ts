@@ -6,13 +6,15 @@ import type { TrainHeartbeat } from '#schemas/messages.ts';
 import type { PlannedInput, TrainOutput } from '#schemas/tasks.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import {
+  hasEnded,
   historyRow,
   isRecorded,
   trainingContent,
   type TrainingRecord,
 } from '../../activities/metflow/chains/training-record.ts';
+import { NO_EVALUATION, observe } from '../../activities/metflow/early-stop.ts';
 import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
-import { openTrainer, type Trainer } from '../../activities/metflow/training.ts';
+import { openTrainer, targetWeightAt, type Trainer } from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
 import { namedTarget } from '../metflow/named-targets.ts';
@@ -37,9 +39,9 @@ export async function trainFlowTask(
   const plan = await readMetflowPlan(runDir, configSha256);
   const found = await findTraining(runDir, plan);
   await using tools = await openTools(plan);
-  const from = found ?? { state: tools.trainer.initial(), history: [] };
+  const from = found ?? { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
   const record = await train(tools, from, { plan, runDir, context });
-  const done = record.state.step >= plan.config.train.steps;
+  const done = hasEnded(record, plan.config.train);
   if (done) await writeRows(TRAINING_TABLE, trainingRows(record), { runDir, runId: plan.runId });
   return { done, step: record.state.step, notices: found?.notices ?? [] };
 }
@@ -74,34 +76,39 @@ async function openTools({ config, dim }: MetflowPlan): Promise<Tools> {
 
 async function train(
   { trainer, evaluator }: Tools,
-  { state, history }: TrainingRecord,
+  from: TrainingRecord,
   { plan, runDir, context }: { plan: MetflowPlan; runDir: string; context: TaskContext },
 ): Promise<TrainingRecord> {
-  const { steps, checkpointEvery, evaluateEvery } = plan.config.train;
-  const rows = [...history];
+  const { train } = plan.config;
+  const { steps, checkpointEvery, evaluateEvery } = train;
+  const history = [...from.history];
+  let { state, stop } = from;
   let reportedAtMs = 0;
   let saved = state.step;
+  const record = (): TrainingRecord => ({ state, stop, history });
   const save = async () => {
     if (saved === state.step) return;
-    const content = trainingContent({ state, history: rows });
-    await writeCheckpoint(runDir, TRAINING, { origin: trainingOrigin(plan), ...content });
+    await writeCheckpoint(runDir, TRAINING, { origin: trainingOrigin(plan), ...trainingContent(record()) });
     saved = state.step;
   };
-  while (state.step < steps && !context.signal.aborted) {
+  while (!hasEnded(record(), train) && !context.signal.aborted) {
     const { state: next, info } = await trainer.step(state);
     state = next;
     if (state.skippedInRow >= MOST_SKIPPED) throw stuck(state.step);
     const evaluates = state.step % evaluateEvery === 0 || state.step === steps;
-    const evaluation = evaluates ? await evaluator.evaluate(state.theta) : null;
-    if (evaluates || isRecorded(info.step, steps)) rows.push(historyRow(info, evaluation?.elbo ?? null));
+    const elbo = evaluates ? (await evaluator.evaluate(state.theta)).elbo : null;
+    // Before the target has faded in, a bound under all of it says nothing about the training.
+    if (elbo !== null && targetWeightAt(trainer.options, state.step) === 1)
+      stop = observe(stop, { ...state, elbo });
+    if (evaluates || isRecorded(info.step, steps)) history.push(historyRow(info, elbo));
     if (state.step % checkpointEvery === 0) await save();
     if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
     reportedAtMs = performance.now();
-    const elbo = Number.isFinite(info.elbo) ? info.elbo : null;
-    context.progress({ at: 'train', step: state.step, elbo } satisfies TrainHeartbeat);
+    const bound = Number.isFinite(info.elbo) ? info.elbo : null;
+    context.progress({ at: 'train', step: state.step, elbo: bound } satisfies TrainHeartbeat);
   }
   await save();
-  return { state, history: rows };
+  return record();
 }
 
 function stuck(step: number): PipelineError {

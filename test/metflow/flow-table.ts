@@ -11,6 +11,7 @@ import { splineCoupling } from '../../activities/metflow/flows/spline-coupling.t
 export const FLOWS: Record<string, () => Bijection> = {
   affine: () => affine({ dim: 3 }),
   householder: () => householder({ dim: 4 }),
+  'householder, drawn at random': () => householder({ dim: 3, start: 'random' }),
   permutation: () => permutation({ order: [2, 0, 1] }),
   'affine coupling': () => affineCoupling({ dim: 3, hidden: 6, parity: 0 }),
   'affine coupling of one coordinate': () => affineCoupling({ dim: 1, hidden: 4, parity: 1 }),

@@ -6,6 +6,7 @@ import { grad } from '@jax-js/jax';
 import { unpackParameters } from '../../activities/metflow/parameters.ts';
 import { elboTerms, surrogate, type GradientEstimator } from '../../activities/metflow/path/elbo.ts';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
+import { langevinKernel } from '../../activities/metflow/path/langevin-kernel.ts';
 import { pathModel, type PathModel } from '../../activities/metflow/path/path-model.ts';
 import { noiseArrays } from '../../activities/metflow/path/path-noise.ts';
 import { randomWalkKernel } from '../../activities/metflow/path/random-walk-kernel.ts';
@@ -28,6 +29,12 @@ const MODELS: Record<string, PathModel> = {
   'random walk': pathModel({
     dim: 2,
     groups: [{ kernel: randomWalkKernel({ dim: 2, stepSize: 0.8 }), count: 3, conditioning: 'none' }],
+    initial: { law: 'learned', scale: 1 },
+    reverse: { law: 'uniform' },
+  }),
+  mala: pathModel({
+    dim: 2,
+    groups: [{ kernel: langevinKernel({ dim: 2, stepSize: 0.2 }), count: 2, conditioning: 'none' }],
     initial: { law: 'learned', scale: 1 },
     reverse: { law: 'uniform' },
   }),

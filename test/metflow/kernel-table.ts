@@ -26,6 +26,7 @@ export const KERNELS: Record<string, Build> = {
   'metflow, lifted': (_, chains) => flows(chains, 'none', 'lifted'),
   'metflow, free innovation': (_, chains) => flows(chains, 'free', 'reversible'),
   'metflow, fixed innovation': (_, chains) => flows(chains, 'fixed', 'reversible'),
+  'metflow, learned directions': (_, chains) => flows(chains, 'none', 'reversible', 'learned'),
   cycle: async (target, chains) =>
     cycle([await flows(chains, 'none', 'reversible'), buildMala(target, { scales: scales(0.4, chains) })]),
   mixture: async (target, chains) =>
@@ -43,8 +44,10 @@ async function flows(
   chains: number,
   conditioning: 'none' | 'free' | 'fixed',
   directions: 'reversible' | 'lifted',
+  forward: 'half' | 'learned' = 'half',
 ): Promise<Kernel> {
-  const model = flowPath(2, { conditioning });
-  const theta = stirredParameters(model, 0.3);
+  const model = flowPath(2, { conditioning, forward });
+  // Stirred logits of directions are far enough from 0 for a ratio without them to show.
+  const theta = stirredParameters(model, forward === 'half' ? 0.3 : 0.6);
   return openFlowProposal(model, threeGaussians(), { runner, theta, modelSeed: 1, chains, directions });
 }

@@ -3,7 +3,7 @@
 import { affineCoupling } from '../../activities/metflow/flows/affine-coupling.ts';
 import { compose } from '../../activities/metflow/flows/compose.ts';
 import { initialParameters, parameterCount } from '../../activities/metflow/parameters.ts';
-import { flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
+import { type ForwardShare, flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
 import {
   pathModel,
   type PathModel,
@@ -23,14 +23,17 @@ export function threeGaussians(): TracedTarget {
 
 export function flowPath(
   steps: number,
-  options: Partial<PathModelOptions> & { readonly conditioning?: 'none' | 'free' | 'fixed' } = {},
+  options: Partial<PathModelOptions> & {
+    readonly conditioning?: 'none' | 'free' | 'fixed';
+    readonly forward?: ForwardShare;
+  } = {},
 ): PathModel {
-  const { conditioning = 'none', ...rest } = options;
+  const { conditioning = 'none', forward = 'half', ...rest } = options;
   const aggregation = conditioning === 'none' ? null : 'stacking';
   const couplings = ([0, 1] as const).map((parity) =>
     affineCoupling({ dim: 2, hidden: 5, parity, aggregation }),
   );
-  const kernel = flowKernel(compose(couplings));
+  const kernel = flowKernel(compose(couplings), forward);
   return pathModel({
     dim: 2,
     groups: [{ kernel, count: steps, conditioning }],

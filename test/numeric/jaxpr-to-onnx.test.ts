@@ -127,6 +127,24 @@ describe('functions that jax-js spells out', () => {
   );
 });
 
+describe('softplus of a large float32 array', () => {
+  it('is made of vectorised operators, and as exact', async () => {
+    const size = 2 ** 14;
+    const spec = { name: 'x', type: 'float32' as const, dims: [size] };
+    const compiled = compileFunction(({ x }) => ({ y: nn.softplus(x!) as JaxArray }), [spec]);
+    expect(compiled.nodes.map(({ op }) => op)).not.toContain('Softplus');
+    const x = Float32Array.from({ length: size }, (_, i) => (200 * i) / size - 100);
+    const program = await runner.open(compiled);
+    const [found] = await program.run([x]);
+    await program.close();
+    for (const [i, value] of x.entries()) {
+      const want = Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value)));
+      if (Math.abs(Number(found![i]) - want) > 1e-6 * Math.max(1, want))
+        expect([value, found![i]]).toEqual([value, want]);
+    }
+  });
+});
+
 function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }

@@ -9,7 +9,7 @@ const PLAN: MetflowPlanOutput = {
   drawn: [0, 0],
   partitions: 2,
   notices: ['n'],
-  training: { steps: 50, trained: 0 },
+  training: { steps: 50, trained: 0, ended: false },
 };
 
 function planned(change: Partial<MetflowPlanOutput> = {}): MetflowState {
@@ -23,22 +23,23 @@ function report(group: number, drawn: number, restarts = 0) {
 }
 
 describe('MetflowState', () => {
-  it('trains until the last update, and not at all where nothing is trained', () => {
+  it('trains until the training says that it has ended, and not at all where nothing is trained', () => {
     const state = planned();
     expect(state.trains).toBe(true);
-    state.trained({ step: 20, attempt: 2, notices: [] });
+    state.trained({ done: false, step: 20, attempt: 2, notices: [] });
     expect(state.trains).toBe(true);
-    state.trained({ step: 50, attempt: 1, notices: [] });
+    // Early, by its bound.
+    state.trained({ done: true, step: 30, attempt: 1, notices: [] });
     expect(state.trains).toBe(false);
     expect(state.restarts).toBe(1);
     expect(planned({ training: null }).trains).toBe(false);
-    expect(planned({ training: { steps: 50, trained: 50 } }).trains).toBe(false);
+    expect(planned({ training: { steps: 50, trained: 30, ended: true } }).trains).toBe(false);
   });
 
   it('counts updates while it trains and draws of all chains while it samples', () => {
     const state = planned({ drawn: [10, 0] });
     state.phase = 'training';
-    state.trained({ step: 20, attempt: 1, notices: [] });
+    state.trained({ done: false, step: 20, attempt: 1, notices: [] });
     expect(state.progress()).toMatchObject({ unit: 'updates', samples: 50, doneSamples: 20 });
     state.phase = 'sampling';
     expect(state.progress()).toMatchObject({ unit: 'draws', samples: 500, doneSamples: 30 });

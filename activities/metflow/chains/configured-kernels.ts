@@ -15,6 +15,7 @@ import { buildNuts } from '../nuts.ts';
 import { parameterCount, type FloatArray } from '../parameters.ts';
 import { flowKernel } from '../path/flow-kernel.ts';
 import { hamiltonianKernel } from '../path/hamiltonian-kernel.ts';
+import { langevinKernel } from '../path/langevin-kernel.ts';
 import { pathModel, type KernelGroup, type PathModel } from '../path/path-model.ts';
 import { randomWalkKernel } from '../path/random-walk-kernel.ts';
 import { buildRandomWalk } from '../random-walk.ts';
@@ -25,7 +26,7 @@ const FIRST_TRAINED_STEP = 0.1;
 
 /** The path of a run's training; null where nothing is trained. Flows come first, so their parameters keep their names. */
 export function trainedPath(config: MetflowConfig, dim: number): PathModel | null {
-  const { kernels, train } = config;
+  const { kernels, train, directions } = config;
   const trained = kernels.filter((each) => isUsed(each, 'train'));
   const flows = trained.filter((each) => each.type === 'metflow').map((each) => flowGroup(each, dim));
   const local = trained.flatMap((each) => (each.type === 'metflow' ? [] : [localGroup(each, dim)]));
@@ -36,6 +37,7 @@ export function trainedPath(config: MetflowConfig, dim: number): PathModel | nul
     initial: { law: train.initial, scale: train.initialScale },
     reverse: { law: train.reverse },
     rule: train.accept,
+    directions,
   });
 }
 
@@ -54,29 +56,50 @@ export function samplingFlows(
       remedy: 'Give every flow the same use.',
     });
   }
-  const { initial, rule } = path;
+  const { initial, rule, directions } = path;
   const groups = flows.map((each) => flowGroup(each, path.dim));
-  const model = pathModel({ dim: path.dim, groups, initial, reverse: { law: 'uniform' }, rule });
+  const reverse = { law: 'uniform' } as const;
+  const model = pathModel({ dim: path.dim, groups, initial, reverse, rule, directions });
   return { model, theta: parametersOf(model, { path, theta }) };
 }
 
-/** Local kernels of the sampler in the config's order. */
-export function localSweep(config: MetflowConfig, target: Target): SweepKernel[] {
+/**
+ * Local kernels of the sampler in the config's order.
+ * @param trained - path and parameters of a training: kernels that took part in it sample with what they learned.
+ */
+export function localSweep(
+  config: MetflowConfig,
+  target: Target,
+  trained: { readonly path: PathModel; readonly theta: FloatArray } | null = null,
+): SweepKernel[] {
   const { kernels, sample } = config;
-  return kernels.flatMap((each) => {
-    if (each.type === 'metflow' || !isUsed(each, 'sample')) return [];
+  const options = { target, rule: sample.accept };
+  const local = kernels.filter((each): each is LocalKernelConfig => each.type !== 'metflow');
+  // As trainedPath has it: flows first, then local kernels, a group each.
+  const groups = [...kernels.filter(({ type }) => type === 'metflow'), ...local].filter((each) =>
+    isUsed(each, 'train'),
+  );
+  return local.flatMap((each) => {
+    if (!isUsed(each, 'sample')) return [];
     const count = each.type === 'nuts' ? 1 : each.count;
-    return Array<SweepKernel>(count).fill(localKernel(each, { target, rule: sample.accept }));
+    const group = groups.indexOf(each);
+    if (group === -1 || trained === null) return Array<SweepKernel>(count).fill(localKernel(each, options));
+    return Array.from({ length: count }, (_, place) =>
+      trainedKernel(each, { ...options, learned: learnedAt(trained, `group${group}step${place}`) }),
+    );
   });
 }
 
 function flowGroup(config: FlowKernelConfig, dim: number): KernelGroup {
-  const { count, flow, layers, hidden, conditioning, aggregation, bound, bins } = config;
+  const { count, flow, layers, hidden, conditioning, aggregation, rotation, bound, bins, forward } = config;
   const takes = conditioning === 'none' ? null : aggregation;
   return {
     count,
     conditioning,
-    kernel: flowKernel(buildFlow({ flow, dim, layers, hidden, aggregation: takes, bound, bins })),
+    kernel: flowKernel(
+      buildFlow({ flow, dim, layers, hidden, aggregation: takes, rotation, bound, bins }),
+      forward,
+    ),
   };
 }
 
@@ -91,12 +114,13 @@ function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
       return { count: config.count, conditioning: 'free', kernel };
     }
     case 'mala':
+      return { count: config.count, conditioning: 'free', kernel: langevinKernel({ dim, stepSize }) };
     case 'nuts':
       throw new PipelineError({
         kind: 'config-invalid',
         where: 'kernels',
         what: `a kernel of type ${config.type} is not trained`,
-        remedy: 'Give it use: sample, or train metflow, hmc or rwm.',
+        remedy: 'Give it use: sample, or train metflow, hmc, mala or rwm.',
       });
   }
 }
@@ -137,11 +161,49 @@ function scalesOf(
   return stepSize === undefined ? { kind: 'adapted', ...adapted } : { kind: 'fixed', stepSize };
 }
 
-/** Parameters by name: both models name a flow's alike, since flows come first in the path. */
-function parametersOf(
-  model: PathModel,
-  { path, theta }: { readonly path: PathModel; readonly theta: FloatArray },
-): FloatArray {
+/** What a trained local kernel learned. */
+interface Learned {
+  /** `[dim]`, its step in each direction. */
+  readonly logStep: FloatArray;
+  /** HMC: logit of the share of the momentum that it keeps. */
+  readonly keptLogit: number | null;
+}
+
+/** A kernel that samples with the step sizes, and the share kept, that it was trained with. */
+function trainedKernel(
+  config: LocalKernelConfig,
+  options: {
+    readonly target: Target;
+    readonly rule: MetflowConfig['sample']['accept'];
+    readonly learned: Learned;
+  },
+): SweepKernel {
+  const { logStep, keptLogit } = options.learned;
+  const kept = keptLogit === null ? {} : { kept: 1 / (1 + Math.exp(-keptLogit)) };
+  const { build } = localKernel({ ...config, ...kept } as LocalKernelConfig, options);
+  // Unit step size: a direction's own lies in its variance, which MALA's step is proportional to, the others' root.
+  const power = config.type === 'mala' ? 1 : 2;
+  const variance = Float64Array.from(logStep, (value) => Math.exp(power * value));
+  return { scales: { kind: 'trained', variance }, build };
+}
+
+function learnedAt(
+  trained: { readonly path: PathModel; readonly theta: FloatArray },
+  prefix: string,
+): Learned {
+  const places = placesOf(trained);
+  const keptLogit = places.get(`${prefix}.keptLogit`)?.[0] ?? null;
+  return { logStep: places.get(`${prefix}.logStep`)!, keptLogit };
+}
+
+/** The parts of a vector of parameters by their names. */
+function placesOf({
+  path,
+  theta,
+}: {
+  readonly path: PathModel;
+  readonly theta: FloatArray;
+}): ReadonlyMap<string, FloatArray> {
   const places = new Map<string, FloatArray>();
   let at = 0;
   for (const spec of path.parameters) {
@@ -149,8 +211,17 @@ function parametersOf(
     places.set(spec.name, theta.subarray(at, at + size) as FloatArray);
     at += size;
   }
+  return places;
+}
+
+/** Parameters by name: both models name a flow's alike, since flows come first in the path. */
+function parametersOf(
+  model: PathModel,
+  { path, theta }: { readonly path: PathModel; readonly theta: FloatArray },
+): FloatArray {
+  const places = placesOf({ path, theta });
   const own = theta.slice(0, parameterCount(model.parameters)) as FloatArray;
-  at = 0;
+  let at = 0;
   for (const { name } of model.parameters) {
     const values = places.get(name)!;
     own.set(values, at);

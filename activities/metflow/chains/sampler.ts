@@ -9,6 +9,8 @@ export interface SweepKernel {
   readonly scales:
     | { readonly kind: 'none' }
     | { readonly kind: 'fixed'; readonly stepSize: number }
+    /** `[dim]` of every chain, with unit step size. */
+    | { readonly kind: 'trained'; readonly variance: Float64Array }
     | {
         readonly kind: 'adapted';
         readonly targetAcceptance: number;
@@ -39,7 +41,10 @@ export async function beginAdaptation(
   { scales }: SweepKernel,
   { state, signal }: { readonly state: ChainState; readonly signal: AbortSignal },
 ): Promise<WarmUpState> {
-  const variance = new Float64Array(state.z.length).fill(1);
+  const { dim } = target;
+  const variance = Float64Array.from(state.z, (_, at) =>
+    scales.kind === 'trained' ? scales.variance[at % dim]! : 1,
+  );
   const uniform = (stepSize: number) => ({
     stepSize: new Float64Array(chains.length).fill(stepSize),
     variance,

@@ -1,6 +1,7 @@
 // A training's state and history as a checkpoint, and the history as rows.
 
 import { arrayOf, type Checkpoint, type CheckpointArray } from '../checkpoint.ts';
+import type { EarlyStop } from '../early-stop.ts';
 import type { FloatArray } from '../parameters.ts';
 import type { TrainInfo, TrainState } from '../training.ts';
 
@@ -12,7 +13,25 @@ const FIXED_COLUMNS = 6;
 /** What a training checkpoint holds. */
 export interface TrainingRecord {
   readonly state: TrainState;
+  readonly stop: EarlyStop;
   readonly history: readonly HistoryRow[];
+}
+
+/** How long a training goes on. */
+export interface TrainingLength {
+  readonly steps: number;
+  /** Evaluations without a better bound; undefined for no early stop. */
+  readonly patience?: number | undefined;
+}
+
+/** Whether a training has ended, with its last update or early. */
+export function hasEnded({ state, stop }: TrainingRecord, { steps, patience }: TrainingLength): boolean {
+  return state.step >= steps || (patience !== undefined && stop.stale >= patience);
+}
+
+/** The parameters that a training gives: the last ones, or with early stop the best. */
+export function trainedTheta({ state, stop }: TrainingRecord, { patience }: TrainingLength): FloatArray {
+  return patience === undefined ? state.theta : (stop.bestTheta ?? state.theta);
 }
 
 /** A row of training.parquet. */
@@ -39,7 +58,11 @@ export function historyRow(info: TrainInfo, elboEval: number | null): HistoryRow
 }
 
 /** @returns state and arrays of a checkpoint; a missing evaluation is NaN in them. */
-export function trainingContent({ state, history }: TrainingRecord): Pick<Checkpoint, 'state' | 'arrays'> {
+export function trainingContent({
+  state,
+  stop,
+  history,
+}: TrainingRecord): Pick<Checkpoint, 'state' | 'arrays'> {
   const { theta, first, second, ...numbers } = state;
   const columns = FIXED_COLUMNS + (history[0]?.accept_rate.length ?? 0);
   const rows = new Float64Array(history.length * columns);
@@ -54,22 +77,37 @@ export function trainingContent({ state, history }: TrainingRecord): Pick<Checkp
     ];
     rows.set([...fixed, ...row.accept_rate], i * columns);
   }
-  const arrays: Record<string, CheckpointArray> = { theta, first, second, history: rows };
-  return { state: { ...numbers, columns }, arrays };
+  const { bestTheta, bestElbo, ...counts } = stop;
+  const arrays: Record<string, CheckpointArray> = {
+    ...{ theta, first, second, history: rows },
+    // -Infinity before the first evaluation, which JSON cannot hold.
+    bestElbo: Float64Array.of(bestElbo),
+    ...(bestTheta === null ? {} : { bestTheta }),
+  };
+  return { state: { ...numbers, ...counts, columns }, arrays };
 }
 
 /** @throws PipelineError `data-invalid` where an array is missing. */
 export function trainingOf(checkpoint: Checkpoint): TrainingRecord {
-  const { columns, ...numbers } = checkpoint.state as unknown as { columns: number } & Omit<
-    TrainState,
-    'theta' | 'first' | 'second'
-  >;
+  const { columns, bestStep, stale, ...numbers } = checkpoint.state as unknown as TrainingNumbers;
   const floats = (name: string): FloatArray => {
     const found = checkpoint.arrays[name];
     return found instanceof Float32Array ? found : arrayOf(checkpoint, name, 'float64');
   };
-  const values = arrayOf(checkpoint, 'history', 'float64');
-  const history = Array.from({ length: values.length / columns }, (_, i): HistoryRow => {
+  const bestTheta = checkpoint.arrays.bestTheta === undefined ? null : floats('bestTheta');
+  const [bestElbo] = arrayOf(checkpoint, 'bestElbo', 'float64');
+  return {
+    state: { ...numbers, theta: floats('theta'), first: floats('first'), second: floats('second') },
+    stop: { bestElbo: bestElbo!, bestStep, bestTheta, stale },
+    history: historyOf(arrayOf(checkpoint, 'history', 'float64'), columns),
+  };
+}
+
+type TrainingNumbers = Omit<TrainState, 'theta' | 'first' | 'second'> &
+  Pick<EarlyStop, 'bestStep' | 'stale'> & { readonly columns: number };
+
+function historyOf(values: Float64Array, columns: number): HistoryRow[] {
+  return Array.from({ length: values.length / columns }, (_, i): HistoryRow => {
     const [step, elbo, elboEval, norm, broken, moved] = values.subarray(i * columns, (i + 1) * columns);
     return {
       step: step!,
@@ -81,8 +119,4 @@ export function trainingOf(checkpoint: Checkpoint): TrainingRecord {
       moved: moved === 1,
     };
   });
-  return {
-    state: { ...numbers, theta: floats('theta'), first: floats('first'), second: floats('second') },
-    history,
-  };
 }

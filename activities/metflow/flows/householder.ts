@@ -13,8 +13,11 @@ import {
   sum,
   type JaxArray,
 } from '../../numeric/array-math.ts';
-import type { Parameters } from '../parameters.ts';
+import { normalInit, type Parameters } from '../parameters.ts';
 import type { Bijection, Mapped } from './bijection.ts';
+
+/** A rotation starts as the identity, or as one drawn at random. */
+export type RotationStart = 'identity' | 'random';
 
 /**
  * @param reflections - an even number reaches all rotations that many reflections compose. @default 2 ceil(dim / 2)
@@ -23,15 +26,24 @@ import type { Bijection, Mapped } from './bijection.ts';
 export function householder({
   dim,
   reflections = 2 * Math.ceil(dim / 2),
+  start = 'identity',
 }: {
   readonly dim: number;
   readonly reflections?: number;
+  /** @default 'identity' */
+  readonly start?: RotationStart;
 }): Bijection {
   const order = Array.from({ length: reflections }, (_, i) => i);
   return {
     dim,
     usesInnovation: false,
-    parameters: [{ name: 'normals', dims: [reflections, dim], initial: pairedRows(dim) }],
+    parameters: [
+      {
+        name: 'normals',
+        dims: [reflections, dim],
+        initial: start === 'identity' ? pairedRows(dim) : normalInit(1),
+      },
+    ],
     forward: (parameters, z) => reflect(parameters, z, order),
     inverse: (parameters, z) => reflect(parameters, z, order.toReversed()),
   };

@@ -77,19 +77,29 @@ export function surrogate(
   { terms, estimator }: { readonly terms: ElboTerms; readonly estimator: GradientEstimator },
 ): JaxArray {
   const { steps, integrand } = terms;
-  const scores = steps.map(logChosen);
+  const scores = steps.map(scoreOf);
   if (estimator === 'score') return mean(add(integrand, mul(stopGradient(integrand), total(scores))));
   const last =
     estimator === 'rao-blackwell' && model.reverse.law !== 'exact'
       ? lastSummed(model, parameters, terms)
       : null;
   const credits = last === null ? creditsOf(model, terms) : creditsBeforeLast(steps, last);
-  const weighted = credits.map((credit, k) => {
+  const weigh = (credit: JaxArray, score: JaxArray) => {
     const relative = estimator === 'telescoped' ? credit : sub(credit, othersMean(credit));
-    return mul(stopGradient(relative), scores[k]!);
-  });
+    return mul(stopGradient(relative), score);
+  };
+  const weighted = credits.map((credit, k) => weigh(credit, scores[k]!));
+  // The last decision is summed out, its direction is not.
+  const { logDirection } = steps.at(-1)!;
+  if (last !== null && logDirection !== null) weighted.push(weigh(last, logDirection));
   const value = last === null ? withoutScores(model, terms) : add(valueBeforeLast(terms), last);
   return mean(total([value, ...weighted]));
+}
+
+/** Log probability of all that a step drew at random and that parameters decide on. */
+function scoreOf(step: PathStep): JaxArray {
+  const chosen = logChosen(step);
+  return step.logDirection === null ? chosen : add(chosen, step.logDirection);
 }
 
 /** What a step adds to the integrand. */

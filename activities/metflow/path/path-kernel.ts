@@ -14,12 +14,25 @@ export interface PathPoint {
   readonly momentum: JaxArray | null;
 }
 
+/**
+ * Directions of a batch in which exactly half of the rows, drawn at random, go forward: each row's own law is that of a
+ * fair coin, and no row has to be mapped both ways.
+ */
+export interface BalancedRows {
+  /** `[rows]` int32: numbers of the rows, those that go forward first. */
+  readonly order: JaxArray;
+  /** `[rows]` int32: where each row stands in that order. */
+  readonly place: JaxArray;
+}
+
 /** Random numbers of one step, frozen. */
 export interface StepDraws {
   /** `[rows, dim]` or `[1, dim]` standard normals; null where the kernel takes none. */
   readonly u: JaxArray | null;
   /** `[rows]` 1 or -1: the direction that a flow is applied in. */
   readonly direction: JaxArray;
+  /** Says the same as `direction`; null or absent where directions are independent coins. */
+  readonly balanced?: BalancedRows | null;
 }
 
 export interface PathProposal {
@@ -41,6 +54,8 @@ export interface PathKernel {
   readonly name: string;
   readonly usesInnovation: boolean;
   readonly usesMomentum: boolean;
+  /** Logit of the probability of going forward, `[1]`; absent where directions are fair coins. */
+  readonly directionLogit?: (parameters: Parameters) => JaxArray;
   readonly parameters: readonly ParameterSpec[];
   propose(parameters: Parameters, at: PathPoint, draws: StepDraws, density: Density): PathProposal;
   /** The step back from where acceptance led; null for kernels whose paths are not enumerated. */

@@ -158,9 +158,15 @@ function checkModel(options: PathModelOptions, slots: readonly PathSlot[]): void
   const scale = options.initial.scale ?? 1;
   if (!(scale > 0 && Number.isFinite(scale)))
     fail('the initial scale is a finite number above 0', String(scale));
+  const learned = slots.some(({ kernel }) => kernel.directionLogit !== undefined);
+  if (learned && options.directions === 'lifted')
+    fail('lifted directions are equally probable and are not learned', 'lifted');
   if (options.reverse.law !== 'exact') return;
-  const enumerable = slots.every(({ kernel }) => kernel.retrace !== null);
+  const enumerable = !learned && slots.every(({ kernel }) => kernel.retrace !== null);
   if (!enumerable || options.directions === 'lifted' || slots.length > 12) {
-    fail('the exact reverse enumerates at most 12 reversible steps without momentum', String(slots.length));
+    fail(
+      'the exact reverse enumerates at most 12 reversible steps of fair directions without momentum',
+      String(slots.length),
+    );
   }
 }

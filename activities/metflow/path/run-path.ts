@@ -9,6 +9,8 @@ import {
   mul,
   neg,
   not,
+  number,
+  sigmoid,
   softplus,
   stopGradient,
   tanh,
@@ -20,6 +22,7 @@ import type { AcceptRule } from '../acceptance.ts';
 import type { Parameters } from '../parameters.ts';
 import {
   choosePoint,
+  type BalancedRows,
   type Density,
   type PathKernel,
   type PathPoint,
@@ -33,8 +36,13 @@ export type DirectionLaw = 'reversible' | 'lifted';
 export interface PathDraws {
   /** One per step: `[rows, dim]`, `[1, dim]` or null. */
   readonly u: readonly (JaxArray | null)[];
-  /** `[rows]` per step, 1 or -1; the lifted path uses the first. */
+  /**
+   * `[rows]` per step, 1 or -1; the lifted path uses the first. For a kernel that learns its directions uniforms in
+   * (0, 1).
+   */
   readonly direction: readonly JaxArray[];
+  /** Per step; absent where directions are independent coins. The lifted path has none. */
+  readonly balanced?: readonly (BalancedRows | null)[];
   /** `[rows]` per step, uniform in (0, 1). */
   readonly accept: readonly JaxArray[];
 }
@@ -45,6 +53,8 @@ export interface PathStep {
   readonly proposal: PathProposal;
   /** `[rows]` 1 or -1. */
   readonly direction: JaxArray;
+  /** `[rows]` its log probability; null for fair coins. */
+  readonly logDirection: JaxArray | null;
   /** `[rows]` bools. */
   readonly accepted: JaxArray;
   /** `[rows]` log probabilities of acceptance and rejection. */
@@ -74,18 +84,34 @@ export function runPath(
   let before = start;
   let direction = draws.direction[0]!;
   for (const [k, { kernel, parameters }] of kernels.entries()) {
-    if (directions === 'reversible') direction = draws.direction[k]!;
-    const proposal = kernel.propose(parameters, before, { u: draws.u[k]!, direction }, density);
+    let logDirection: JaxArray | null = null;
+    if (directions === 'reversible') {
+      ({ direction, logDirection } = drawnDirection({ kernel, parameters }, draws.direction[k]!));
+    }
+    const step = { u: draws.u[k]!, direction, balanced: draws.balanced?.[k] ?? null };
+    const proposal = kernel.propose(parameters, before, step, density);
     const ratio = safeRatio(proposal.logRatio);
     const logAccept = logAcceptance(ratio, rule);
     const logReject = logRejection(ratio, rule);
     const accepted = less(log(draws.accept[k]!), stopGradient(logAccept));
     const after = choosePoint(accepted, proposal.moved, proposal.stayed);
-    steps.push({ before, after, proposal, direction, accepted, logAccept, logReject });
+    steps.push({ before, after, proposal, direction, logDirection, accepted, logAccept, logReject });
     before = after;
     if (directions === 'lifted') direction = where(accepted, direction, neg(direction));
   }
   return steps;
+}
+
+/** The direction of each row, and its log probability where it is learned. */
+function drawnDirection(
+  { kernel, parameters }: BoundKernel,
+  draw: JaxArray,
+): Pick<PathStep, 'direction' | 'logDirection'> {
+  const logit = kernel.directionLogit?.(parameters);
+  if (logit === undefined) return { direction: draw, logDirection: null };
+  const forward = less(draw, stopGradient(sigmoid(logit)));
+  const direction = where(forward, number(1, draw), number(-1, draw));
+  return { direction, logDirection: neg(softplus(neg(mul(direction, logit)))) };
 }
 
 /** A NaN ratio counts as -Infinity: a broken proposal is rejected. */

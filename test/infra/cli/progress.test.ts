@@ -107,6 +107,14 @@ describe('the meter', () => {
     expect(rowsPerSecond(meter)).toBe(50);
   });
 
+  it('takes no draws of before an extension for speed', () => {
+    const planning = { ...(meterOver([[0, 0]]).latest as RunSnapshot), rows: 0 };
+    const extended = (atMs: number, doneRows: number) => ({ ...planning, rows: 1000, atMs, doneRows });
+    const first = observe(observe(EMPTY_METER, planning), extended(1000, 600));
+    expect(rowsPerSecond(first)).toBeNull();
+    expect(rowsPerSecond(observe(first, extended(2000, 620)))).toBe(20);
+  });
+
   it('forgets looks older than 15 seconds', () => {
     const meter = meterOver([
       [0, 0],

@@ -1,0 +1,137 @@
+// Trains and samples examples/metflow/ring.yaml for several seeds and says what the chains are worth: modes, masses, R-hat
+// over groups of four chains, seconds until every R-hat is at most 1.01, with and without training.
+// node --import tsx test/bench/ring.bench.ts [--seeds 1,2,3] [--set train.steps=500]...
+
+import '../../activities/numeric/float16-array.ts';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { MetflowConfig } from '#schemas/metflow-config.ts';
+import { beginChains, runSegment } from '../../activities/metflow/chains/chain-run.ts';
+import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
+import { labelDraws, modeOccupancy } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
+import { rankNormalisedRHat } from '../../activities/metflow/diagnostics/rank-normalised-r-hat.ts';
+import { openTrainer } from '../../activities/metflow/training.ts';
+import { loadConfig } from '../../infra/config/load-config.ts';
+import { modelSha256, openSampler } from '../../infra/metflow/opened-chains.ts';
+import { namedTarget } from '../../infra/metflow/named-targets.ts';
+import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../examples/metflow/ring.yaml', import.meta.url));
+const NEVER = new AbortController().signal;
+/** Chains of one R-hat, and the draws between two looks at it. */
+const GROUP = 4;
+const LOOK_EVERY = 50;
+
+const { values: options } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1,2,3' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+/** Draws of some chains: `[chains, draws, dim]`. */
+interface Drawn {
+  readonly z: Float64Array;
+  readonly chains: number;
+  readonly draws: number;
+  readonly dim: number;
+}
+
+async function trained(config: MetflowConfig) {
+  const { traced } = await namedTarget(config.target, config.seed);
+  const path = trainedPath(config, traced.dim)!;
+  const { steps, batch, learningRate, anneal, clip } = config.train;
+  const given = { steps, batch, learningRate, anneal, clip, seed: config.seed };
+  const trainer = await openTrainer(path, traced, { ...given, runner: createProgramRunner() });
+  const startedMs = performance.now();
+  let state = trainer.initial();
+  let elbo = 0;
+  for (let step = 0; step < steps; step++) {
+    const done = await trainer.step(state);
+    state = done.state;
+    elbo += (done.info.elbo - elbo) / Math.min(step + 1, 50);
+  }
+  await trainer.close();
+  return { theta: state.theta, seconds: (performance.now() - startedMs) / 1000, elbo, traced };
+}
+
+/** The first chains' and draws' part of `all`. */
+function part({ z, draws, dim }: Drawn, first: number, upTo: number): Drawn {
+  const own = new Float64Array(GROUP * upTo * dim);
+  for (let chain = 0; chain < GROUP; chain++) {
+    const from = (first + chain) * draws * dim;
+    own.set(z.subarray(from, from + upTo * dim), chain * upTo * dim);
+  }
+  return { z: own, chains: GROUP, draws: upTo, dim };
+}
+
+/** Worst R-hat of the coordinates, and of the indicators of the modes. */
+function worstRHats(drawn: Drawn, modes: Parameters<typeof labelDraws>[1]) {
+  const { z, chains, draws, dim } = drawn;
+  const rHat = (values: Float64Array) => rankNormalisedRHat({ values, chains, draws });
+  const coordinate = (i: number) =>
+    Float64Array.from({ length: z.length / dim }, (_, at) => z[at * dim + i]!);
+  const { nearest } = labelDraws(drawn, modes);
+  const indicator = (mode: number) => Float64Array.from(nearest, (label) => (label === mode ? 1 : 0));
+  const worst = (values: number[]) => values.reduce((most, value) => (value <= most ? most : value), 0);
+  return {
+    coordinates: worst(Array.from({ length: dim }, (_, i) => rHat(coordinate(i)))),
+    modes: worst(Array.from(modes.weights, (_, mode) => rHat(indicator(mode)))),
+  };
+}
+
+async function sampled(config: MetflowConfig, theta: Float64Array | Float32Array, dim: number) {
+  const plan = { runId: 'bench', configSha256: String(config.seed), config, dim, groups: 1 } as never;
+  const model = { theta: theta as Float64Array<ArrayBuffer>, sha256: modelSha256(theta as never) };
+  const sampler = await openSampler(plan, { group: 0, model });
+  const startedMs = performance.now();
+  let run = await beginChains(sampler, NEVER);
+  const { warmup, draws, chains } = config.sample;
+  if (warmup > 0)
+    ({ run } = await runSegment(sampler, run, { to: { warmed: warmup, drawn: 0 }, signal: NEVER }));
+  const warmSeconds = (performance.now() - startedMs) / 1000;
+  const done = await runSegment(sampler, run, { to: { warmed: warmup, drawn: draws }, signal: NEVER });
+  const seconds = (performance.now() - startedMs) / 1000;
+  const z = done.draws!.z;
+  return { drawn: { z, chains, draws, dim }, seconds, warmSeconds, health: done.run.health };
+}
+
+async function bench(seed: number): Promise<void> {
+  const { config } = loadConfig(EXAMPLE, { sets: [...options.set, `seed=${seed}`] }) as never as {
+    config: MetflowConfig;
+  };
+  const { theta, seconds, elbo, traced } = await trained(config);
+  const found = await sampled(config, theta, traced.dim);
+  const modes = traced.modes!;
+  const { draws, chains } = found.drawn;
+  const groups = Array.from({ length: Math.floor(chains / GROUP) }, (_, i) => i * GROUP);
+  const whole = groups.map((first) => worstRHats(part(found.drawn, first, draws), modes));
+  const { visited, largestMassError } = modeOccupancy(found.drawn, modes);
+  const list = (values: number[]) =>
+    `${values
+      .toSorted((a, b) => a - b)
+      .map((v) => v.toFixed(4))
+      .join(' ')}`;
+  console.log(
+    `seed ${seed}: training ${seconds.toFixed(1)} s, bound ${elbo.toFixed(2)}, sampling ${found.seconds.toFixed(1)} s`,
+  );
+  console.log(`  modes ${visited}, largest mass error ${largestMassError.toFixed(4)}`);
+  console.log(`  R-hat of coordinates ${list(whole.map((one) => one.coordinates))}`);
+  console.log(`  R-hat of indicators  ${list(whole.map((one) => one.modes))}`);
+  const rates = found.health.map(
+    ({ kernel, sums }) => `${kernel} ${(sums.acceptance / sums.steps).toFixed(2)}`,
+  );
+  console.log(`  acceptance ${rates.join(', ')}`);
+  let upTo = LOOK_EVERY;
+  for (; upTo < draws; upTo += LOOK_EVERY) {
+    const { coordinates, modes: indicators } = worstRHats(part(found.drawn, 0, upTo), modes);
+    if (coordinates <= 1.01 && indicators <= 1.01) break;
+  }
+  const untilSeconds = found.warmSeconds + ((found.seconds - found.warmSeconds) * upTo) / draws;
+  console.log(
+    `  R-hat 1.01 after ${upTo} draws: ${untilSeconds.toFixed(2)} s of sampling ${chains} chains, ${(untilSeconds + seconds).toFixed(1)} s with training`,
+  );
+}
+
+for (const seed of options.seeds.split(',')) await bench(Number(seed));
+process.exit(0);

@@ -1,0 +1,78 @@
+// The invariant: a training that is stopped anywhere and gone on with leaves the bytes of one that is not, also where it
+// ends early by its bound.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findMetflowPlan, type MetflowPlan, planPath } from '../../../infra/metflow/metflow-plan.ts';
+import { checkpointPaths } from '../../../infra/metflow/checkpoint-files.ts';
+import { findTrainedModel, findTraining, TRAINING } from '../../../infra/metflow/trained-model.ts';
+import { trainFlowTask } from '../../../infra/threads/metflow-train.ts';
+import type { TaskContext } from '../../../infra/threads/task-context.ts';
+import { metflowConfig } from '../../../schemas/metflow-config.ts';
+
+const HASH = 'c0ffee';
+const CONFIG = metflowConfig.parse({
+  kind: 'metflow',
+  seed: 3,
+  target: { name: 'ring', modes: 2, radius: 2 },
+  kernels: [{ type: 'metflow', count: 1, flow: 'affine' }],
+  // So long steps that the bound soon goes down.
+  train: {
+    ...{ steps: 200, batch: 8, learningRate: 0.2, anneal: 0.05, checkpointEvery: 7 },
+    ...{ evaluateEvery: 5, evaluateRows: 64, patience: 2 },
+  },
+});
+
+describe('the training task', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tessera-train-'));
+    const plan: MetflowPlan = {
+      ...{ runId: 'r', configSha256: HASH, config: CONFIG, dim: 2, target: { name: 'ring', sha256: 'x' } },
+      ...{ groups: 1, ends: [1], model: null, data: null, notices: [] },
+    };
+    writeFileSync(planPath(folder), JSON.stringify(plan));
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Runs the task, stopped by the report of the given number, if any. */
+  function train(stopAtReport = Number.POSITIVE_INFINITY) {
+    const stopping = new AbortController();
+    let reports = 0;
+    const context: TaskContext = {
+      signal: stopping.signal,
+      progress: () => {
+        if (++reports >= stopAtReport) stopping.abort();
+      },
+      fork: () => Promise.reject(new Error('nothing to fork')),
+    };
+    return trainFlowTask({ runDir: folder, configSha256: HASH }, context);
+  }
+
+  const bytes = () => readFileSync(checkpointPaths(folder, TRAINING)[0]);
+  const found = async () => (await findTraining(folder, (await findMetflowPlan(folder, HASH))!))!;
+
+  it('ends early with the best parameters, in the same bytes however often it was stopped', async () => {
+    const calm = await train();
+    expect(calm.done).toBe(true);
+    expect(calm.step).toBeLessThan(200);
+    const whole = bytes();
+    const { state, stop, history } = await found();
+    expect(stop.stale).toBe(2);
+    expect(stop.bestStep).toBe(state.step - 10);
+    const evaluated = history.filter(({ elbo_eval }) => elbo_eval !== null);
+    expect(evaluated.map(({ step }) => step + 1)).toEqual(evaluated.map((_, i) => 5 * (i + 1)));
+    const plan = (await findMetflowPlan(folder, HASH))!;
+    expect((await findTrainedModel(folder, plan))!.theta).toEqual(stop.bestTheta);
+    rmSync(join(folder, 'checkpoints'), { recursive: true });
+    // Reports are rare: the first one comes with the first update of every try.
+    let tries = 0;
+    for (let done = false; !done; tries++) ({ done } = await train(tries < 2 ? 1 : undefined));
+    expect(tries).toBe(3);
+    expect(bytes().equals(whole)).toBe(true);
+  });
+});
