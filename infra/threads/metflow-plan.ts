@@ -97,6 +97,14 @@ function checkPlan({ config, dim, groups }: MetflowPlan): void {
       remedy: 'Give at least one kernel use: sample or use: both.',
     });
   }
+  if (config.regions !== undefined && config.model === undefined) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      where: 'regions',
+      what: 'regions are those of a model, and there is none',
+      remedy: 'Give model.file, or leave regions out.',
+    });
+  }
   const { chains, checkpointEvery } = config.sample;
   const numbers = Math.ceil(chains / groups) * checkpointEvery * (dim + 4);
   if (numbers <= SEGMENT_NUMBERS) return;
