@@ -1,4 +1,4 @@
-// A chain of dense layers as traced arithmetic, with weights known when tracing.
+// A chain of dense layers as traced arithmetic, with weights known when tracing or traced themselves.
 
 import {
   add,
@@ -32,11 +32,29 @@ export interface DenseLayer {
 /** Layers in order, each with the inputs that the one before has outputs. */
 export type DenseNet = readonly DenseLayer[];
 
+/** A layer whose weights are arrays of the trace. */
+export interface TracedLayer {
+  /** `[inputs, outputs]`. */
+  readonly weight: JaxArray;
+  /** `[outputs]`. */
+  readonly bias: JaxArray;
+  readonly activation: DenseActivation;
+}
+
 /** @param x - `[rows, inputs]`. @returns `[rows, outputs]` of the last layer. */
 export function applyDense(net: DenseNet, x: JaxArray): JaxArray {
-  return net.reduce((value, { inputs, outputs, weight, bias, activation }) => {
-    const product = matmul(value, constant(weight, [inputs, outputs], x));
-    return activate(add(product, constant(bias, [outputs], x)), activation);
+  const layers = net.map(({ inputs, outputs, weight, bias, activation }) => ({
+    weight: constant(weight, [inputs, outputs], x),
+    bias: constant(bias, [outputs], x),
+    activation,
+  }));
+  return applyLayers(layers, x);
+}
+
+/** As {@link applyDense}, with traced weights. */
+export function applyLayers(layers: readonly TracedLayer[], x: JaxArray): JaxArray {
+  return layers.reduce((value, { weight, bias, activation }) => {
+    return activate(add(matmul(value, weight), bias), activation);
   }, x);
 }
 
