@@ -83,7 +83,7 @@ export function logMeanWeights(integrand: JaxArray, copies: number): JaxArray {
 }
 
 /** log p(x, mean + scale * eps) + sum log scale, as a density of eps. */
-function encodedDensity(shape: VaeShape, parameters: Parameters, x: JaxArray): Density {
+export function encodedDensity(shape: VaeShape, parameters: Parameters, x: JaxArray): Density {
   const { latent } = shape;
   const moments = applyLayers(layersOf(parameters, 'encoder', shape), x);
   const mean = columns(moments, 0, latent);
@@ -116,7 +116,8 @@ function denseSpecs(sizes: readonly number[]): ParameterSpec[] {
   ]);
 }
 
-function layersOf(parameters: Parameters, net: string, { hidden }: VaeShape): TracedLayer[] {
+/** The layers of `encoder` or `decoder`. */
+export function layersOf(parameters: Parameters, net: string, { hidden }: VaeShape): TracedLayer[] {
   return Array.from({ length: hidden.length + 1 }, (_, i) => ({
     weight: parameters[`${net}.w${i}`]!,
     bias: parameters[`${net}.b${i}`]!,
