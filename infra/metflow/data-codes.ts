@@ -3,7 +3,7 @@
 import type { DatasetConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
-import { type CodeCounts, digestKey } from '../../activities/metflow/chains/region-rows.ts';
+import { type CodeCounts, digestKey } from '../../activities/metflow/chains/coded-draws.ts';
 import { openDataset } from '../datasets/open.ts';
 import { readRunTable } from '../lens/read-table.ts';
 import { readManifest } from '../run-manifest.ts';

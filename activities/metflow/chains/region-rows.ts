@@ -14,23 +14,7 @@ import {
   unseenMass,
   visitsOf,
 } from '../diagnostics/region-mass.ts';
-
-/** Codes of the draws of all chains in one span. */
-export interface CodedDraws {
-  readonly chains: number;
-  readonly draws: number;
-  /** `[chains, draws, 16]`. */
-  readonly digests: Uint8Array;
-  /** `[chains, draws]` 1 where rounding could turn a bit. */
-  readonly ambiguous: Uint8Array;
-}
-
-/** How many data points have each code. */
-export interface CodeCounts {
-  readonly points: number;
-  /** By {@link digestKey}. */
-  readonly counts: ReadonlyMap<string, number>;
-}
+import { type CodeCounts, type CodedDraws, frequentKeys, labelsOf } from './coded-draws.ts';
 
 export interface RegionRowsOptions {
   readonly estimate: string;
@@ -41,15 +25,6 @@ export interface RegionRowsOptions {
   readonly effectiveSize: number;
   readonly most: number;
   readonly seed: number;
-}
-
-const DIGEST_BYTES = 16;
-/** Regions that hold so many data points are wanted, whether chains visit them or not. */
-const FEWEST_POINTS = 5;
-
-/** A digest as a string whose order is that of the bytes. */
-export function digestKey(digests: Uint8Array, row: number): string {
-  return String.fromCharCode(...digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES));
 }
 
 /** Rows of one estimate and span: of region_mass, and the one of region_summary. */
@@ -81,21 +56,6 @@ export function regionRows(coded: CodedDraws, options: RegionRowsOptions) {
       ...fitOf(labelled, { masses, counts, keys, options }),
     },
   };
-}
-
-function frequentKeys({ counts }: CodeCounts, most: number): string[] {
-  const frequent = [...counts].filter(([, count]) => count >= FEWEST_POINTS);
-  frequent.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  return frequent.slice(0, most).map(([key]) => key);
-}
-
-/** Numbers regions in the order of their digests, those of the draws and those that are wanted. */
-function labelsOf({ chains, draws, digests }: CodedDraws, wanted: readonly string[]) {
-  const drawn = Array.from({ length: chains * draws }, (_, row) => digestKey(digests, row));
-  const keys = [...new Set([...drawn, ...wanted])].sort();
-  const places = new Map(keys.map((key, region) => [key, region]));
-  const labels = Int32Array.from(drawn, (key) => places.get(key)!);
-  return { labelled: { labels, regions: keys.length, chains, draws }, keys };
 }
 
 /** `[reported + 1]` ambiguous draws in each, the bin of all others last. */
