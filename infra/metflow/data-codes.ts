@@ -3,6 +3,7 @@
 import type { DatasetConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
+import type { RegionsConfig } from '#schemas/metflow-config.ts';
 import { type CodeCounts, digestKey } from '../../activities/metflow/chains/coded-draws.ts';
 import { openDataset } from '../datasets/open.ts';
 import { readRunTable } from '../lens/read-table.ts';
@@ -14,12 +15,13 @@ export type SpanCounts = ReadonlyMap<string, CodeCounts>;
 
 /**
  * Counts the codes of a data set in a model.
+ * @param options.most - batches to read at most. @default all
  * @throws PipelineError as reading the data does, and `config-invalid` for text.
  */
 export async function countDataset(
   coder: DrawCoder,
   config: DatasetConfig,
-  signal: AbortSignal,
+  { signal, most = Number.POSITIVE_INFINITY }: { readonly signal: AbortSignal; readonly most?: number },
 ): Promise<SpanCounts> {
   if (config.tokenizer !== undefined)
     throw new PipelineError({
@@ -33,9 +35,11 @@ export async function countDataset(
     const plan = await reader.plan({ batchRows: CODED_ROWS, signal });
     const counts = coder.spans.map(() => new Map<string, number>());
     let points = 0;
+    let batches = 0;
     for (const shard of plan.shards) {
       for await (const batch of reader.read(shard, { plan, batchRows: CODED_ROWS, fromBatch: 0, signal })) {
         signal.throwIfAborted();
+        if (batches++ >= most) break;
         const { digests } = await coder.codesOfInputs(batch.input);
         points += batch.samples;
         for (const [span, of] of digests.entries())
@@ -66,6 +70,21 @@ export async function countsOfSweep(runDir: string, model: Pick<ModelRecord, 'sh
     found.points += count;
   }
   return spans;
+}
+
+/**
+ * Fails where counting would: told before anything runs, and not behind the last draw.
+ * @throws PipelineError as {@link countDataset} and {@link countsOfSweep} do.
+ */
+export async function checkRegionData(
+  { sweep, dataset }: RegionsConfig,
+  { model, coder, signal }: { model: ModelRecord; coder: DrawCoder; signal: AbortSignal },
+): Promise<void> {
+  if (sweep !== undefined) {
+    await readRunTable(sweep, 'regions', []);
+    await checkSweep(sweep, model);
+  }
+  if (dataset !== undefined) await countDataset(coder, dataset, { signal, most: 1 });
 }
 
 async function checkSweep(runDir: string, { sha256 }: Pick<ModelRecord, 'sha256'>): Promise<void> {

@@ -52,7 +52,7 @@ async function allEstimates(
   const rows: EstimatedSpan[] = [];
   await using trained = await coderOf(plan, 'none');
   let data: SpanCounts | null = null;
-  if (dataset !== undefined) data = await countDataset(trained, dataset, signal);
+  if (dataset !== undefined) data = await countDataset(trained, dataset, { signal });
   else if (sweep !== undefined) data = await countsOfSweep(sweep, plan.model!);
   rows.push(...(await estimateOf(trained, { ...ofChains, estimate: 'chains', z, data })));
   signal.throwIfAborted();
@@ -65,7 +65,7 @@ async function allEstimates(
   signal.throwIfAborted();
   if (controls.includes('random_init')) {
     await using fresh = await coderOf(plan, 'random_init');
-    const freshData = dataset === undefined ? null : await countDataset(fresh, dataset, signal);
+    const freshData = dataset === undefined ? null : await countDataset(fresh, dataset, { signal });
     rows.push(...(await estimateOf(fresh, { ...ofChains, estimate: 'random_init', z, data: freshData })));
   }
   return rows;

@@ -16,7 +16,8 @@ import {
   groupName,
   removeCheckpoints,
 } from '../metflow/checkpoint-files.ts';
-import { drawModelRecord } from '../metflow/draw-codes.ts';
+import { checkRegionData } from '../metflow/data-codes.ts';
+import { drawModelRecord, openDrawCoder } from '../metflow/draw-codes.ts';
 import { coveredDraws, listParts } from '../metflow/draw-parts.ts';
 import {
   chainsOfGroup,
@@ -41,7 +42,7 @@ const SEGMENT_NUMBERS = 2 ** 25;
 export async function planMetflowTask(input: MetflowInput, context: TaskContext): Promise<MetflowPlanOutput> {
   const { runDir, configSha256, config } = input;
   const existing = await findMetflowPlan(runDir, configSha256);
-  const plan = extended(existing ?? (await makePlan(input)), input.draws ?? 0);
+  const plan = extended(existing ?? (await makePlan(input, context)), input.draws ?? 0);
   if (plan !== existing) await writePlan(runDir, plan);
   const { partitions } = config.stream;
   await openLog().createTopic(topicOf(plan), { partitions });
@@ -66,7 +67,10 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
   };
 }
 
-async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): Promise<MetflowPlan> {
+async function makePlan(
+  { runId, runDir, config, configSha256 }: MetflowInput,
+  { signal }: TaskContext,
+): Promise<MetflowPlan> {
   const { name, sha256, traced } = await namedTarget(config.target, config.seed);
   const { chains, groups, draws } = config.sample;
   const plan: MetflowPlan = {
@@ -82,6 +86,10 @@ async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): 
     notices: [],
   };
   checkPlan(plan);
+  if (config.regions !== undefined && plan.model !== null) {
+    await using coder = await openDrawCoder(config.model!, plan.dim);
+    await checkRegionData(config.regions, { model: plan.model, coder, signal });
+  }
   await mkdir(runDir, { recursive: true });
   return plan;
 }

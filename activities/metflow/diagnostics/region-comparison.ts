@@ -86,7 +86,7 @@ export function jensenShannonBits(a: ArrayLike<number>, b: ArrayLike<number>): n
 
 export interface Divergence {
   readonly bits: number;
-  /** 95 % percentile interval; it lies above 0 also for equal laws, since the divergence is never negative. */
+  /** 95 % interval: percentiles of the replicates less their bias, since noise only adds to a divergence; at least 0. */
   readonly low: number;
   readonly high: number;
 }
@@ -121,7 +121,10 @@ export function regionDivergence(
     const chosen = everyChain.map(() => random.below(chains));
     return jensenShannonBits(meanOfChains(perChain, { cells, chosen }), reweighted(counts, random));
   }).sort();
-  const [low, high] = [(1 - LEVEL) / 2, (1 + LEVEL) / 2].map((share) => quantileSorted(replicates, share));
+  const bias = replicates.reduce((sum, value) => sum + value, 0) / REPLICATES - bits;
+  const [low, high] = [(1 - LEVEL) / 2, (1 + LEVEL) / 2].map((share) => {
+    return Math.max(0, quantileSorted(replicates, share) - bias);
+  });
   return { bits, low: low!, high: high! };
 }
 

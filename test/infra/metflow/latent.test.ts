@@ -7,6 +7,7 @@ import { applyDense } from '../../../activities/metflow/dense-net.ts';
 import { sigmoid } from '../../../activities/numeric/array-math.ts';
 import { randomStream } from '../../../activities/numeric/rng.ts';
 import { readBinaryImages } from '../../../infra/metflow/binary-images.ts';
+import { checkRegionData } from '../../../infra/metflow/data-codes.ts';
 import { readDenseNet, withoutSigmoid } from '../../../infra/metflow/dense-file.ts';
 import { openDrawCoder } from '../../../infra/metflow/draw-codes.ts';
 import { openDecoder } from '../../../infra/metflow/latent-decoder.ts';
@@ -124,3 +125,46 @@ describe('binary images', () => {
     await expect(readBinaryImages(MNIST, [10_000])).rejects.toMatchObject({ name: 'PipelineError' });
   });
 });
+
+describe('data that masses are compared with', () => {
+  it('are told to be missing, or of another size, before anything runs', async () => {
+    const { model } = metflowConfig.parse({
+      kind: 'metflow',
+      target: { name: 'gaussian', dim: LATENT },
+      kernels: [{ type: 'rwm' }],
+      model: { file: NARROW, through: DECODER },
+    });
+    await using coder = await openDrawCoder(model!, LATENT);
+    const { signal } = new AbortController();
+    const check = (regions: object) =>
+      checkRegionData(regionsOf(regions), {
+        model: { file: NARROW, sha256: '0', backend: '', packing: null },
+        coder,
+        signal,
+      });
+    await expect(check({ sweep: path('nowhere') })).rejects.toMatchObject({
+      fault: { kind: 'data-missing' },
+    });
+    const absent = { dataset: { format: 'idx', data: path('nowhere') } };
+    await expect(check(absent)).rejects.toMatchObject({ fault: { kind: 'data-missing' } });
+    // Images as 28 rows of 28, where the model wants 784 numbers.
+    const square = { dataset: { format: 'idx', data: MNIST, rows: [0, 300] } };
+    await expect(check(square)).rejects.toMatchObject({ name: 'PipelineError' });
+    const flat = { dataset: { ...square.dataset, transform: { scale: 1 / 255, shape: [784] } } };
+    await expect(check(flat)).resolves.toBeUndefined();
+  });
+
+  it('are a sweep or a data set, not both', () => {
+    expect(() => regionsOf({ sweep: 'a', dataset: { format: 'idx', data: 'b' } })).toThrow(/not both/);
+  });
+});
+
+function regionsOf(regions: object) {
+  const base = {
+    kind: 'metflow',
+    target: { name: 'banana' },
+    kernels: [{ type: 'rwm' }],
+    model: { file: NARROW },
+  };
+  return metflowConfig.parse({ ...base, regions }).regions!;
+}
