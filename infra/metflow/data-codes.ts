@@ -37,6 +37,7 @@ export async function countDataset(
     let points = 0;
     let batches = 0;
     for (const shard of plan.shards) {
+      if (batches >= most) break;
       for await (const batch of reader.read(shard, { plan, batchRows: CODED_ROWS, fromBatch: 0, signal })) {
         signal.throwIfAborted();
         if (batches++ >= most) break;
