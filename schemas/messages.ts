@@ -223,7 +223,7 @@ export interface RunManifest {
   readonly notices: readonly string[];
   /** Lens: what was found, as in claims.parquet. */
   readonly claims?: readonly Readonly<Record<string, string | number | null>>[];
-  /** MetFlow: rows of diagnostics, kernel_health and modes. */
+  /** MetFlow: rows of diagnostics, kernel_health, modes and region_summary. */
   readonly chains?: ChainSummary;
   readonly fault?: PipelineFault;
 }
@@ -239,6 +239,7 @@ export interface ChainSummary {
   readonly diagnostics: readonly SummaryRow[];
   readonly kernels: readonly SummaryRow[];
   readonly modes: readonly SummaryRow[];
+  readonly regions: readonly SummaryRow[];
 }
 
 export interface ModelRecord {

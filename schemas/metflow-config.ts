@@ -1,7 +1,7 @@
 // The config of `kind: metflow` (contract section 3): a target, the kernels, how they are trained and sampled.
 
 import { z } from 'zod';
-import { model, output, runId, seed } from './config.ts';
+import { dataset, model, output, runId, seed } from './config.ts';
 import { metflowTarget } from './metflow-targets.ts';
 
 const acceptRule = z.enum(['metropolis', 'barker']);
@@ -143,6 +143,35 @@ const sample = z
   })
   .describe('The chains.');
 
+const regions = z
+  .strictObject({
+    sweep: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder of a finished sweep of the same model: its regions are what masses are compared with.',
+      ),
+    dataset: dataset.optional().describe('Or a data set, which is passed through the model here.'),
+    controls: z
+      .array(z.enum(['base_law', 'random_init']))
+      .default(['base_law', 'random_init'])
+      .describe(
+        'What the same is done for: independent draws of the base law; the draws in a net of fresh weights.',
+      ),
+    most: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(500)
+      .describe('Regions of a span that get a row by their mass.'),
+  })
+  .refine(
+    (value) => value.sweep === undefined || value.dataset === undefined,
+    'give sweep or dataset, not both',
+  )
+  .describe("Masses of the model's regions under the target.");
+
 /** Schema of a `kind: metflow` config. */
 export const metflowConfig = z.strictObject({
   kind: z.literal('metflow'),
@@ -159,9 +188,17 @@ export const metflowConfig = z.strictObject({
   train: train.prefault({}),
   sample: sample.prefault({}),
   model: model
-    .extend({ control: z.literal('none').default('none').describe('Draws pass through the model as it is.') })
+    .extend({
+      control: z.literal('none').default('none').describe('Draws pass through the model as it is.'),
+      through: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('An .onnx file that turns a draw into an input of the model, such as a decoder.'),
+    })
     .optional()
     .describe('A network that every draw is passed through: its code is recorded with the draw.'),
+  regions: regions.optional(),
   output: output.pick({ dir: true }).prefault({}),
   stream: z
     .strictObject({
@@ -172,6 +209,7 @@ export const metflowConfig = z.strictObject({
 });
 
 export type MetflowConfig = z.infer<typeof metflowConfig>;
+export type RegionsConfig = NonNullable<MetflowConfig['regions']>;
 export type KernelConfig = MetflowConfig['kernels'][number];
 export type FlowKernelConfig = Extract<KernelConfig, { type: 'metflow' }>;
 export type LocalKernelConfig = Exclude<KernelConfig, FlowKernelConfig>;

@@ -60,6 +60,26 @@ const builtIn = z.discriminatedUnion('name', [
       .describe('A .csv file with a line of names; its last column is the label, 0 or 1.'),
     priorScale: z.number().positive().default(1).describe('Standard deviation of every coefficient.'),
   }),
+  z.strictObject({
+    name: z.literal('vae_posterior').describe('Latent vector of a variational autoencoder, given images.'),
+    decoder: z
+      .string()
+      .min(1)
+      .describe(
+        'An .onnx file: an MLP from latent vectors to Bernoulli pixels, as logits or behind a sigmoid.',
+      ),
+    data: z.string().min(1).optional().describe('An IDX file of images; pixels above half count as 1.'),
+    images: z
+      .array(z.int().min(0))
+      .max(1000)
+      .default([])
+      .describe('Rows of it that share the latent vector; none: the prior.'),
+    seen: z
+      .tuple([z.int().min(0), z.int().min(1)])
+      .refine(([from, to]) => from < to, 'the first pixel must lie below the second')
+      .optional()
+      .describe('Pixels [from, to) of an image that were seen, the others are missing; default: all.'),
+  }),
 ]);
 
 const module_ = z

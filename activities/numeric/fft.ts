@@ -8,6 +8,8 @@
 export function autocovariance(series: Float64Array): Float64Array {
   const n = series.length;
   if (n === 0) return new Float64Array(0);
+  const places = fewPlaces(series);
+  if (places !== null) return pairCovariances(places, n);
   const size = 2 ** Math.ceil(Math.log2(2 * n));
   const real = new Float64Array(size);
   const imaginary = new Float64Array(size);
@@ -21,6 +23,50 @@ export function autocovariance(series: Float64Array): Float64Array {
   // The power spectrum is even, so that a second forward transform is the inverse but for its scale.
   transform(real, imaginary);
   return real.slice(0, n).map((sum) => sum / (size * n));
+}
+
+/** Pairs of ones are counted where that is cheaper than two transforms: about so many operations a value. */
+const PAIR_OPERATIONS = 40;
+
+/** Places of the rarer value of a series of 0 and 1; null for any other series, or where there are many. */
+function fewPlaces(series: Float64Array): Int32Array | null {
+  let ones = 0;
+  for (const value of series) {
+    if (value !== 0 && value !== 1) return null;
+    ones += value;
+  }
+  // An indicator and its complement have the same covariances.
+  const rarer = 2 * ones > series.length ? 0 : 1;
+  const count = rarer === 1 ? ones : series.length - ones;
+  if (count * count > 2 * PAIR_OPERATIONS * series.length) return null;
+  const places = new Int32Array(count);
+  let found = 0;
+  for (const [i, value] of series.entries()) if (value === rarer) places[found++] = i;
+  return places;
+}
+
+/** Covariances of an indicator with ones at `places`, ascending: the ones at lag t of each other are whole numbers. */
+function pairCovariances(places: Int32Array, n: number): Float64Array {
+  const pairs = new Float64Array(n);
+  for (let i = 0; i < places.length; i++)
+    for (let j = i; j < places.length; j++) pairs[places[j]! - places[i]!]!++;
+  const mean = places.length / n;
+  // Ones among the first n - t and among the last n - t values.
+  let head = places.length;
+  let tail = places.length;
+  let fromEnd = places.length - 1;
+  let fromStart = 0;
+  return pairs.map((both, lag) => {
+    while (fromEnd >= 0 && places[fromEnd]! >= n - lag) {
+      fromEnd--;
+      head--;
+    }
+    while (fromStart < places.length && places[fromStart]! < lag) {
+      fromStart++;
+      tail--;
+    }
+    return (both - mean * (head + tail) + (n - lag) * mean * mean) / n;
+  });
 }
 
 /**

@@ -24,11 +24,21 @@ const KERNELS = [
   { title: 'longest stay', align: 'right' },
 ] as const;
 
+const REGIONS = [
+  { title: 'estimate' },
+  { title: 'span' },
+  { title: 'regions', align: 'right' },
+  { title: 'of their own', align: 'right' },
+  { title: 'other mass', align: 'right' },
+  { title: 'unseen', align: 'right' },
+  { title: 'JS to data, bits', align: 'right' },
+] as const;
+
 type Row = ChainSummary['diagnostics'][number];
 
 /** Diagnostics, kernels, modes, a verdict, and what to type next. */
 export function chainLines(run: string, summary: ChainSummary): readonly string[] {
-  const { draws, diagnostics, kernels, modes, trainingSeconds, samplingSeconds } = summary;
+  const { draws, diagnostics, kernels, modes, regions = [], trainingSeconds, samplingSeconds } = summary;
   const took = [
     ...(trainingSeconds === null ? [] : [`training ${formatSeconds(trainingSeconds)}`]),
     `sampling ${formatSeconds(samplingSeconds)}`,
@@ -42,6 +52,7 @@ export function chainLines(run: string, summary: ChainSummary): readonly string[
     ...indented(formatTable(KERNELS, shown(kernels).map(kernelCells))),
     ...more(kernels, 'kernel_health'),
     ...modeLines(modes),
+    ...regionLines(regions),
     '',
     verdict(diagnostics),
     `  next    tessera extend ${run} --draws ${draws} goes on with the chains; tessera schema draws tells the columns`,
@@ -80,6 +91,22 @@ function verdict(diagnostics: readonly Row[]): string {
   const names = shown(unmixed).map((row) => String(row.parameter));
   const rest = unmixed.length > names.length ? ' and others' : '';
   return `  NOT MIXED: R-hat is above ${MOST_R_HAT} or not defined for ${names.join(', ')}${rest}; do not trust these draws`;
+}
+
+function regionLines(regions: readonly Row[]): readonly string[] {
+  if (regions.length === 0) return [];
+  const table = formatTable(REGIONS, shown(regions).map(regionCells));
+  return ['', ...indented(table), ...more(regions, 'region_summary')];
+}
+
+function regionCells(row: Row): readonly string[] {
+  return [
+    String(row.estimate),
+    String(row.span),
+    ...['regions', 'reported'].map((name) => count(row[name])),
+    ...['other_mass', 'unseen_mass'].map((name) => figure(row[name], 3)),
+    row.js_bits === null ? 'no data' : figure(row.js_bits, 3),
+  ];
 }
 
 function more(rows: readonly Row[], table: string): readonly string[] {

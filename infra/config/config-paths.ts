@@ -4,6 +4,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 
 import type { DatasetConfig } from '#schemas/config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
+import type { RegionsConfig } from '#schemas/metflow-config.ts';
 import type { TargetConfig } from '#schemas/metflow-targets.ts';
 
 /** Formats whose `labels` are files; for the others it is a column, a field or a member suffix. */
@@ -55,19 +56,40 @@ function mapPaths<Config extends RunConfig>(config: Config, map: (path: string) 
   const mapped = {
     ...given,
     output: { ...given.output, dir: map(given.output.dir) },
-    ...('model' in given && given.model !== undefined
-      ? { model: { ...given.model, file: map(given.model.file) } }
-      : {}),
+    ...('model' in given && given.model !== undefined ? { model: mapModel(given.model, map) } : {}),
     ...('dataset' in given && given.dataset !== undefined ? { dataset: mapDataset(given.dataset, map) } : {}),
+    ...('regions' in given && given.regions !== undefined ? { regions: mapRegions(given.regions, map) } : {}),
     ...('runs' in given ? { runs: given.runs.map(map) } : {}),
     ...('target' in given ? { target: mapTarget(given.target, map) } : {}),
   };
   return mapped as Config;
 }
 
+function mapModel<Model extends { file: string; through?: string | undefined }>(
+  model: Model,
+  map: (path: string) => string,
+): Model {
+  const through = model.through === undefined ? {} : { through: map(model.through) };
+  return { ...model, file: map(model.file), ...through };
+}
+
+function mapRegions(
+  { sweep, dataset, ...rest }: RegionsConfig,
+  map: (path: string) => string,
+): RegionsConfig {
+  return {
+    ...rest,
+    ...(sweep === undefined ? {} : { sweep: map(sweep) }),
+    ...(dataset === undefined ? {} : { dataset: mapDataset(dataset, map) }),
+  };
+}
+
 function mapTarget(target: TargetConfig, map: (path: string) => string): TargetConfig {
   if ('module' in target) return { ...target, module: map(target.module) };
-  return target.name === 'logistic' ? { ...target, data: map(target.data) } : target;
+  if (target.name === 'logistic') return { ...target, data: map(target.data) };
+  if (target.name !== 'vae_posterior') return target;
+  const data = target.data === undefined ? {} : { data: map(target.data) };
+  return { ...target, decoder: map(target.decoder), ...data };
 }
 
 function mapDataset(dataset: DatasetConfig, map: (path: string) => string): DatasetConfig {

@@ -1,48 +1,86 @@
-// Spline codes of draws: each draw is the model's input, its code the signs of all taps, its digest that of the span
-// `network`, as a sweep with granularity `image` gives it.
+// Spline codes of draws: each draw, or what a decoder makes of it, is the model's input; a code is the signs of a tap, or
+// of all taps as the span `network`, and its digest that of a sweep with granularity `image`.
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import { digestRows, spanSeed } from '../../activities/polytope/digest.ts';
-import type { EncoderSession } from '../../activities/ports.ts';
+import type { EncodedBatch, EncoderSession, InputTensor } from '../../activities/ports.ts';
 import { modelLoader } from '../models/registry.ts';
+import { type LatentDecoder, openDecoder } from './latent-decoder.ts';
 
 /** Draws of one model call. */
-const BATCH_ROWS = 256;
+export const CODED_ROWS = 256;
 const DIGEST_BYTES = 16;
+const NETWORK = 'network';
 
 type Model = NonNullable<MetflowConfig['model']>;
 
-/** Gives draws their digests. */
+/** Codes of some rows, one entry per span. */
+export interface SpanCodes {
+  /** `[rows, 16]` bytes each. */
+  readonly digests: readonly Uint8Array[];
+  /** `[rows]` 1 where rounding could turn a bit of the span; zeros unless asked for. */
+  readonly ambiguous: readonly Uint8Array[];
+}
+
+/** Gives draws their codes. */
 export interface DrawCoder extends AsyncDisposable {
   readonly backend: string;
-  /** @param z - `[rows, dim]`. @returns `[rows, 16]` bytes. @throws PipelineError `non-finite-input`. */
+  /** Every tap, then `network`. */
+  readonly spans: readonly { readonly name: string; readonly bits: number }[];
+  /** Digests of the span `network`. @param z - `[rows, dim]`. @returns `[rows, 16]` bytes. @throws PipelineError `non-finite-input`. */
   digests(z: Float64Array): Promise<Uint8Array>;
+  /** Codes of draws. */
+  codes(z: Float64Array): Promise<SpanCodes>;
+  /** Codes of at most {@link CODED_ROWS} inputs of the model itself. */
+  codesOfInputs(input: InputTensor): Promise<SpanCodes>;
+}
+
+export interface DrawCoderOptions {
+  /** Weights as they are, or fresh ones drawn with the seed. @default none */
+  readonly control?: 'none' | 'random_init';
+  /** @default 0 */
+  readonly seed?: number;
+  /** @default false */
+  readonly countAmbiguous?: boolean;
 }
 
 /**
  * Opens the model for draws of a dimension.
  * @throws PipelineError `shape-mismatch` where its input has another size, or as opening a model does.
  */
-export async function openDrawCoder(model: Model, dim: number): Promise<DrawCoder> {
+export async function openDrawCoder(
+  model: Model,
+  dim: number,
+  { control = 'none', seed = 0, countAmbiguous = false }: DrawCoderOptions = {},
+): Promise<DrawCoder> {
   const loader = await modelLoader(model.file);
   const { input } = await loader.inspect(model, { granularity: 'image' });
-  const shape = shapeOf(model, input.dims.slice(1), dim);
+  const decoder = model.through === undefined ? null : await openDecoder(model.through, dim);
+  const shape = shapeOf(model, input.dims.slice(1), decoder?.size ?? dim);
   const session = await loader.open({
-    model,
-    seed: 0,
+    model: { ...model, control },
+    seed,
     granularity: 'image',
     sampleShape: shape,
-    batchSamples: BATCH_ROWS,
+    batchSamples: CODED_ROWS,
     threads: model.threads === 0 ? 1 : model.threads,
     packing: 'auto',
-    countAmbiguous: false,
+    countAmbiguous,
   });
+  const codes = (z: Float64Array) => codesOf(session, { z, dim, shape, decoder });
+  const bits = session.taps.reduce((sum, { codeBits }) => sum + codeBits, 0);
   return {
     backend: session.backend,
-    digests: (z) => digestsOf(session, z, shape),
-    [Symbol.asyncDispose]: () => session.close(),
+    spans: [...session.taps.map((tap) => ({ name: tap.name, bits: tap.codeBits })), { name: NETWORK, bits }],
+    digests: async (z) => (await codes(z)).digests.at(-1)!,
+    codes,
+    codesOfInputs: async (inputs) => spansOf(session, await session.encode(inputs), inputs.dims[0]!),
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await decoder?.[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -53,40 +91,67 @@ export async function drawModelRecord(model: Model, dim: number): Promise<ModelR
   return { file: model.file, sha256, backend: coder.backend, packing: null };
 }
 
-function shapeOf(model: Model, dims: readonly (number | null)[], dim: number): number[] {
+function shapeOf(model: Model, dims: readonly (number | null)[], size: number): number[] {
   const known = dims.every((side) => side !== null);
-  const shape = known ? dims.map(Number) : [dim];
-  if (shape.reduce((product, side) => product * side, 1) === dim) return shape;
+  const shape = known ? dims.map(Number) : [size];
+  if (shape.reduce((product, side) => product * side, 1) === size) return shape;
   throw new PipelineError({
     kind: 'shape-mismatch',
     where: model.file,
-    what: `draws of dimension ${dim} do not fit the model's input`,
+    what: `${model.through === undefined ? 'draws' : 'decoded draws'} of dimension ${size} do not fit the model's input`,
     value: `[${dims.map((side) => side ?? '?').join(', ')}]`,
-    remedy: 'Give a target whose dimension is the size of the input.',
+    remedy: 'Give a target whose dimension is the size of the input, or a decoder as model.through.',
   });
 }
 
-async function digestsOf(
-  session: EncoderSession,
-  z: Float64Array,
-  shape: readonly number[],
-): Promise<Uint8Array> {
-  const dim = shape.reduce((product, side) => product * side, 1);
-  const all = z.length / dim;
-  const digests = new Uint32Array((all * DIGEST_BYTES) / 4);
-  for (let from = 0; from < all; from += BATCH_ROWS) {
-    const rows = Math.min(BATCH_ROWS, all - from);
-    const data = Float32Array.from(z.subarray(from * dim, (from + rows) * dim));
-    const { codes } = await session.encode({ type: 'float32', data, dims: [rows, ...shape] });
-    const words = joinedWords(
-      codes,
-      session.taps.map(({ codeBits }) => (codeBits + 31) >>> 5),
-      rows,
-    );
-    const out = digests.subarray(from * 4, (from + rows) * 4);
-    digestRows(words, { rows, wordsPerRow: words.length / rows, seed: spanSeed('network'), out });
+interface Coded {
+  readonly z: Float64Array;
+  readonly dim: number;
+  readonly shape: readonly number[];
+  readonly decoder: LatentDecoder | null;
+}
+
+async function codesOf(session: EncoderSession, { z, dim, shape, decoder }: Coded): Promise<SpanCodes> {
+  const rows = z.length / dim;
+  const spans = session.taps.length + 1;
+  const digests = Array.from({ length: spans }, () => new Uint8Array(rows * DIGEST_BYTES));
+  const ambiguous = Array.from({ length: spans }, () => new Uint8Array(rows));
+  for (let from = 0; from < rows; from += CODED_ROWS) {
+    const count = Math.min(CODED_ROWS, rows - from);
+    const piece = z.subarray(from * dim, (from + count) * dim);
+    const data = decoder === null ? Float32Array.from(piece) : await decoder.decode(piece);
+    const encoded = await session.encode({ type: 'float32', data, dims: [count, ...shape] });
+    const codes = spansOf(session, encoded, count);
+    for (let span = 0; span < spans; span++) {
+      digests[span]!.set(codes.digests[span]!, from * DIGEST_BYTES);
+      ambiguous[span]!.set(codes.ambiguous[span]!, from);
+    }
   }
-  return new Uint8Array(digests.buffer);
+  return { digests, ambiguous };
+}
+
+/** Digests and ambiguity of every tap, then of all together. */
+function spansOf({ taps }: EncoderSession, { codes, ambiguous }: EncodedBatch, rows: number): SpanCodes {
+  const widths = taps.map(({ codeBits }) => (codeBits + 31) >>> 5);
+  const all = taps.map((_, tap) => tap);
+  const spans = [...taps.map(({ name }, tap) => ({ name, members: [tap] })), { name: NETWORK, members: all }];
+  return {
+    digests: spans.map(({ name, members }) => {
+      const words = joinedWords(
+        members.map((tap) => codes[tap]!),
+        members.map((tap) => widths[tap]!),
+        rows,
+      );
+      const out = new Uint32Array((rows * DIGEST_BYTES) / 4);
+      digestRows(words, { rows, wordsPerRow: words.length / rows, seed: spanSeed(name), out });
+      return new Uint8Array(out.buffer);
+    }),
+    ambiguous: spans.map(({ members }) =>
+      Uint8Array.from({ length: rows }, (_, row) =>
+        members.some((tap) => (ambiguous?.[tap]?.[row] ?? 0) > 0) ? 1 : 0,
+      ),
+    ),
+  };
 }
 
 /** Code words of all taps, row by row, in tap order. */

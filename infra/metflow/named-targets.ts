@@ -1,6 +1,7 @@
 // Targets as configs name them: built-in ones, and modules of the user's own.
 
 import { createHash } from 'node:crypto';
+import { PipelineError } from '#schemas/errors.ts';
 import type { BuiltInTarget, TargetConfig } from '#schemas/metflow-targets.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { banana } from '../../activities/metflow/targets/banana.ts';
@@ -11,8 +12,11 @@ import { cubeVertices, grid, ring, twoFar } from '../../activities/metflow/targe
 import { logisticRegression } from '../../activities/metflow/targets/logistic-regression.ts';
 import { studentMixture } from '../../activities/metflow/targets/student-mixture.ts';
 import { twoMoons } from '../../activities/metflow/targets/two-moons.ts';
+import { vaePosterior } from '../../activities/metflow/targets/vae-posterior.ts';
 import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { canonicalJson } from '../config/config-hash.ts';
+import { readBinaryImages } from './binary-images.ts';
+import { readDenseNet, withoutSigmoid } from './dense-file.ts';
 import { readLabelledCsv } from './labelled-csv.ts';
 import { loadTargetModule } from './target-module.ts';
 
@@ -36,14 +40,37 @@ export async function namedTarget(config: TargetConfig, seed: number): Promise<N
     const sha256 = hashOf({ name: config.name, priorScale, dataSha256 });
     return { name: config.name, sha256, traced: logisticRegression(data, { priorScale }) };
   }
+  if (config.name === 'vae_posterior') return latentTarget(config);
   return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed) };
+}
+
+async function latentTarget(config: Extract<BuiltInTarget, { name: 'vae_posterior' }>): Promise<NamedTarget> {
+  const { name, decoder: file, data, images: rows, seen: range } = config;
+  if (rows.length > 0 && data === undefined) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      where: 'target.data',
+      what: 'images are rows of a data file, and there is none',
+      remedy: 'Give target.data, an IDX file of images.',
+    });
+  }
+  const { net, sha256: decoderSha256 } = await readDenseNet(file);
+  const { images, sha256: imagesSha256 } = await readBinaryImages(data ?? '', rows);
+  const decoder = withoutSigmoid(net);
+  const [from, to] = range ?? [0, decoder.at(-1)!.outputs];
+  const seen = Uint8Array.from({ length: decoder.at(-1)!.outputs }, (_, i) => (i >= from && i < to ? 1 : 0));
+  const sha256 = hashOf({ name, from, to, decoderSha256, imagesSha256 });
+  return { name, sha256, traced: vaePosterior({ decoder, images, seen }) };
 }
 
 function hashOf(value: object): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
-function builtIn(config: Exclude<BuiltInTarget, { name: 'logistic' }>, seed: number): TracedTarget {
+function builtIn(
+  config: Exclude<BuiltInTarget, { name: 'logistic' | 'vae_posterior' }>,
+  seed: number,
+): TracedTarget {
   switch (config.name) {
     case 'ring':
       return ring(config);

@@ -4,6 +4,7 @@ import { DRAW_COLUMNS } from '#schemas/columns/metflow/draws.ts';
 import { columnOf, int32Of } from '../arrow/column-block.ts';
 import { readBlocks } from '../parquet/parquet-file.ts';
 import { coveredDraws, listParts, partPath } from './draw-parts.ts';
+import type { Positions } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
 import { drawsOf, type MetflowPlan } from './metflow-plan.ts';
 
 /** Coordinates `[from, to)` of the draws that every chain has; all arrays `[chains, draws]`, coordinate by coordinate. */
@@ -49,4 +50,14 @@ export async function readDraws(
     }
   }
   return { chains, draws, coordinates, logDensity };
+}
+
+/** All coordinates of the first `draws` of every chain. */
+export async function readPositions(runDir: string, plan: MetflowPlan, draws: number): Promise<Positions> {
+  const { dim } = plan;
+  const { chains, coordinates } = await readDraws(runDir, plan, { draws, from: 0, to: dim });
+  const z = new Float64Array(chains * draws * dim);
+  for (const [i, values] of coordinates.entries())
+    for (let at = 0; at < values.length; at++) z[at * dim + i] = values[at]!;
+  return { z, chains, draws, dim };
 }

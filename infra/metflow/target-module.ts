@@ -2,7 +2,9 @@
 // bundled so that TypeScript works, and so that it traces with the same jax-js as this program.
 
 import { createHash } from 'node:crypto';
-import { build } from 'esbuild';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModuleTarget } from '#schemas/metflow-targets.ts';
 import type { JaxArray } from '../../activities/numeric/array-math.ts';
@@ -34,8 +36,19 @@ export async function loadTargetModule({ module, options }: ModuleTarget): Promi
   return { name: 'module', sha256, traced };
 }
 
+/** The module's jax-js is this program's own, wherever the module lies. */
+const ONE_JAX: Plugin = {
+  name: 'one-jax',
+  setup: (build) =>
+    build.onResolve({ filter: /^@jax-js\/jax$/ }, async ({ path, pluginData }) => {
+      if (pluginData === ONE_JAX) return undefined;
+      const resolveDir = dirname(fileURLToPath(import.meta.url));
+      const own = await build.resolve(path, { kind: 'import-statement', resolveDir, pluginData: ONE_JAX });
+      return { path: pathToFileURL(own.path).href, external: true };
+    }),
+};
+
 async function bundled(module: string): Promise<string> {
-  const jax = import.meta.resolve('@jax-js/jax');
   try {
     const { outputFiles } = await build({
       entryPoints: [module],
@@ -45,13 +58,7 @@ async function bundled(module: string): Promise<string> {
       platform: 'node',
       target: 'node20',
       logLevel: 'silent',
-      plugins: [
-        {
-          name: 'one-jax',
-          setup: ({ onResolve }) =>
-            onResolve({ filter: /^@jax-js\/jax$/ }, () => ({ path: jax, external: true })),
-        },
-      ],
+      plugins: [ONE_JAX],
     });
     return outputFiles[0]!.text;
   } catch (error) {

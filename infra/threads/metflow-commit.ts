@@ -8,6 +8,7 @@ import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
 import { DRAWS_TABLE } from '#schemas/columns/metflow/draws.ts';
 import { KERNEL_HEALTH_TABLE } from '#schemas/columns/metflow/kernel-health.ts';
 import { MODES_TABLE } from '#schemas/columns/metflow/modes.ts';
+import { REGION_MASS_TABLE, REGION_SUMMARY_TABLE } from '#schemas/columns/metflow/region-mass.ts';
 import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ChainSummary } from '#schemas/messages.ts';
@@ -15,7 +16,7 @@ import type { CommitOutput, MetflowCommitInput } from '#schemas/tasks.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
-import { readBlocks } from '../parquet/parquet-file.ts';
+import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
 import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
 import { drawsInParts } from '../metflow/read-draws.ts';
 import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
@@ -42,6 +43,8 @@ export async function commitMetflowTask(input: MetflowCommitInput): Promise<Comm
     training: history.length,
     kernel_health: chains.kernels.length,
     modes: chains.modes.length,
+    region_mass: await rowsIn(join(runDir, REGION_MASS_TABLE.path)),
+    region_summary: chains.regions.length,
   };
   const { restarts, notices } = input;
   const seconds = (Date.now() - input.startedAtMs) / 1000;
@@ -54,8 +57,10 @@ async function summaryOf(
   { trainingSeconds, samplingSeconds }: MetflowCommitInput,
   { runDir, draws }: { readonly runDir: string; readonly draws: number },
 ): Promise<ChainSummary> {
-  const [diagnostics, kernels, modes] = await Promise.all(
-    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE].map((table) => scalarRows(runDir, table)),
+  const [diagnostics, kernels, modes, regions] = await Promise.all(
+    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE, REGION_SUMMARY_TABLE].map((table) =>
+      scalarRows(runDir, table),
+    ),
   );
   return {
     draws,
@@ -64,7 +69,13 @@ async function summaryOf(
     diagnostics: diagnostics!,
     kernels: kernels!,
     modes: modes!,
+    regions: regions!,
   };
+}
+
+async function rowsIn(file: string): Promise<number> {
+  await using reader = await openParquet(file, []);
+  return reader.rows;
 }
 
 /** Rows of a small table without its lists, as JSON holds them. */

@@ -21,7 +21,8 @@ import { findCheckpoint, groupName } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
 import { namedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
-import { drawsInParts, readDraws } from '../metflow/read-draws.ts';
+import { drawsInParts, readDraws, readPositions } from '../metflow/read-draws.ts';
+import { writeRegionTables } from '../metflow/region-tables.ts';
 import { writeRows } from '../metflow/small-tables.ts';
 import { trainedModel } from '../metflow/trained-model.ts';
 import type { TaskContext } from './task-context.ts';
@@ -29,7 +30,7 @@ import type { TaskContext } from './task-context.ts';
 /** Numbers that are held at a time: coordinates are read in blocks of so many. */
 const HELD_NUMBERS = 2 ** 24;
 
-/** Looks at the draws that every chain has; `final` writes diagnostics, kernel_health and modes. */
+/** Looks at the draws that every chain has; `final` writes diagnostics, kernel_health, modes and regions. */
 export async function diagnoseChainsTask(
   { runDir, configSha256, purpose }: DiagnoseInput,
   { signal }: TaskContext,
@@ -38,7 +39,7 @@ export async function diagnoseChainsTask(
   const draws = await drawsInParts(runDir, plan);
   if (draws === 0) return { draws, rHat: null, essBulk: null, essTail: null };
   const rows = await parameterRows(plan, { runDir, draws, signal });
-  if (purpose === 'final') await writeTables(plan, { runDir, draws, rows });
+  if (purpose === 'final') await writeTables(plan, { runDir, draws, rows, signal });
   return { draws, ...worstOf(rows) };
 }
 
@@ -69,7 +70,15 @@ async function parameterRows(
 
 async function writeTables(
   plan: MetflowPlan,
-  { runDir, draws, rows }: Looked & { readonly rows: readonly ParameterRow[] },
+  {
+    runDir,
+    draws,
+    rows,
+    signal,
+  }: Looked & {
+    readonly rows: readonly ParameterRow[];
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const place = { runDir, runId: plan.runId };
   const { traced } = await namedTarget(plan.config.target, plan.config.seed);
@@ -77,15 +86,12 @@ async function writeTables(
   await writeRows(DIAGNOSTICS_TABLE, [...rows, ...(found?.diagnostics ?? [])], place);
   await writeRows(MODES_TABLE, found?.rows ?? [], place);
   await writeRows(KERNEL_HEALTH_TABLE, kernelRows(await healthOf(plan, runDir), plan.dim), place);
+  await writeRegionTables(plan, { runDir, draws, signal, essBulk: worstOf(rows).essBulk });
 }
 
 async function modesOf(plan: MetflowPlan, modes: Modes, { runDir, draws }: Looked) {
-  const { dim } = plan;
-  const { chains, coordinates } = await readDraws(runDir, plan, { draws, from: 0, to: dim });
-  const z = new Float64Array(chains * draws * dim);
-  for (const [i, values] of coordinates.entries())
-    for (let at = 0; at < values.length; at++) z[at * dim + i] = values[at]!;
-  const positions = { z, chains, draws, dim };
+  const positions = await readPositions(runDir, plan, draws);
+  const { chains } = positions;
   const { nearest } = labelDraws(positions, modes);
   return {
     rows: modeRows(modeOccupancy(positions, modes), modes),

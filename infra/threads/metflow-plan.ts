@@ -17,7 +17,8 @@ import {
   groupName,
   removeCheckpoints,
 } from '../metflow/checkpoint-files.ts';
-import { drawModelRecord } from '../metflow/draw-codes.ts';
+import { checkRegionData } from '../metflow/data-codes.ts';
+import { drawModelRecord, openDrawCoder } from '../metflow/draw-codes.ts';
 import { coveredDraws, listParts } from '../metflow/draw-parts.ts';
 import {
   chainsOfGroup,
@@ -42,7 +43,7 @@ const SEGMENT_NUMBERS = 2 ** 25;
 export async function planMetflowTask(input: MetflowInput, context: TaskContext): Promise<MetflowPlanOutput> {
   const { runDir, configSha256, config } = input;
   const existing = await findMetflowPlan(runDir, configSha256);
-  const plan = extended(existing ?? (await makePlan(input)), input.draws ?? 0);
+  const plan = extended(existing ?? (await makePlan(input, context)), input.draws ?? 0);
   if (plan !== existing) await writePlan(runDir, plan);
   const { partitions } = config.stream;
   await openLog().createTopic(topicOf(plan), { partitions });
@@ -71,7 +72,10 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
   };
 }
 
-async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): Promise<MetflowPlan> {
+async function makePlan(
+  { runId, runDir, config, configSha256 }: MetflowInput,
+  { signal }: TaskContext,
+): Promise<MetflowPlan> {
   const { name, sha256, traced } = await namedTarget(config.target, config.seed);
   const { chains, groups, draws } = config.sample;
   const plan: MetflowPlan = {
@@ -87,6 +91,10 @@ async function makePlan({ runId, runDir, config, configSha256 }: MetflowInput): 
     notices: [],
   };
   checkPlan(plan);
+  if (config.regions !== undefined && plan.model !== null) {
+    await using coder = await openDrawCoder(config.model!, plan.dim);
+    await checkRegionData(config.regions, { model: plan.model, coder, signal });
+  }
   await mkdir(runDir, { recursive: true });
   return plan;
 }
@@ -100,6 +108,14 @@ function checkPlan({ config, dim, groups }: MetflowPlan): void {
       where: 'kernels',
       what: 'no kernel samples',
       remedy: 'Give at least one kernel use: sample or use: both.',
+    });
+  }
+  if (config.regions !== undefined && config.model === undefined) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      where: 'regions',
+      what: 'regions are those of a model, and there is none',
+      remedy: 'Give model.file, or leave regions out.',
     });
   }
   const { chains, checkpointEvery } = config.sample;

@@ -1,14 +1,16 @@
 // The invariant: draws are a function of the config. Whatever is killed, and whenever, whichever worker goes on, and
 // however the draws were asked for, the tables have the bytes of a calm run.
 
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LiveHome, startHome } from './live-home.ts';
 import { lives, processesOf, workersOf } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
+import { EXAMPLES, finishedSweep } from './recorded-codes.ts';
 import { halfWritten, manifestOf, tableHashes } from './run-files.ts';
+import { parquetRows } from './table-rows.ts';
 import type { RunningCommand } from './tessera-command.ts';
 
 const CHAINS = 4;
@@ -163,6 +165,38 @@ describe('a run of chains', () => {
     const changed = await start('calm', '--set', 'sample.thin=2').end;
     expect(changed.code).toBe(2);
     expect(changed.stderr).toContain('sample.thin');
+  });
+
+  it('weighs the regions of a net that its draws pass through, and compares them with a sweep of the same data', async () => {
+    const rows = [0, 2000];
+    const examples = join(EXAMPLES, 'metflow');
+    const sweep = await finishedSweep(home, join(examples, 'narrow-sweep.yaml'), { 'dataset.rows': rows });
+    const small = { 'sample.draws': 100, 'sample.chains': 8, 'sample.checkpointEvery': 50 };
+    const config = join(examples, 'latent-prior.yaml');
+    const coded = await finishedSweep(home, config, { ...small, run: 'coded', 'regions.dataset.rows': rows });
+    const text = readFileSync(config, 'utf8').replace(/ {2}dataset:\n(?: {4}.*\n)+/, `  sweep: ${sweep}\n`);
+    const against = join(home.folder, 'against.yaml');
+    writeFileSync(against, text.replaceAll(/: (vae-decoder|narrow)[.]onnx/g, `: ${examples}/$1.onnx`));
+    const swept = await finishedSweep(home, against, { ...small, run: 'swept' });
+    const columns = 'estimate, span, kind, hex(digest) AS digest, mass, visits, data_count';
+    const table = (folder: string) => parquetRows(join(folder, 'region_mass.parquet'), { columns });
+    const ofTrained = (each: Awaited<ReturnType<typeof table>>) =>
+      each.filter(({ estimate }) => estimate !== 'random_init');
+    const masses = await table(coded);
+    // Codes of the data counted here are those that the sweep counted.
+    expect(ofTrained(await table(swept))).toEqual(ofTrained(masses));
+    const draws = await parquetRows(join(coded, 'draws', '*.parquet'), { columns: 'hex(digest) AS digest' });
+    const counts = new Map<unknown, bigint>();
+    for (const { digest } of draws) counts.set(digest, (counts.get(digest) ?? 0n) + 1n);
+    const network = masses.filter(({ estimate, span }) => estimate === 'chains' && span === 'network');
+    const own = network.filter(({ kind }) => kind === 'region');
+    expect(own.length).toBeGreaterThan(20);
+    for (const { digest, visits } of own) expect(visits).toBe(counts.get(digest) ?? 0n);
+    const whole = network.filter(({ kind }) => kind !== 'unseen');
+    expect(whole.reduce((sum, { mass }) => sum + (mass as number), 0)).toBeCloseTo(1, 12);
+    expect(whole.reduce((sum, { data_count: count }) => sum + (count as bigint), 0n)).toBe(2000n);
+    const summary = await parquetRows(join(coded, 'region_summary.parquet'), { columns: 'estimate, span' });
+    expect(summary).toHaveLength(9);
   });
 
   it('leaves no process behind', async () => {

@@ -14,6 +14,7 @@ import {
   sum,
   type JaxArray,
 } from '../../numeric/array-math.ts';
+import { chiSquareDraw } from '../../numeric/chi-square-draw.ts';
 import { logGamma } from '../../numeric/gamma-distribution.ts';
 import type { RandomStream } from '../../numeric/rng.ts';
 import { cubeVertices } from './gaussian-mixture.ts';
@@ -76,21 +77,8 @@ function sampleStudents(
   const z = new Float64Array(rows * dim);
   for (let row = 0; row < rows; row++) {
     const mode = random.below(modes);
-    const scale = Math.sqrt(freedom / chiSquare(random, freedom));
+    const scale = Math.sqrt(freedom / chiSquareDraw(random, freedom));
     for (let i = 0; i < dim; i++) z[row * dim + i] = centres[mode * dim + i]! + scale * random.normal();
   }
   return z;
-}
-
-/** @see Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. */
-function chiSquare(random: RandomStream, freedom: number): number {
-  const d = freedom / 2 - 1 / 3;
-  const c = 1 / Math.sqrt(9 * d);
-  for (;;) {
-    const x = random.normal();
-    const v = (1 + c * x) ** 3;
-    if (v <= 0) continue;
-    const u = 1 - random.uniform();
-    if (Math.log(u) < 0.5 * x * x + d - d * v + d * Math.log(v)) return 2 * d * v;
-  }
 }

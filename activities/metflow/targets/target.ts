@@ -15,6 +15,8 @@ export interface TracedTarget {
   readonly logZ?: number;
   /** Exact draws, `[rows, dim]`, where they are to be had. */
   sample?(rows: number, random: RandomStream): Float64Array;
+  /** Exact draws of a law that the density tilts (a prior), `[rows, dim]`, where there is one. */
+  base?(rows: number, random: RandomStream): Float64Array;
   /** Modes apart enough to count, where there are any. */
   readonly modes?: Modes;
 }

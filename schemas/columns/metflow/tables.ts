@@ -5,6 +5,7 @@ import { DIAGNOSTICS_TABLE } from './diagnostics.ts';
 import { DRAWS_TABLE } from './draws.ts';
 import { KERNEL_HEALTH_TABLE } from './kernel-health.ts';
 import { MODES_TABLE } from './modes.ts';
+import { REGION_MASS_TABLE, REGION_SUMMARY_TABLE } from './region-mass.ts';
 import { TRAINING_TABLE } from './training.ts';
 
 export const METFLOW_TABLES: readonly TableDef[] = [
@@ -13,4 +14,6 @@ export const METFLOW_TABLES: readonly TableDef[] = [
   TRAINING_TABLE,
   KERNEL_HEALTH_TABLE,
   MODES_TABLE,
+  REGION_MASS_TABLE,
+  REGION_SUMMARY_TABLE,
 ];

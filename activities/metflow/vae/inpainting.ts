@@ -1,0 +1,136 @@
+// Filling in missing pixels by block Gibbs steps: the latent vector given the whole image by the path's kernels, then the
+// missing pixels given the latent vector. z is carried along, so the kernels keep p(z | x) and the chain keeps the law
+// of missing pixels given those that were seen.
+
+import {
+  add,
+  columns,
+  constant,
+  div,
+  exp,
+  indicator,
+  less,
+  mul,
+  sigmoid,
+  sub,
+  where,
+} from '../../numeric/array-math.ts';
+import { compileFunction } from '../../numeric/jaxpr-to-onnx.ts';
+import type { ProgramRunner } from '../../numeric/onnx-program.ts';
+import { fillNormals, fillUniforms } from '../../numeric/philox-address.ts';
+import { applyLayers } from '../dense-net.ts';
+import { parameterCount, unpackParameters, type FloatArray } from '../parameters.ts';
+import { boundKernels } from '../path/path-model.ts';
+import { drawNoise, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
+import { runPath } from '../path/run-path.ts';
+import { encodedDensity, layersOf, type VaeModel } from './vae-model.ts';
+
+export interface InpaintingState {
+  readonly sweep: number;
+  /** `[chains, pixels]` 0 or 1. */
+  readonly x: Float64Array;
+  /** `[chains, latent]`. */
+  readonly z: Float64Array;
+}
+
+export interface Inpainting {
+  /** @param x - `[chains, pixels]`, with any values where pixels are missing; z starts from the encoder. */
+  initial(x: Float64Array): Promise<InpaintingState>;
+  /** One sweep. */
+  step(state: InpaintingState): Promise<InpaintingState>;
+  close(): Promise<void>;
+}
+
+export interface InpaintingOptions {
+  readonly runner: ProgramRunner;
+  readonly theta: FloatArray;
+  readonly chains: number;
+  /** `[pixels]` 1 for pixels that were seen. */
+  readonly seen: ArrayLike<number>;
+  readonly seed: number;
+}
+
+/** Coins of pixels lie apart from those of the path. */
+const PIXEL_STEPS = 2 ** 49;
+
+/**
+ * Compiles the sweep of a model with Bernoulli pixels. Without a path z is drawn from the encoder in every sweep, which
+ * only approximates p(z | x): the baseline.
+ */
+export async function openInpainting(
+  model: VaeModel,
+  { runner, theta, chains, seen, seed }: InpaintingOptions,
+): Promise<Inpainting> {
+  const { pixels, latent } = model.shape;
+  const type = 'float64';
+  const rows = { rows: chains, type } as const;
+  const program = await runner.open(compileSweep(model, { chains, seen }));
+  const numbers = Uint32Array.from({ length: chains }, (_, chain) => chain);
+  const run = async (x: Float64Array, z: Float64Array, step: number) => {
+    const coins = fillUniforms(
+      new Float64Array(chains * pixels),
+      Uint32Array.from({ length: chains * pixels }, (_, at) => at),
+      { seed, step: PIXEL_STEPS + step, purpose: 'accept' },
+    );
+    const fresh = fillNormals(new Float64Array(chains * latent), numbers, {
+      seed,
+      step: PIXEL_STEPS + step,
+      purpose: 'init',
+    });
+    const noise = model.path === null ? [] : drawNoise(model.path, rows, { seed, step });
+    const outputs = await program.run([theta, x, z, coins, fresh, ...noise] as FloatArray[]);
+    return outputs as readonly Float64Array[];
+  };
+  return {
+    async initial(x) {
+      const [, , encoded] = await run(x, new Float64Array(chains * latent), 0);
+      return { sweep: 1, x, z: encoded! };
+    },
+    async step({ sweep, x, z }) {
+      const [filled, moved] = await run(x, z, sweep);
+      return { sweep: sweep + 1, x: filled!, z: moved! };
+    },
+    close: () => program.close(),
+  };
+}
+
+function compileSweep(
+  model: VaeModel,
+  { chains, seen }: { readonly chains: number; readonly seen: ArrayLike<number> },
+) {
+  const { shape, path } = model;
+  const { pixels, latent } = shape;
+  const type = 'float64';
+  const specs = [
+    { name: 'theta', type, dims: [parameterCount(model.parameters)] },
+    { name: 'x', type, dims: [chains, pixels] },
+    { name: 'z', type, dims: [chains, latent] },
+    { name: 'coins', type, dims: [chains, pixels] },
+    { name: 'fresh', type, dims: [chains, latent] },
+    ...(path === null ? [] : noiseSpecs(path, { rows: chains, type })),
+  ] as const;
+  return compileFunction((args) => {
+    const parameters = unpackParameters(args.theta!, model.parameters);
+    const [x, z] = [args.x!, args.z!];
+    const moments = applyLayers(layersOf(parameters, 'encoder', shape), x);
+    const [mean, scale] = [columns(moments, 0, latent), exp(columns(moments, latent, 2 * latent))];
+    const encoded = add(mean, mul(scale, args.fresh!));
+    let moved = encoded;
+    if (path !== null) {
+      const density = encodedDensity(shape, parameters, x);
+      const eps = div(sub(z, mean), scale);
+      const start = { z: eps, logDensity: density(eps), momentum: null };
+      const steps = runPath(boundKernels(path, parameters), start, {
+        draws: noiseArrays(path, args),
+        density,
+        rule: 'metropolis',
+        directions: path.directions,
+      });
+      moved = add(mean, mul(scale, steps.at(-1)!.after.z));
+    }
+    const lit = sigmoid(applyLayers(layersOf(parameters, 'decoder', shape), moved));
+    const drawn = indicator(less(args.coins!, lit), x);
+    const kept = less(0, constant(seen, [1, pixels], x));
+    return { x: where(kept, x, drawn), z: moved, encoded };
+  }, specs);
+}
