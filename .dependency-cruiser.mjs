@@ -86,7 +86,10 @@ const config = {
     {
       name: 'only-one-file-knows-kafkajs',
       severity: 'error',
-      from: { path: '^(infra|activities)/', pathNot: ['^infra/kafka/', '^infra/kafka-env.ts$', '^infra/local/'] },
+      from: {
+        path: '^(infra|activities)/',
+        pathNot: ['^infra/kafka/', '^infra/kafka-env.ts$', '^infra/local/'],
+      },
       to: { path: 'node_modules/kafkajs/' },
     },
     {

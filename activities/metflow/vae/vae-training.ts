@@ -17,7 +17,7 @@ import {
   type FloatType,
 } from '../parameters.ts';
 import { surrogate, type ElboDraws } from '../path/elbo.ts';
-import { drawNoise, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
+import { drawNoise, type NoiseData, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
 import { logMeanWeights, type VaeModel, vaeTerms } from './vae-model.ts';
 
 export interface VaeTrainOptions {
@@ -173,7 +173,7 @@ function batchNoise(
   { path, shape }: VaeModel,
   { rows, type }: Rows,
   address: { readonly seed: number; readonly step: number },
-): FloatArray[] {
+): NoiseData[] {
   if (path !== null) return drawNoise(path, { rows, type }, address);
   const chains = Uint32Array.from({ length: rows }, (_, row) => row);
   const normals = fillNormals(new Float64Array(rows * shape.latent), chains, { ...address, purpose: 'init' });
