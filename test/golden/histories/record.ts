@@ -63,12 +63,12 @@ async function runScheduled(client: Client): Promise<void> {
   }
 }
 
-/** Takes out, in place, the names of this machine: folders within payloads too. */
+/** Takes out, in place, the names of this machine: folders within payloads too, and hosts in names of queues. */
 function scrub(value: object, folder: string): void {
   for (const [key, entry] of Object.entries(value)) {
     const set = (to: unknown) => Object.assign(value, { [key]: to });
     if (key === 'identity') set('worker');
-    else if (typeof entry === 'string') set(entry.replaceAll(folder, '/recorded'));
+    else if (typeof entry === 'string') set(entry.replace(/^\d+@.*/, 'worker').replaceAll(folder, '/recorded'));
     else if (entry instanceof Uint8Array)
       set(Buffer.from(Buffer.from(entry).toString('latin1').replaceAll(folder, '/recorded'), 'latin1'));
     else if (typeof entry === 'object' && entry !== null) scrub(entry, folder);

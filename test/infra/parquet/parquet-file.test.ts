@@ -16,7 +16,7 @@ import {
   writeParquet,
   writeParquetWhole,
 } from '../../../infra/parquet/parquet-file.ts';
-import { writeParts } from '../../../infra/parquet/part-files.ts';
+import { PART_GROUPS, writeParts } from '../../../infra/parquet/part-files.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -240,9 +240,8 @@ interface OtherLibrary {
 describe('writeParts', () => {
   test('starts a part after a fixed number of row groups; no rows are one empty part', async () => {
     const content = { columns: COLUMNS, metadata: {}, use: 'final' } as const;
-    expect(await writeParts(join(folder, 'parts'), 'p', { ...content, blocks: [BLOCK, BLOCK, BLOCK] })).toBe(
-      9,
-    );
+    const blocks = Array.from({ length: PART_GROUPS + 1 }, () => BLOCK);
+    expect(await writeParts(join(folder, 'parts'), 'p', { ...content, blocks })).toBe(3 * blocks.length);
     expect(await readdir(join(folder, 'parts'))).toEqual(['p-00000.parquet', 'p-00001.parquet']);
     expect(await writeParts(join(folder, 'none'), 'p', { ...content, blocks: [] })).toBe(0);
     expect(await readdir(join(folder, 'none'))).toEqual(['p-00000.parquet']);
