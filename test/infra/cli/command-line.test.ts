@@ -182,6 +182,13 @@ describe('tessera', () => {
     expect((await tessera('inspect', MODEL)).out).toMatch(/network +256 +32\n/);
   });
 
+  it('gives all of a long answer to a pipe before it leaves', async () => {
+    const { code, out } = await tesseraProcess('schema', '--json');
+    expect(code).toBe(0);
+    expect(out.length).toBeGreaterThan(64 * 1024);
+    expect(() => JSON.parse(out)).not.toThrow();
+  });
+
   it('prints the columns of a table and a JSON Schema that names every section', async () => {
     expect((await tessera('schema', 'regions')).out).toMatch(/^digest +fixed\[16\] +128-bit hash/m);
     const schema = JSON.parse((await tessera('schema', 'config')).out) as {
