@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 
+import { runWorkflowId } from '#schemas/messages.ts';
 import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
@@ -122,6 +123,11 @@ async function startAndTell(
   const how = await startRun(session.client, loaded, start);
   const verb = how === 'started' ? 'run' : 'going on with run';
   note(`${verb} ${loaded.runId} → ${loaded.runDir}`);
+  const { uiUrl, namespace } = session.services.temporal;
+  if (uiUrl !== undefined)
+    note(
+      `its page: ${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(runWorkflowId(loaded.runId))}`,
+    );
 }
 
 function finish(report: RunReport, { options, context }: Command): ExitCode {

@@ -57,6 +57,12 @@ describe('a sweep of 20,000 digits', () => {
     expect(filesBelow(folder('first')).filter((file) => file.startsWith('segments'))).toEqual([]);
   });
 
+  it("names the run's page at the Temporal server", async () => {
+    const [, page = ''] = /its page: (http\S+)/.exec(first.stderr) ?? [];
+    expect(page).toContain(encodeURIComponent('tessera/run/digits'));
+    expect((await fetch(page)).status).toBe(200);
+  });
+
   it('keeps every digit under its number with its label', async () => {
     const rows = await tableRows(folder('first'), 'points', { columns: 'point_id, source_id, label' });
     const labels = readFileSync(join(MNIST, 'train-labels-idx1-ubyte')).subarray(8);
