@@ -2,7 +2,7 @@
 
 import type { Observations } from '../numeric/matrix.ts';
 import { topOfDirection } from '../polytope/fair-baselines.ts';
-import { bisectingKMeans, type KMeans, kMeans } from '../polytope/k-means.ts';
+import { bisectingKMeans, type KMeans, kMeans, squaredDistance } from '../polytope/k-means.ts';
 
 /** Points that a cluster is compared with. */
 export interface BaselineSet {
@@ -76,15 +76,4 @@ function coreOf(
   );
   const size = labels.reduce((sum, label) => sum + (label === most ? 1 : 0), 0);
   return topOfDirection(nearness, Math.min(size, wanted));
-}
-
-function squaredDistance(
-  { values, cols }: Observations,
-  row: number,
-  centres: Float64Array,
-  centre: number,
-): number {
-  let sum = 0;
-  for (let j = 0; j < cols; j++) sum += (values[row * cols + j]! - centres[centre * cols + j]!) ** 2;
-  return sum;
 }

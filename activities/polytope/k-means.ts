@@ -167,7 +167,8 @@ function means(x: Observations, rows: Int32Array, labels: Int32Array, clusters: 
   return sums.map((sum, i) => sum / sizes[Math.floor(i / x.cols)]!);
 }
 
-function squaredDistance(
+/** Squared Euclidean distance of a row from a centre of `[centres, cols]`. */
+export function squaredDistance(
   { values, cols }: Observations,
   row: number,
   centres: Float64Array,
