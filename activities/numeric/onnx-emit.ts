@@ -1,23 +1,15 @@
 // From the value graph to ONNX nodes: what the outputs need, in order, with known operands as arrays of the graph.
 
-import type {
-  ElementType,
-  OnnxInitializer,
-  OnnxNode,
-  OnnxProgram,
-  TensorSpec,
-  TensorType,
+import {
+  type ElementType,
+  ONNX_TYPES,
+  type OnnxInitializer,
+  type OnnxNode,
+  type OnnxProgram,
+  type TensorSpec,
+  type TensorType,
 } from './onnx-program.ts';
 import { constantOf, isFloat, type Value, type ValueGraph } from './jaxpr-values.ts';
-
-const ONNX_TYPES: Readonly<Record<ElementType, number>> = {
-  float32: 1,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float64: 11,
-  uint32: 12,
-};
 
 /** Before any element: where a slice with step -1 ends. */
 const BEFORE_FIRST = -(2 ** 31);

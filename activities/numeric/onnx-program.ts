@@ -3,6 +3,16 @@
 /** Element types of compiled programs. `int64` occurs only inside (sizes, axes), `bool` is one byte of 0 or 1. */
 export type ElementType = 'float32' | 'float64' | 'int32' | 'uint32' | 'int64' | 'bool';
 
+/** Their codes in ONNX's protobuf. */
+export const ONNX_TYPES: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+  uint32: 12,
+};
+
 /** Types that inputs and outputs may have. */
 export type TensorType = Exclude<ElementType, 'int64'>;
 

@@ -2,25 +2,17 @@
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
-import type {
-  ElementType,
-  OnnxAttribute,
-  OnnxProgram,
-  ProgramRunner,
-  RunningProgram,
-  TensorData,
-  TensorSpec,
+import {
+  ONNX_TYPES,
+  type OnnxAttribute,
+  type OnnxProgram,
+  type ProgramRunner,
+  type RunningProgram,
+  type TensorData,
+  type TensorSpec,
 } from '../../activities/numeric/onnx-program.ts';
 import { encodeModel, type AttributeProto, type NodeProto } from '../models/onnx/proto.ts';
 
-const ONNX_TYPES: Readonly<Record<ElementType, number>> = {
-  float32: 1,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float64: 11,
-  uint32: 12,
-};
 const OPSET = 20;
 const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 };
 

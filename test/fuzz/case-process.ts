@@ -1,11 +1,11 @@
 // Runs cases one after the other in a process of its own, which a case may crash, fill or hang: `campaign.ts` watches it.
 // Arguments: format, seed, first case, number of cases, folder. One JSON line per case before and after it.
 
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
-import { FORMATS, type FuzzFormat, type FuzzSeed } from './formats.ts';
+import { FORMATS, type FuzzFormat, type FuzzSeed, writeFiles } from './formats.ts';
 import { mutate, pick } from './mutations.ts';
 
 /** What a case process says of a case. */
@@ -35,10 +35,7 @@ async function prepare(number: number): Promise<{ folder: string; seed: FuzzSeed
     [chosen.mutated]: mutate(chosen.files[chosen.mutated]!, format.structure, random),
   };
   const place = join(folder, `case-${number}`);
-  for (const [path, bytes] of Object.entries(files)) {
-    await mkdir(dirname(join(place, path)), { recursive: true });
-    await writeFile(join(place, path), bytes);
-  }
+  await writeFiles(place, files);
   return { folder: place, seed: { files, mutated: chosen.mutated } };
 }
 

@@ -1,8 +1,8 @@
 // What is fuzzed: valid files of every format that users or services hand in, and the product's own code that reads them.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ColumnDef } from '#schemas/columns/column.ts';
 import { DRAW_COLUMNS } from '#schemas/columns/metflow/draws.ts';
@@ -18,7 +18,6 @@ import { columnFromCells } from '../../infra/arrow/cells.ts';
 import type { ColumnData } from '../../infra/arrow/column-block.ts';
 import { openDataset } from '../../infra/datasets/open.ts';
 import { sha256Of } from '../../infra/metflow/checkpoint-files.ts';
-import { encodeModel } from '../../infra/models/onnx/proto.ts';
 import { modelLoader } from '../../infra/models/registry.ts';
 import { received, syntheticMessages, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
 import { mlpNet } from '../bench/random-nets.ts';
@@ -31,6 +30,14 @@ import { pictures } from './pictures.ts';
 export interface FuzzSeed {
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly mutated: string;
+}
+
+/** Writes the files of a data set or model into a folder, which is made. */
+export async function writeFiles(folder: string, files: FuzzSeed['files']): Promise<void> {
+  for (const [path, bytes] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), bytes);
+  }
 }
 
 export interface FuzzFormat {

@@ -1,12 +1,12 @@
 // The invariant: whatever a file holds, reading it ends in success or a contract error, within 5 s and 1 GB. `npm run fuzz` runs
 // many more cases.
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCampaign } from './campaign.ts';
-import { FORMATS } from './formats.ts';
+import { FORMATS, writeFiles } from './formats.ts';
 
 const CASES = 200;
 const formats = Object.keys(FORMATS);
@@ -24,10 +24,7 @@ describe.each(formats)('%s', (name) => {
     const made = join(folder, name);
     await mkdir(made);
     for (const [i, seed] of (await format.seeds(made)).entries()) {
-      for (const [path, bytes] of Object.entries(seed.files)) {
-        await mkdir(dirname(join(made, String(i), path)), { recursive: true });
-        await writeFile(join(made, String(i), path), bytes);
-      }
+      await writeFiles(join(made, String(i)), seed.files);
       await format.run(join(made, String(i)), seed);
     }
   });

@@ -2,9 +2,8 @@
 // False alarms: 6 projections a row at |z| < 4.5, 4e-5 for each of 8 estimates, 3e-4 in all.
 
 import { describe, expect, it } from 'vitest';
-import { grad } from '@jax-js/jax';
 import { unpackParameters } from '../../activities/metflow/parameters.ts';
-import { elboTerms, surrogate, type GradientEstimator } from '../../activities/metflow/path/elbo.ts';
+import { elboTerms, type GradientEstimator } from '../../activities/metflow/path/elbo.ts';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
 import { langevinKernel } from '../../activities/metflow/path/langevin-kernel.ts';
 import { pathModel, type PathModel } from '../../activities/metflow/path/path-model.ts';
@@ -15,6 +14,7 @@ import type { NamedArrays } from '../../activities/numeric/jaxpr-to-onnx.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { enumeratedBound } from '../oracle/enumerated-bound.ts';
 import { flowPath, pathDims, pathNoise, stirredParameters, threeGaussians } from './path-fixture.ts';
+import { gradientOf, sampledGradient } from './sampled-gradient.ts';
 import { compiled, type Arrays } from './traced.ts';
 
 const ROWS = 24;
@@ -92,17 +92,7 @@ describe.each(Object.entries(MODELS))('%s', (name, model) => {
       (args) => ({ gradient: gradientOf((t) => exact(t, args), args.theta!) }),
       pathDims(model, ROWS),
     );
-    const sampled = await compiled(
-      (args) => {
-        const loss = (value: JaxArray) => {
-          const parameters = unpackParameters(value, model.parameters);
-          const terms = elboTerms(model, parameters, { draws: noiseArrays(model, args), density });
-          return surrogate(model, parameters, { terms, estimator });
-        };
-        return { gradient: gradientOf(loss, args.theta!) };
-      },
-      pathDims(model, ROWS),
-    );
+    const sampled = await sampledGradient(model, { rows: ROWS, estimator, density });
     const want = (await enumerated({ theta, ...noise })).gradient!;
     const directions = projections(theta.length);
     const sums = directions.map(() => ({ total: 0, squares: 0 }));
@@ -154,10 +144,6 @@ describe('an estimator that forgets the scores', () => {
     expect(centre).toBeGreaterThan(6 * Math.sqrt(variance / half));
   });
 });
-
-function gradientOf(loss: (theta: JaxArray) => JaxArray, theta: JaxArray): JaxArray {
-  return (grad(loss as never) as unknown as (t: JaxArray) => JaxArray)(theta.ref);
-}
 
 function acceptOnly(noise: Arrays): Arrays {
   return Object.fromEntries(Object.entries(noise).filter(([name]) => name.startsWith('accept')));

@@ -2,10 +2,9 @@
 // sampler's ratio against nothing (the kernel contract holds it to its target). False alarms: 6 projections at |z| < 4.5,
 // 4e-5 for each of 2 estimates.
 
-import { grad } from '@jax-js/jax';
 import { describe, expect, it } from 'vitest';
 import { unpackParameters } from '../../activities/metflow/parameters.ts';
-import { elboTerms, surrogate, type GradientEstimator } from '../../activities/metflow/path/elbo.ts';
+import type { GradientEstimator } from '../../activities/metflow/path/elbo.ts';
 import { boundKernels, type PathModel } from '../../activities/metflow/path/path-model.ts';
 import { bestDesign, noiseArrays } from '../../activities/metflow/path/path-noise.ts';
 import {
@@ -23,6 +22,7 @@ import type { NamedArrays } from '../../activities/numeric/jaxpr-to-onnx.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { enumeratedBound } from '../oracle/enumerated-bound.ts';
 import { flowPath, pathDims, pathNoise, stirredParameters, threeGaussians } from './path-fixture.ts';
+import { gradientOf, sampledGradient } from './sampled-gradient.ts';
 import { compiled, type Arrays } from './traced.ts';
 
 const ROWS = 24;
@@ -50,25 +50,11 @@ function exactBound(of: PathModel, value: JaxArray, args: NamedArrays): JaxArray
   return terms.reduce((total, term) => add(total, term));
 }
 
-function gradientOf(loss: (value: JaxArray) => JaxArray, at: JaxArray): JaxArray {
-  return (grad(loss as never) as unknown as (value: JaxArray) => JaxArray)(at.ref);
-}
-
 describe('learned directions', () => {
   it.each<GradientEstimator>(['leave-one-out', 'rao-blackwell'])(
     'have a gradient without bias by %s, that of their own logits too',
     async (estimator) => {
-      const call = await compiled(
-        (args) => {
-          const loss = (value: JaxArray) => {
-            const parameters = unpackParameters(value, model.parameters);
-            const terms = elboTerms(model, parameters, { draws: noiseArrays(model, args), density });
-            return surrogate(model, parameters, { terms, estimator });
-          };
-          return { gradient: gradientOf(loss, args.theta!) };
-        },
-        pathDims(model, ROWS),
-      );
+      const call = await sampledGradient(model, { rows: ROWS, estimator, density });
       const noise = pathNoise(model, ROWS, 0);
       const enumerated = await compiled(
         (args) => ({ gradient: gradientOf((value) => exactBound(model, value, args), args.theta!) }),
