@@ -23,7 +23,7 @@ const STREAM = 1;
  * or rows that the data has not; `model-invalid` where the network is not piecewise linear.
  */
 export async function planSlices(context: PlanContext<SliceConfig>): Promise<ExperimentPlan<SliceDesign>> {
-  const { config, samples, variants } = context;
+  const { config, variants } = context;
   const network = await context.network(variants[0]!);
   // Opened once here so that a space that does not fit is known before work is given out.
   const net = await network.piecewise({ from: config.slice.space });

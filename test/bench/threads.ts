@@ -1,7 +1,6 @@
 // Threads of benches: started with their code loaded, then given work.
 
 import { once } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
 import { type Transferable, Worker } from 'node:worker_threads';
 import { THREAD_LIMITS } from '../../infra/threads/pool.ts';
 
