@@ -8,7 +8,6 @@ import type { TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type {
   ConcludeContext,
-  Conclusion,
   Experiment,
   TableRows,
 } from '../../activities/experiments/experiment.ts';
