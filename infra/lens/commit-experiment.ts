@@ -6,11 +6,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
-import type {
-  ConcludeContext,
-  Experiment,
-  TableRows,
-} from '../../activities/experiments/experiment.ts';
+import type { ConcludeContext, Experiment, TableRows } from '../../activities/experiments/experiment.ts';
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
