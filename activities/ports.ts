@@ -208,11 +208,11 @@ export interface CodeLog {
   deleteTopic(topic: string): Promise<void>;
 }
 
-/** Content-addressed blobs and atomically named files of one storage root (a folder, later S3). */
+/** Content-addressed blobs and atomically named files of one storage root (a folder, or a prefix in S3). */
 export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobRef>;
   get(ref: BlobRef): Promise<Uint8Array>;
-  /** Writes under a temporary name, syncs, renames: the name appears whole or not at all. */
+  /** The name appears whole or not at all. */
   writeFile(name: string, bytes: Uint8Array): Promise<void>;
   readFile(name: string): Promise<Uint8Array>;
   list(folder: string): Promise<readonly string[]>;

@@ -8,6 +8,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import { checkHostPort, oneOf, textOf } from './env-values.ts';
 import { type KafkaEnv, readKafkaEnv } from './kafka-env.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
+import { type PayloadKeys, readPayloadKeys } from './payload-codec.ts';
 import { readTemporalProfile, type TemporalConnection, type Variables } from './local/temporal-profile.ts';
 
 const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel'] as const;
@@ -30,6 +31,8 @@ export interface Env {
     readonly source: TemporalSource;
     /** TLS, API key and metadata of the configured address. */
     readonly connection: Sealed<Omit<TemporalConnection, 'address'>>;
+    /** Keys of what Temporal keeps; empty where it is kept in plain. */
+    readonly payloadKeys: PayloadKeys;
   };
   readonly kafka: KafkaEnv & { readonly source: KafkaSource };
   /** Where each worker serves its metrics for Prometheus; null for nowhere. */
@@ -58,6 +61,7 @@ export function readEnv(variables: Variables = process.env): Env {
       namespace,
       source: oneOf(variables, 'TESSERA_TEMPORAL_FROM', TEMPORAL_SOURCES) ?? 'auto',
       connection,
+      payloadKeys: readPayloadKeys(variables),
     }),
     kafka: Object.freeze({
       ...readKafkaEnv(variables),

@@ -9,6 +9,7 @@ import { faultOf, PipelineError } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
+import { dataConverterOf, FAILURE_CONVERTER, isEncrypting } from './payload-codec.ts';
 import { markEnded } from './run-manifest.ts';
 import { threadPool } from './threads/pool.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -21,14 +22,19 @@ async function main(): Promise<void> {
   installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
-  const bundle = workflowBundle(join(env.home, 'cache'));
+  const { payloadKeys } = env.temporal;
+  const bundle = workflowBundle(
+    join(env.home, 'cache'),
+    isEncrypting(payloadKeys) ? { failureConverterPath: FAILURE_CONVERTER } : {},
+  );
   const connection = await connect(env);
   // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
   const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
   await using compute = threadPool({ threads: encoders, tasks });
   const activities = createActivities({ compute, records: { markEnded } });
-  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
+  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'dataConverter'> = {
     connection,
+    dataConverter: dataConverterOf(payloadKeys),
     namespace: env.temporal.namespace,
     shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
   };

@@ -19,6 +19,7 @@ export const FAULTS = {
   'service-unavailable': { exitCode: 4, retry: true },
   'device-unavailable': { exitCode: 4, retry: false },
   'disk-full': { exitCode: 4, retry: false },
+  'storage-denied': { exitCode: 4, retry: false },
   'code-width-mismatch': { exitCode: 1, retry: false },
   'digest-collision': { exitCode: 1, retry: false },
   internal: { exitCode: 1, retry: true },

@@ -1,8 +1,6 @@
 // Merges a run's segments into its final tables. Tables are written into a temporary folder and renamed into
 // place.
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { LAYERS_TABLE } from '#schemas/columns/layers.ts';
@@ -18,8 +16,9 @@ import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
 import { unitCounts } from '../arrow/decode-message.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
-import { readBlocks, syncFolder, writeParquet } from '../parquet/parquet-file.ts';
+import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
+import { readBlocks, writeParquet } from '../parquet/parquet-file.ts';
+import { makeCommitFolder, publishTables } from './commit-folder.ts';
 import { commitTasks, finalContent, runCommitTask, withPart } from './commit-task.ts';
 import type { CommitTaskOptions } from './commit-task.ts';
 import { tableOptions } from './plan-tables.ts';
@@ -71,27 +70,27 @@ export async function commitRun(options: CommitOptions): Promise<CommitSummary> 
   const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
-  await removeLeftovers(runDir);
-  const folder = join(runDir, `.commit-${randomUUID()}`);
+  const folder = await makeCommitFolder(runDir);
   try {
-    await mkdir(folder);
     const summary = await writeTables(options, segments, folder);
-    await publish(folder, runDir);
+    await publishTables(TABLES, { folder, runDir });
     await writeWhole(
       join(runDir, RECORD_FILE),
       Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })),
     );
-    await rm(join(runDir, SEGMENTS_FOLDER), { recursive: true, force: true });
+    await remove(join(runDir, SEGMENTS_FOLDER));
     return summary;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove(folder);
   }
 }
 
 async function readRecord(runDir: string, plan: SweepPlan): Promise<CommitSummary | null> {
-  const text = await readFile(join(runDir, RECORD_FILE), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const { configSha256, ...summary } = JSON.parse(text) as CommitSummary & { configSha256: string };
+  const bytes = await readIfThere(join(runDir, RECORD_FILE));
+  if (bytes === null) return null;
+  const { configSha256, ...summary } = JSON.parse(bytes.toString()) as CommitSummary & {
+    configSha256: string;
+  };
   return configSha256 === plan.configSha256 ? summary : null;
 }
 
@@ -109,25 +108,6 @@ function checkComplete(segments: readonly Segment[], plan: SweepPlan): void {
       value,
     });
   }
-}
-
-/** What a commit that was killed left behind. */
-async function removeLeftovers(runDir: string): Promise<void> {
-  const names = (await readdir(runDir)).filter((name) => name.startsWith('.commit-'));
-  await Promise.all(names.map((name) => rm(join(runDir, name), { recursive: true, force: true })));
-}
-
-/**
- * Renames the tables into place; segments are still there, so a crash in between is repaired by the next
- * commit.
- */
-async function publish(folder: string, runDir: string): Promise<void> {
-  for (const { path } of TABLES) {
-    const name = path.replace(/\/$/, '');
-    await rm(join(runDir, name), { recursive: true, force: true });
-    await rename(join(folder, name), join(runDir, name));
-  }
-  await syncFolder(runDir);
 }
 
 async function writeTables(

@@ -36,7 +36,7 @@ export async function runCommand(
   if ((await checkOrFail(loaded, startedMs)) === 'done') {
     context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
     const seconds = (Date.now() - startedMs) / 1000;
-    return finish(reportRun(loaded, { status: 'done', seconds }), { context, options });
+    return finish(await reportRun(loaded, { status: 'done', seconds }), { context, options });
   }
   return runToEnd(loaded, { context, options, startedMs });
 }
@@ -50,9 +50,9 @@ export async function runToEnd(
   try {
     if (options.processes !== 0) checkFilesExist(loaded);
     const status = await followRun(loaded, command);
-    return finish(reportRun(loaded, { status, seconds: (Date.now() - startedMs) / 1000 }), command);
+    return finish(await reportRun(loaded, { status, seconds: (Date.now() - startedMs) / 1000 }), command);
   } catch (error) {
-    throw failed(loaded, error, startedMs);
+    throw await failed(loaded, error, startedMs);
   }
 }
 
@@ -60,14 +60,16 @@ async function checkOrFail(loaded: LoadedRun, startedMs: number): Promise<'done'
   try {
     return await checkRunFolder(loaded);
   } catch (error) {
-    throw failed(loaded, error, startedMs);
+    throw await failed(loaded, error, startedMs);
   }
 }
 
-function failed(loaded: LoadedRun, error: unknown, startedMs: number): RunFailed {
+async function failed(loaded: LoadedRun, error: unknown, startedMs: number): Promise<RunFailed> {
   const fault = faultOfFailure(error);
   const seconds = (Date.now() - startedMs) / 1000;
-  return new RunFailed(reportRun(loaded, { status: statusOf(fault), fault, seconds }), { cause: error });
+  return new RunFailed(await reportRun(loaded, { status: statusOf(fault), fault, seconds }), {
+    cause: error,
+  });
 }
 
 interface Command {
@@ -130,8 +132,8 @@ async function startAndTell(
     );
 }
 
-function finish(report: RunReport, { options, context }: Command): ExitCode {
-  for (const line of resultLines(report)) context.terminal.note(line);
+async function finish(report: RunReport, { options, context }: Command): Promise<ExitCode> {
+  for (const line of await resultLines(report)) context.terminal.note(line);
   if (options.json === true) context.terminal.answer(JSON.stringify(report));
   return report.exitCode;
 }

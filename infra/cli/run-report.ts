@@ -42,12 +42,12 @@ interface Outcome {
 }
 
 /** The report of a run, with what its manifest knows. */
-export function reportRun<T extends Outcome>(
+export async function reportRun<T extends Outcome>(
   { runId, runDir }: LoadedRun,
   outcome: T,
-): RunReport & Pick<T, 'fault'> {
+): Promise<RunReport & Pick<T, 'fault'>> {
   const { status, fault } = outcome;
-  const manifest = manifestOf(runDir);
+  const manifest = await manifestOf(runDir);
   const seconds = status === 'done' ? (manifest?.seconds ?? outcome.seconds) : outcome.seconds;
   return {
     run: runId,
@@ -67,14 +67,15 @@ export function statusOf(fault: PipelineFault): RunReport['status'] {
 }
 
 /** A short account of a run for people. */
-export function resultLines({ run, output, rows, seconds, restarts, status }: RunReport): readonly string[] {
+export async function resultLines(report: RunReport): Promise<readonly string[]> {
+  const { run, output, rows, seconds, restarts, status } = report;
   if (status === 'running') {
     return [
       `run ${run} goes on in the background; tessera status ${run} shows it, tessera down stops everything`,
     ];
   }
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
-  const manifest = manifestOf(output);
+  const manifest = await manifestOf(output);
   const skipped = manifest?.skipped.length ?? 0;
   return [
     `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${plural(restarts, 'restart')}` : ''}`,
@@ -89,10 +90,6 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
 }
 
 /** The manifest, or null where there is none or it cannot be read: a report never fails because of it. */
-function manifestOf(runDir: string): RunManifest | null {
-  try {
-    return readManifest(runDir);
-  } catch {
-    return null;
-  }
+function manifestOf(runDir: string): Promise<RunManifest | null> {
+  return readManifest(runDir).catch(() => null);
 }

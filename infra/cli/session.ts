@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { PipelineError } from '#schemas/errors.ts';
 import { TIMEOUTS } from '../../temporal.config.ts';
 import { type Env, temporalConnectionOptions } from '../env.ts';
+import { dataConverterOf } from '../payload-codec.ts';
 import { ensureServices, type Services } from '../services.ts';
 import { backgroundWorkers, startBackgroundWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
@@ -54,7 +55,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     cleanups.defer(() => watch[Symbol.dispose]());
     const connection = await connect(env, services);
     cleanups.defer(() => connection.close());
-    const client = new Client({ connection, namespace: services.temporal.namespace });
+    const client = clientOf(env, connection);
     const group = await provideWorkers(options, services);
     if (group !== null) {
       cleanups.defer(() => group.stop());
@@ -82,6 +83,12 @@ export async function connect(env: Env, services: Pick<Services, 'temporal'>): P
     const fault = { kind: 'service-unavailable', what, where: address, value, remedy } as const;
     throw new PipelineError(fault, { cause: error });
   }
+}
+
+/** A client that reads and writes what this environment's workers do. */
+export function clientOf(env: Env, connection: Connection): Client {
+  const { namespace, payloadKeys } = env.temporal;
+  return new Client({ connection, namespace, dataConverter: dataConverterOf(payloadKeys) });
 }
 
 /** Environment that points child processes at the session's services. */

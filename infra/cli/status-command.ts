@@ -40,8 +40,8 @@ export async function statusCommand(
   const env = readEnv();
   const runs =
     name === null
-      ? knownRuns(env.home, options.out).filter(isUnfinished)
-      : [findRun(name, { home: env.home, out: options.out })];
+      ? (await knownRuns(env.home, options.out)).filter(isUnfinished)
+      : [await findRun(name, { home: env.home, out: options.out })];
   const address = await temporalAddress(env);
   const attached = address === null ? null : await attach(env).catch(() => null);
   const states = (await runStates(runs, attached)).filter(

@@ -1,11 +1,12 @@
 // A config file as the run it asks for: read, overridden, validated, resolved, named and hashed.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunConfig } from '#schemas/messages.ts';
+import { joinPath, resolvePath } from '../blobs/object-path.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
 import { absolutePaths, datasetFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
@@ -50,14 +51,14 @@ export function loadConfig(file: string, { sets = [], out, allowCode = false }: 
   const folder = dirname(resolve(file));
   const hash = configSha256(portablePaths(parsed.data, folder));
   const config = absolutePaths(parsed.data, folder);
-  const dir = out === undefined ? config.output.dir : resolve(out);
+  const dir = out === undefined ? config.output.dir : resolvePath(out);
   const runId = config.run ?? derivedRunId(file, hash);
   return {
     file: resolve(file),
     runId,
     config: withOutputDir(config, dir),
     configSha256: hash,
-    runDir: join(dir, runId),
+    runDir: joinPath(dir, runId),
   };
 }
 

@@ -1,11 +1,11 @@
 // The plan of a MetFlow run, as plan.json holds it: the config, the target's identity, and where the chains end.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
+import { readIfThere } from '../blobs/storage.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -32,9 +32,9 @@ export function planPath(runDir: string): string {
 
 /** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
 export async function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
-  const text = await readFile(planPath(runDir), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const plan = JSON.parse(text) as MetflowPlan;
+  const bytes = await readIfThere(planPath(runDir));
+  if (bytes === null) return null;
+  const plan = JSON.parse(bytes.toString()) as MetflowPlan;
   if (plan.configSha256 === configSha256) return plan;
   throw new PipelineError({
     kind: 'run-config-mismatch',

@@ -6,7 +6,8 @@ import type { Cell } from '../../activities/experiments/experiment.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { blockOf } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
-import { syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { syncFolder } from '../blobs/storage.ts';
+import { writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** A row by column name, without `run_id`. */
 export type TableRow = Readonly<Record<string, Cell>>;

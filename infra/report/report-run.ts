@@ -7,6 +7,7 @@ import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { type ParquetQueries, parquetQueries } from '../datasets/parquet-query.ts';
+import { checkLayout } from '../parquet/layout-version.ts';
 
 /** A cell: 64-bit numbers as numbers, lists as arrays, fixed and variable binary as bytes. */
 export type Cell = string | number | boolean | null | Uint8Array | readonly Cell[];
@@ -37,7 +38,10 @@ export async function openReportRun(runDir: string, manifest: RunManifest | null
   const queries = parquetQueries(SETTINGS);
   const run = runOf(runDir, manifest, queries);
   try {
-    for (const table of tablesOf(runDir)) await run.rows(`SELECT count(*) FROM {${table}}`);
+    for (const table of tablesOf(runDir)) {
+      await run.rows(`SELECT count(*) FROM {${table}}`);
+      await checkLayout(tableFiles(runDir, table)[0]!, runDir);
+    }
   } catch (error) {
     queries.close();
     throw error;

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { mkdir } from 'node:fs/promises';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { writeWhole } from '../blobs/storage.ts';
 import { CODE_VERSION } from '../run-manifest.ts';
 import { inlineSvg, svgFile } from './chart.ts';
 import { dataTable } from './data-table.ts';

@@ -1,7 +1,6 @@
 // The end of a MetFlow run, or of one of its extensions: run.json, and the topic is given back. The draws are in their
 // parts already.
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
@@ -15,6 +14,7 @@ import type { ChainSummary } from '#schemas/messages.ts';
 import type { CommitOutput, MetflowCommitInput } from '#schemas/tasks.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { namesIn } from '../blobs/storage.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
 import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
 import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
@@ -104,7 +104,7 @@ async function giveBack(plan: MetflowPlan, runDir: string): Promise<void> {
   await runFolder(runDir).remove(SEGMENTS_FOLDER);
   // What a killed worker was writing. Nobody writes any more: every draw is in its part.
   for (const folder of [DRAWS_TABLE.path, CHECKPOINTS_FOLDER]) {
-    const left = (await readdir(join(runDir, folder))).filter((name) => name.endsWith('.tmp'));
+    const left = (await namesIn(join(runDir, folder))).filter((name) => name.endsWith('.tmp'));
     for (const name of left) await runFolder(runDir).remove(join(folder, name));
   }
 }

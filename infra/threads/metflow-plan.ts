@@ -1,7 +1,6 @@
 // Planning a MetFlow run: make the target once for real, write the plan, make the topic, and find out where the chains
 // stand. A checkpoint beyond what log and parts hold is not used: the draws between them would be missing.
 
-import { mkdir, rm } from 'node:fs/promises';
 import { PipelineError } from '#schemas/errors.ts';
 import type { MetflowInput } from '#schemas/messages.ts';
 import { trainsKernels } from '#schemas/metflow-config.ts';
@@ -10,7 +9,7 @@ import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts'
 import { hasEnded } from '../../activities/metflow/chains/training-record.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { makeFolder, remove, writeWhole } from '../blobs/storage.ts';
 import {
   checkpointPaths,
   findCheckpoint,
@@ -95,7 +94,7 @@ async function makePlan(
     await using coder = await openDrawCoder(config.model!, plan.dim);
     await checkRegionData(config.regions, { model: plan.model, coder, signal });
   }
-  await mkdir(runDir, { recursive: true });
+  await makeFolder(runDir);
   return plan;
 }
 
@@ -165,5 +164,5 @@ async function dropLostCheckpoints(
 async function dropCheckpoint(runDir: string, group: number, which: 'last' | 'all'): Promise<void> {
   if (which === 'all') return removeCheckpoints(runDir, groupName(group));
   const [last] = checkpointPaths(runDir, groupName(group));
-  await rm(last);
+  await remove(last);
 }

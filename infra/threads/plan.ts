@@ -1,13 +1,13 @@
 // Planning a sweep: open everything once for real, cut shards, write the plan, make the topic.
 
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { SweepInput } from '#schemas/messages.ts';
 import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
 import type { PlanOutput } from '#schemas/tasks.ts';
 import { pointsPerSample } from '../../activities/polytope/batch-rows.ts';
 import type { DatasetPlan, DatasetReader, EncoderSession, ModelInfo } from '../../activities/ports.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { makeFolder } from '../blobs/storage.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
@@ -64,7 +64,7 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
     try {
       await tryFirstBatch(reader, session, data, batchRows);
       const plan = planOf(input, { info, data, session, batchRows });
-      await mkdir(input.runDir, { recursive: true });
+      await makeFolder(input.runDir);
       await runFolder(input.runDir).writeFile(PLAN_FILE, Buffer.from(JSON.stringify(plan)));
       return plan;
     } finally {

@@ -1,9 +1,9 @@
 // Which tasks an earlier execution of this run already delivered in full, so that they are not measured again.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { readIfThere } from '../blobs/storage.ts';
 import type { LensPlan } from '../lens/lens-plan.ts';
 import { collectPartition, openCollector } from './collect.ts';
 import { openLog } from './opened.ts';
@@ -29,7 +29,7 @@ export async function surveyRows(plan: LensPlan, runDir: string, context: TaskCo
 
 /** Tasks that need no measuring. */
 export async function surveyedTasks(runDir: string): Promise<ReadonlySet<number>> {
-  const bytes = await readFile(join(runDir, SURVEY_FILE)).catch(() => null);
+  const bytes = await readIfThere(join(runDir, SURVEY_FILE));
   return new Set(bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]));
 }
 

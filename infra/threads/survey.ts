@@ -1,11 +1,11 @@
 // What an earlier execution of this run already delivered, so that nothing encoded is encoded again.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { readIfThere } from '../blobs/storage.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -50,7 +50,7 @@ async function dropOrphanedSegments(plan: SweepPlan, runDir: string): Promise<vo
 
 /** Complete leading batches by shard, where an earlier execution left any. */
 export async function readSurvey(runDir: string): Promise<ReadonlyMap<number, number>> {
-  const bytes = await readFile(join(runDir, SURVEY_FILE)).catch(() => null);
+  const bytes = await readIfThere(join(runDir, SURVEY_FILE));
   const done = bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]);
   return new Map(done.entries());
 }
