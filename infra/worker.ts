@@ -9,6 +9,7 @@ import { faultOf, PipelineError } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
+import { isTraced, openTracing, tracing } from './observability/tracing.ts';
 import { dataConverterOf, FAILURE_CONVERTER, isEncrypting } from './payload-codec.ts';
 import { markEnded } from './run-manifest.ts';
 import { threadPool } from './threads/pool.ts';
@@ -17,23 +18,27 @@ import { workflowBundle } from './workflow-bundle.ts';
 /** Aggregators, plans and commits under way at once in one process; they mostly wait. */
 const IO_SLOTS = 32;
 
+type Shared = 'connection' | 'namespace' | 'shutdownGraceTime' | 'dataConverter' | 'plugins';
+
 async function main(): Promise<void> {
   const env = readEnv();
   installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
   const { payloadKeys } = env.temporal;
-  const bundle = workflowBundle(
-    join(env.home, 'cache'),
-    isEncrypting(payloadKeys) ? { failureConverterPath: FAILURE_CONVERTER } : {},
-  );
+  const { plugins, workflowInterceptorModules } = await tracePlugins();
+  const bundle = workflowBundle(join(env.home, 'cache'), {
+    ...(isEncrypting(payloadKeys) ? { failureConverterPath: FAILURE_CONVERTER } : {}),
+    ...(workflowInterceptorModules.length > 0 ? { workflowInterceptorModules } : {}),
+  });
   const connection = await connect(env);
   // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
   const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
   await using compute = threadPool({ threads: encoders, tasks });
   const activities = createActivities({ compute, records: { markEnded } });
-  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'dataConverter'> = {
+  const shared: Pick<WorkerOptions, Shared> = {
     connection,
+    plugins,
     dataConverter: dataConverterOf(payloadKeys),
     namespace: env.temporal.namespace,
     shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
@@ -66,7 +71,19 @@ async function main(): Promise<void> {
   const runs = polling.map((worker) => worker.run());
   process.stdout.write(`${JSON.stringify({ event: 'ready' })}\n`);
   await Promise.all(runs);
+  await tracing().flush();
   await connection.close();
+}
+
+/** What workers need for traces, where those are asked for. */
+async function tracePlugins(): Promise<{
+  readonly plugins: NonNullable<WorkerOptions['plugins']>;
+  readonly workflowInterceptorModules: string[];
+}> {
+  if (!isTraced()) return { plugins: [], workflowInterceptorModules: [] };
+  await openTracing();
+  const { openTelemetry, workflowInterceptors } = await import('./observability/open-telemetry.ts');
+  return { plugins: [openTelemetry().plugin], workflowInterceptorModules: workflowInterceptors() };
 }
 
 /** Heartbeats are sent at most so often. */

@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
+import { tracing } from '../observability/tracing.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
@@ -49,7 +50,8 @@ export function threadPool({
     }
     try {
       const pool = WAITING.has(name) ? pools.waiting : pools.computing;
-      return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
+      const carrier = tracing().carrier();
+      return await pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);
       port1.close();

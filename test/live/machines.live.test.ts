@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runWorkflowId } from '#schemas/messages.ts';
 import { claimPorts } from '../../infra/local/ports.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
-import { lives, workersOf } from './process-table.ts';
+import { isLoopback, listeningAddresses } from './listening.ts';
+import { lives, processesOf, workersOf } from './process-table.ts';
 import { servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, tableHashes } from './run-files.ts';
@@ -137,6 +138,13 @@ describe('several machines and an object store', () => {
   }
 
   const passed = (end: CommandEnd) => expect(end.code, end.stderr).toBe(0);
+
+  it('local services listen on this machine only', () => {
+    const listening = processesOf(hub.folder).flatMap(({ pid }) => listeningAddresses(pid));
+    // Broker and its controller, Temporal and its page at the least.
+    expect(listening.length).toBeGreaterThanOrEqual(4);
+    expect(listening.filter((address) => !isLoopback(address))).toEqual([]);
+  });
 
   it('one machine leaves the files to compare with, and a history that anyone can read', async () => {
     const ends = await Promise.all([
