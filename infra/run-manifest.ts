@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest } from '#schemas/messages.ts';
 import { writeWhole } from './blobs/run-folder.ts';
+import { unlessMissing } from './missing-file.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -69,7 +70,7 @@ export async function writeManifest(
 
 /** The run.json of a folder, or null where there is none. */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  const text = await readFile(join(runDir, 'run.json'), 'utf8').catch(() => null);
+  const text = await readFile(join(runDir, 'run.json'), 'utf8').catch(unlessMissing(null));
   return text === null ? null : (JSON.parse(text) as RunManifest);
 }
 

@@ -108,8 +108,14 @@ export class PartitionAggregator {
     return this.#seen.size >= expectedCount(this.#plan, this.#partition);
   }
 
+  /** Shards of which something has not been seen, ascending. */
+  missing(): number[] {
+    const shards = new Set(this.missingBatches(Number.POSITIVE_INFINITY).map(({ shard }) => shard));
+    return [...shards].sort((a, b) => a - b);
+  }
+
   /** What has not been seen, in plan order; at most `limit` of them. */
-  missing(limit = 100): readonly BatchId[] {
+  missingBatches(limit = 100): readonly BatchId[] {
     const missing: BatchId[] = [];
     if (this.complete) return missing;
     for (const id of expectedBatches(this.#plan, this.#partition)) {
@@ -143,9 +149,21 @@ export class PartitionAggregator {
     return outcome;
   }
 
+  /** Goes on from an offset ahead. A segment without rows says so, so that the chain of segments has no gap. */
+  async skipTo(offset: bigint): Promise<void> {
+    await this.flush();
+    this.#next = offset;
+    await this.#writeSegment();
+  }
+
   /** Writes what has not been written; returns false where there was nothing. */
   async flush(): Promise<boolean> {
     if (this.#fresh.size === 0) return false;
+    await this.#writeSegment();
+    return true;
+  }
+
+  async #writeSegment(): Promise<void> {
     const regions = this.#regions.columns('digest');
     const regionsPerSpan = this.#plan.spans.map(() => 0);
     for (const span of regions.span) regionsPerSpan[span]!++;
@@ -165,7 +183,6 @@ export class PartitionAggregator {
     await writeSegment(this.#dir, note, parts);
     this.#from = this.#next;
     this.#clear();
-    return true;
   }
 
   get #bytes(): number {

@@ -9,6 +9,7 @@ import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
+import { unlessMissing } from '../missing-file.ts';
 import { openParquet, syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
 import type { SeenRanges } from './seen-batches.ts';
 
@@ -65,7 +66,8 @@ export async function writeSegment(
 ): Promise<void> {
   await mkdir(dir, { recursive: true });
   const write = (part: SegmentPart): Promise<void> => {
-    const metadata = part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {};
+    // The note is taken when the rows are written: a merge knows only then how many there are.
+    const metadata = () => (part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {});
     return writeParquetWhole(segmentPath(dir, part, note), { ...parts.get(part)!, metadata, use: 'segment' });
   };
   await Promise.all(note.parts.filter((part) => part !== 'regions').map(write));
@@ -143,8 +145,5 @@ async function readNote(
 }
 
 async function folderNames(dir: string): Promise<string[]> {
-  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  return readdir(dir).catch(unlessMissing<string[]>([]));
 }

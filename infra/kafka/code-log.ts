@@ -2,27 +2,39 @@
 
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
-import type { CodeLog, CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
-import { TopicConnection } from './topic-connection.ts';
+import type { CodeLog, CodeMessage, FetchedMessages } from '../../activities/ports.ts';
+import { LagGate } from './lag-gate.ts';
+import { OffsetOutOfRange, TopicConnection } from './topic-connection.ts';
 
 const { Kafka, logLevel } = kafkajs;
 
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
+const NOTE_EVERY_MS = 1000;
 const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
 
+/** A connection to one topic, and what was written over it. */
+interface Writer {
+  readonly topic: string;
+  readonly connection: TopicConnection;
+  readonly gate: LagGate;
+}
+
 /** Opens the code log. Connections are made on first use. */
-export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
+export function kafkaCodeLog(
+  config: KafkaConfig,
+  { maxLagBytes }: { readonly maxLagBytes: number },
+): CodeLog & AsyncDisposable {
   const kafka = new Kafka({ ...config, logLevel: logLevel.NOTHING });
-  let current: { readonly topic: string; readonly connection: TopicConnection } | null = null;
+  let current: Writer | null = null;
 
   /** One connection per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
-  function connectionOf(topic: string): TopicConnection {
-    if (current?.topic === topic) return current.connection;
+  function writerOf(topic: string): Writer {
+    if (current?.topic === topic) return current;
     disconnect();
-    current = { topic, connection: new TopicConnection(config, topic) };
-    return current.connection;
+    current = { topic, connection: new TopicConnection(config, topic), gate: new LagGate(maxLagBytes) };
+    return current;
   }
 
   async function disconnect(): Promise<void> {
@@ -33,9 +45,9 @@ export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
 
   return {
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
-    append: (topic, messages) => guarded(config, () => send(connectionOf(topic), messages)),
+    append: (topic, messages, options) => guarded(config, () => send(writerOf(topic), messages, options)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
-    read: (topic, partition, options) => read(config, { topic, partition, ...options }),
+    read: (topic, partition, options) => read(config, kafka, { topic, partition, ...options }),
     deleteTopic: (topic) =>
       guarded(config, () => withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))),
     [Symbol.asyncDispose]: disconnect,
@@ -58,7 +70,9 @@ function createTopic(
   { partitions }: { partitions: number },
 ): Promise<void> {
   const configEntries = [
+    { name: 'cleanup.policy', value: 'delete' },
     { name: 'retention.ms', value: '-1' },
+    { name: 'retention.bytes', value: '-1' },
     { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
     { name: 'compression.type', value: 'producer' },
   ];
@@ -81,10 +95,19 @@ async function offsets(
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
 }
 
-async function send(connection: TopicConnection, messages: readonly CodeMessage[]): Promise<void> {
+async function send(
+  { connection, gate }: Writer,
+  messages: readonly CodeMessage[],
+  options: { readonly signal: AbortSignal; readonly onWait?: () => void },
+): Promise<void> {
   const largest = messages.reduce((most, { value }) => Math.max(most, value.byteLength), 0);
   if (largest > MAX_MESSAGE_BYTES) throw tooLarge(`${largest} bytes`);
-  for (const group of requests(messages)) await connection.produce(group);
+  const ask = (partitions: readonly number[]) => connection.readPositions(partitions);
+  for (const group of requests(messages)) {
+    const partitions = [...new Set(group.map(({ partition }) => partition))];
+    await gate.pass(partitions, { ask, signal: options.signal, onWait: options.onWait });
+    gate.wrote(group, await connection.produce(group));
+  }
 }
 
 /** Cuts a batch's messages, in order, into requests that a broker takes. */
@@ -114,20 +137,90 @@ function tooLarge(value: string): PipelineError {
   });
 }
 
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** Every reader has a connection of its own: a broker answers the requests of one connection in turn. */
 async function* read(
   config: KafkaConfig,
-  { topic, partition, from, signal }: { topic: string; partition: number; from: bigint; signal: AbortSignal },
-): AsyncGenerator<readonly ReceivedMessage[]> {
+  kafka: kafkajs.Kafka,
+  { topic, partition, from, signal }: Place & { from: bigint; signal: AbortSignal },
+): AsyncGenerator<FetchedMessages> {
   await using connection = new TopicConnection(config, topic);
+  const noter = positionNoter(connection, partition);
   for (let next = from; !signal.aborted; ) {
-    const fetched = guarded(config, () => connection.fetch(partition, { from: next, ...FETCH }));
-    const messages = await untilAborted(fetched, signal);
-    if (messages === null) return;
-    if (messages.length === 0) continue;
-    yield messages;
-    next = messages.at(-1)!.offset + 1n;
+    const at = next;
+    noter(at);
+    const fetched = guarded(config, () =>
+      connection.fetch(partition, { from: at, ...FETCH }).catch(async (error) => {
+        if (!(error instanceof OffsetOutOfRange)) throw error;
+        throw truncated({ topic, partition }, at, await offsets(kafka, topic, partition));
+      }),
+    );
+    const answer = await untilAborted(fetched, signal);
+    if (answer === null) return;
+    if (answer.messages.length === 0) continue;
+    yield answer;
+    next = answer.messages.at(-1)!.offset + 1n;
   }
+}
+
+/**
+ * Notes a reader's place at most once a second, beside the reading. A coordinator that is away is asked again later: writers only
+ * wait the longer. @throws what Kafka refuses for good, such as a group that this user may not use, with the note after it.
+ */
+function positionNoter(connection: TopicConnection, partition: number): (next: bigint) => void {
+  let noted = -1n;
+  let busy = false;
+  let notedAtMs = Number.NEGATIVE_INFINITY;
+  let refusal: { readonly error: unknown } | null = null;
+  return (next) => {
+    if (refusal !== null) throw refusal.error;
+    if (busy || next === noted || performance.now() - notedAtMs < NOTE_EVERY_MS) return;
+    busy = true;
+    notedAtMs = performance.now();
+    connection
+      .noteRead(partition, next)
+      .then(
+        () => {
+          noted = next;
+        },
+        (error) => {
+          if ((error as { retriable?: boolean }).retriable === false) refusal = { error };
+        },
+      )
+      .finally(() => {
+        busy = false;
+      });
+  };
+}
+
+function truncated(
+  { topic, partition }: Place,
+  next: bigint,
+  { low, high }: { low: bigint; high: bigint },
+): PipelineError {
+  const where = `partition ${partition} of ${topic}`;
+  if (next > high) {
+    return new PipelineError({
+      kind: 'log-truncated',
+      where,
+      what: 'the log has lost messages at its end that were read before',
+      value: `it ends at offset ${high}, and ${next} comes next`,
+      remedy:
+        'Let topics have replicas and no unclean leader elections; the same command makes again what is missing.',
+    });
+  }
+  return new PipelineError({
+    kind: 'log-truncated',
+    where,
+    what: 'Kafka deleted messages before they were aggregated',
+    value: `offsets ${next} to ${low - 1n}`,
+    remedy:
+      'Raise retention.ms and retention.bytes, which the cluster must have set below what Tessera asks for; the same command makes again what was lost.',
+  });
 }
 
 /**

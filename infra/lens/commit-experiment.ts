@@ -19,6 +19,7 @@ import { claimCells, type ClaimRecord, claimRows, runRows } from './fixed-tables
 import { type LensPlan, measuredTables, partitionOf, tableNamed } from './lens-plan.ts';
 import { mergedRows } from './merge-rows.ts';
 import { readFiles, tableFiles } from './read-table.ts';
+import { unlessMissing } from '../missing-file.ts';
 import { bitColumns, blockOf, END_KIND } from './row-messages.ts';
 import { listRowSegments, type RowSegment } from './row-segments.ts';
 import { TaskWatermarks } from './task-watermarks.ts';
@@ -79,7 +80,7 @@ async function segmentsOf({ config, configSha256 }: LensPlan, dir: string): Prom
 }
 
 async function readRecord(runDir: string, plan: LensPlan): Promise<CommitSummary | null> {
-  const text = await readFile(join(runDir, RECORD_FILE), 'utf8').catch(() => null);
+  const text = await readFile(join(runDir, RECORD_FILE), 'utf8').catch(unlessMissing(null));
   if (text === null) return null;
   const { configSha256, ...summary } = JSON.parse(text) as CommitSummary & { configSha256: string };
   return configSha256 === plan.configSha256 ? summary : null;

@@ -9,6 +9,7 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { bitColumns } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
+import { unlessMissing } from '../missing-file.ts';
 import { syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** Draws `[from, to)` of a group of chains. */
@@ -34,7 +35,7 @@ export function partPath(runDir: string, { group, from, to }: DrawPart): string 
 
 /** Parts that are there, in the order of their names. */
 export async function listParts(runDir: string): Promise<DrawPart[]> {
-  const names = await readdir(join(runDir, DRAWS_TABLE.path)).catch(() => []);
+  const names = await readdir(join(runDir, DRAWS_TABLE.path)).catch(unlessMissing<string[]>([]));
   return names.sort().flatMap((name) => {
     const [, from, to, group] = NAME.exec(name) ?? [];
     return group === undefined ? [] : [{ group: Number(group), from: Number(from), to: Number(to) }];
@@ -68,7 +69,9 @@ export async function writePart(
 /** Removes what a killed collector left half-written. */
 export async function removeHalfParts(runDir: string, groups: readonly number[]): Promise<void> {
   const folder = join(runDir, DRAWS_TABLE.path);
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.tmp'));
+  const names = (await readdir(folder).catch(unlessMissing<string[]>([]))).filter((name) =>
+    name.endsWith('.tmp'),
+  );
   const own = names.filter((name) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1)));
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true })));
 }

@@ -6,6 +6,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
+import { unlessMissing } from '../missing-file.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -32,7 +33,7 @@ export function planPath(runDir: string): string {
 
 /** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
 export async function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
-  const text = await readFile(planPath(runDir), 'utf8').catch(() => null);
+  const text = await readFile(planPath(runDir), 'utf8').catch(unlessMissing(null));
   if (text === null) return null;
   const plan = JSON.parse(text) as MetflowPlan;
   if (plan.configSha256 === configSha256) return plan;

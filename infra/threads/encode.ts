@@ -175,8 +175,9 @@ class Sender {
     const group = this.#group;
     this.#group = null;
     if (group === null) return;
+    const { signal } = this.#context;
     this.#onWire = openLog()
-      .append(this.#plan.topic, group.messages)
+      .append(this.#plan.topic, group.messages, { signal, onWait: () => this.#report({ waits: true }) })
       .then(() => this.#acknowledged(group));
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);
@@ -185,6 +186,13 @@ class Sender {
   #acknowledged({ next, samples }: Group): void {
     this.next = next;
     this.samples += samples;
-    this.#context.progress({ at: 'encode', ...next, samples: this.samples } satisfies EncodeHeartbeat);
+    this.#report({});
+  }
+
+  #report(more: Pick<EncodeHeartbeat, 'waits'>): void {
+    // Before the first acknowledgement an earlier attempt's place still holds.
+    if (this.next === null) return;
+    const beat: EncodeHeartbeat = { at: 'encode', ...this.next, samples: this.samples, ...more };
+    this.#context.progress(beat);
   }
 }
