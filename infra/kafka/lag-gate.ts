@@ -36,13 +36,15 @@ export class LagGate {
     { ask, signal, onWait }: { ask: AskPositions; signal: AbortSignal; onWait?: (() => void) | undefined },
   ): Promise<void> {
     while (!signal.aborted && this.#mayLag(partitions)) {
-      const sinceMs = performance.now() - this.#askedAtMs;
-      if (sinceMs < ASK_EVERY_MS)
-        await sleep(ASK_EVERY_MS - sinceMs, undefined, { signal }).catch(() => undefined);
-      this.#askedAtMs = performance.now();
-      this.#read = await ask([...this.#written.keys()]);
+      const fresh = performance.now() - this.#askedAtMs >= ASK_EVERY_MS;
+      if (fresh) {
+        this.#askedAtMs = performance.now();
+        this.#read = await ask([...this.#written.keys()]);
+      }
       if (!this.#lags(partitions)) return;
-      onWait?.();
+      if (fresh) onWait?.();
+      const nextAskMs = this.#askedAtMs + ASK_EVERY_MS - performance.now();
+      await sleep(Math.max(0, nextAskMs), undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -60,21 +62,21 @@ export class LagGate {
     }
   }
 
-  /** By what is known: a reader never asked about counts as far behind, once there is enough to lag. */
+  /** By what is known: a reader never heard of counts as standing at the start. */
   #mayLag(partitions: readonly number[]): boolean {
-    return partitions.some((partition) => this.#lagBytes(partition, 0n) > this.#maxLagBytes);
+    return partitions.some((partition) => this.#lagBytes(partition) > this.#maxLagBytes);
   }
 
   #lags(partitions: readonly number[]): boolean {
     return partitions.some(
-      (partition) => this.#read.has(partition) && this.#lagBytes(partition, 0n) > this.#maxLagBytes,
+      (partition) => this.#read.has(partition) && this.#lagBytes(partition) > this.#maxLagBytes,
     );
   }
 
-  #lagBytes(partition: number, unread: bigint): number {
+  #lagBytes(partition: number): number {
     const written = this.#written.get(partition);
     if (written === undefined || written.messages === 0) return 0;
-    const behind = written.end - (this.#read.get(partition) ?? unread);
+    const behind = written.end - (this.#read.get(partition) ?? 0n);
     return (Number(behind) * written.bytes) / written.messages;
   }
 }

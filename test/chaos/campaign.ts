@@ -60,6 +60,8 @@ export interface CampaignOptions {
   readonly worlds: readonly WorldName[];
   /** No round begins after this time. */
   readonly untilMs: number;
+  /** Ends the campaign, and the round under way unfinished. */
+  readonly signal: AbortSignal;
   readonly say: (line: string) => void;
   readonly onRound: (state: CampaignState) => void;
 }
@@ -73,18 +75,14 @@ const COMMANDS_PER_ROUND = 12;
 /** Goes on with a campaign until it has its kills or its time is over. */
 export async function runCampaign(state: CampaignState, options: CampaignOptions): Promise<CampaignState> {
   for (const [i, name] of options.worlds.entries()) {
-    const own = options.worlds.length;
-    // The worlds share rounds evenly; each is opened once.
-    const isOver = () =>
-      Date.now() > options.untilMs ||
-      hitsOf(state) >= (options.kills * (i + 1)) / own ||
-      (i + 1 < own && Date.now() > options.untilMs - ((own - i - 1) * (options.untilMs - startedMs)) / own);
-    const startedMs = Date.now();
+    // The worlds share the faults evenly; each is opened once.
+    const share = (options.kills * (i + 1)) / options.worlds.length;
+    const isOver = () => Date.now() > options.untilMs || hitsOf(state) >= share;
     if (isOver()) continue;
     const world = await openWorld(name, options.seed);
     try {
       while (!isOver()) {
-        const round = await runRound(world, state, options);
+        const round = await Promise.race([runRound(world, state, options), aborted(options.signal)]);
         state.rounds.push(round);
         options.onRound(state);
         options.say(roundLine(round));
@@ -98,6 +96,12 @@ export async function runCampaign(state: CampaignState, options: CampaignOptions
   return state;
 }
 
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
+  });
+}
+
 /** Faults that have hit so far. */
 export function hitsOf({ rounds }: CampaignState): number {
   return rounds.reduce((sum, { hits }) => sum + hits.length, 0);
@@ -109,7 +113,7 @@ async function runRound(world: World, state: CampaignState, options: CampaignOpt
   const workload = options.workloads[round % options.workloads.length]!;
   const calm = await calmRun(world, workload, state, options);
   const conditions = options.conditions.filter((each) => each !== 'messages' || world.cluster !== null);
-  const condition = conditions[Math.floor(round / options.workloads.length) % conditions.length]!;
+  const condition = conditions[round % conditions.length]!;
   const left = options.kills - hitsOf(state);
   const out = `round-${round}`;
   options.say(`round ${round}: ${workload.name} in ${world.name}, ${condition}`);
@@ -212,6 +216,7 @@ class Disturbed {
   readonly #hits: Hit[] = [];
   readonly #problems: string[] = [];
   #deck: string[] = [];
+  #commandDeadSinceMs: number | null = null;
 
   constructor(
     world: World,
@@ -251,9 +256,16 @@ class Disturbed {
   async #disturb(running: RunningCommand, { pulse, most }: { pulse: Pulse; most: number }): Promise<void> {
     const over = new AbortController();
     const ended = running.end.then(() => over.abort());
+    // A dead command's worker hands its work back: that is no recovery.
+    while (!over.signal.aborted && this.#world.workerPids(running).length === 0) await sleep(50);
     // Planned and under way, or there is nothing to lose yet.
     await pulse.next({ timeoutMs: RECOVERY_MS, signal: over.signal });
-    while (!over.signal.aborted && this.#hits.length < most) {
+    if (this.#commandDeadSinceMs !== null) {
+      // The command that takes over from a dead one: its start counts.
+      this.#hits.push({ kind: 'command killed', recoveredMs: performance.now() - this.#commandDeadSinceMs });
+      this.#commandDeadSinceMs = null;
+    }
+    while (!over.signal.aborted && this.#commandDeadSinceMs === null && this.#hits.length < most) {
       await Promise.race([sleep(200 + 2500 * this.#random.uniform()), ended]);
       if (over.signal.aborted) return;
       await this.#hit(running, { pulse, over: over.signal });
@@ -263,14 +275,23 @@ class Disturbed {
   async #hit(running: RunningCommand, { pulse, over }: { pulse: Pulse; over: AbortSignal }): Promise<void> {
     if (this.#deck.length === 0) this.#deck = shuffled(this.#kinds, this.#random);
     const kind = this.#deck.pop()!;
-    const scene = { world: this.#world, running, topic: this.#topic(), random: this.#random };
+    let sinceMs = performance.now();
+    const scene = {
+      world: this.#world,
+      running,
+      topic: this.#topic(),
+      random: this.#random,
+      onHit: () => {
+        sinceMs = performance.now();
+      },
+    };
     if (!(await FAULTS_BY_KIND[kind]!.inject(scene))) return;
-    const sinceMs = performance.now();
-    // The next command takes over from a dead one; its start counts.
-    const next =
-      kind === 'command killed' ? null : await pulse.next({ timeoutMs: RECOVERY_MS, signal: over });
-    const recovered = next !== false || over.aborted;
-    this.#hits.push({ kind, recoveredMs: recovered && next !== null ? performance.now() - sinceMs : null });
+    if (kind === 'command killed') {
+      this.#commandDeadSinceMs = sinceMs;
+      return;
+    }
+    const recovered = (await pulse.next({ timeoutMs: RECOVERY_MS, signal: over })) || over.aborted;
+    this.#hits.push({ kind, recoveredMs: recovered ? performance.now() - sinceMs : null });
     if (recovered) return;
     this.#problems.push(`${kind}: no progress within ${RECOVERY_MS / 1000} s`);
     running.kill('SIGKILL');

@@ -1,4 +1,4 @@
-// What is done to a run's processes. Each fault resolves when it is over: the process dead, or going on after its pause.
+// What is done to a run's processes. A fault resolves when somebody is there in the victim's place, or the victim goes on.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RandomStream } from '../../activities/numeric/rng.ts';
@@ -12,6 +12,8 @@ export interface Scene {
   /** Topic of the run. */
   readonly topic: string | null;
   readonly random: RandomStream;
+  /** Called when the victim is dead, or goes on after its pause: what follows is recovery. */
+  readonly onHit: () => void;
 }
 
 export interface Fault {
@@ -22,26 +24,29 @@ export interface Fault {
 
 /** Long enough that heartbeats (10 s) and broker sessions (3 s) run out for some, and not for others. */
 const PAUSE_MS = { least: 500, most: 14_000 } as const;
+/** A service that nobody replaces is noticed by the run's standing still. */
+const REPLACED_MS = 30_000;
 const BROKER_DOWN_MS = { least: 1000, most: 4000 } as const;
 
 const everywhere = ['local', 'cluster'] as const;
 
 /** A new kind of fault is one entry. */
 export const FAULTS_BY_KIND: Readonly<Record<string, Fault>> = {
-  'worker killed': { worlds: everywhere, inject: (scene) => kill(workers(scene)) },
-  'worker stopped': { worlds: everywhere, inject: (scene) => pause(workers(scene), scene.random) },
-  'broker killed': { worlds: ['local'], inject: ({ world }) => kill(world.brokerPids()) },
+  'worker killed': { worlds: everywhere, inject: (scene) => replaced(scene, () => workers(scene)) },
+  'worker stopped': { worlds: everywhere, inject: (scene) => pause(scene, workers(scene)) },
+  'broker killed': { worlds: ['local'], inject: (scene) => replaced(scene, () => scene.world.brokerPids()) },
   'broker stopped': {
     worlds: everywhere,
-    inject: ({ world, random }) => pause(one(world.brokerPids(), random), random),
+    inject: (scene) => pause(scene, one(scene.world.brokerPids(), scene.random)),
   },
   'leader killed': { worlds: ['cluster'], inject: killLeader },
-  'server killed': { worlds: everywhere, inject: ({ world }) => kill(world.temporalPids()) },
-  'server stopped': {
+  'server killed': {
     worlds: everywhere,
-    inject: ({ world, random }) => pause(world.temporalPids(), random),
+    inject: (scene) => replaced(scene, () => scene.world.temporalPids()),
   },
-  'command killed': { worlds: everywhere, inject: ({ running }) => kill([running.pid]) },
+  'server stopped': { worlds: everywhere, inject: (scene) => pause(scene, scene.world.temporalPids()) },
+  // The next command takes its place: the campaign starts it.
+  'command killed': { worlds: everywhere, inject: (scene) => kill(scene, [scene.running.pid]) },
 };
 
 function workers({ world, running, random }: Scene): readonly number[] {
@@ -52,26 +57,39 @@ function one(pids: readonly number[], random: RandomStream): readonly number[] {
   return pids.length === 0 ? [] : [pids[random.below(pids.length)]!];
 }
 
-async function kill(pids: readonly number[]): Promise<boolean> {
+async function kill({ onHit }: Scene, pids: readonly number[]): Promise<boolean> {
   const [pid] = pids;
   if (pid === undefined || !signalled(pid, 'SIGKILL')) return false;
   while (lives(pid)) await sleep(20);
+  onHit();
   return true;
 }
 
-async function pause(pids: readonly number[], random: RandomStream): Promise<boolean> {
+/** Kills the first of `pids`, and waits until whoever watches over it has started another. */
+async function replaced(scene: Scene, pids: () => readonly number[]): Promise<boolean> {
+  const before = pids();
+  if (!(await kill(scene, before))) return false;
+  for (const deadline = Date.now() + REPLACED_MS; Date.now() < deadline; await sleep(50))
+    if (pids().some((pid) => pid !== before[0])) break;
+  return true;
+}
+
+async function pause({ random, onHit }: Scene, pids: readonly number[]): Promise<boolean> {
   const [pid] = pids;
   if (pid === undefined || !signalled(pid, 'SIGSTOP')) return false;
   await sleep(between(PAUSE_MS, random));
   signalled(pid, 'SIGCONT');
+  onHit();
   return true;
 }
 
 /** Kills the leader of the run's first partition, and starts it again when another leads; a follower where no topic is known. */
-async function killLeader({ world, topic, random }: Scene): Promise<boolean> {
+async function killLeader(scene: Scene): Promise<boolean> {
+  const { world, topic, random } = scene;
   const cluster = world.cluster!;
   const leader = (topic === null ? null : await cluster.leaderOf(topic, 0)) ?? random.below(3);
-  if (!(await kill([cluster.pids[leader]!].filter((pid) => pid > 0)))) return false;
+  const victims = [cluster.pids[leader]!].filter((pid) => pid > 0);
+  if (!(await kill(scene, victims))) return false;
   await sleep(between(BROKER_DOWN_MS, random));
   cluster.revive(leader);
   return true;

@@ -27,6 +27,10 @@ const { values } = parseArgs({
   },
 });
 
+// An interrupted campaign must not leave brokers behind: rounds end, and the world with them.
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+
 const say = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 const kills = Number(values.kills);
 const workloads = WORKLOADS.filter(({ name }) => chosen('workloads', NAMES).includes(name));
@@ -38,6 +42,7 @@ const state = await runCampaign(readState(), {
   worlds: chosen('worlds', WORLDS),
   workloads,
   untilMs: Date.now() + Number(values.minutes) * 60_000,
+  signal: stopping.signal,
   say,
   onRound: save,
 });

@@ -19,6 +19,7 @@ it(`a run hit ${KILLS} times has the bytes of an undisturbed one`, async () => {
       workloads: WORKLOADS.filter(({ name }) => name === 'sweep'),
       worlds: ['cluster'],
       untilMs: Number.POSITIVE_INFINITY,
+      signal: new AbortController().signal,
       say: (line) => process.stderr.write(`${line}\n`),
       onRound: () => undefined,
     },
