@@ -1,8 +1,10 @@
 // What is done to a run's processes. A fault resolves when somebody is there in the victim's place, or the victim goes on.
 
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RandomStream } from '../../activities/numeric/rng.ts';
 import { lives } from '../live/process-table.ts';
+import { servicesOf } from '../live/progress-query.ts';
 import type { RunningCommand } from '../live/tessera-command.ts';
 import type { World, WorldName } from './world.ts';
 
@@ -34,16 +36,13 @@ const everywhere = ['local', 'cluster'] as const;
 export const FAULTS_BY_KIND: Readonly<Record<string, Fault>> = {
   'worker killed': { worlds: everywhere, inject: (scene) => replaced(scene, () => workers(scene)) },
   'worker stopped': { worlds: everywhere, inject: (scene) => pause(scene, workers(scene)) },
-  'broker killed': { worlds: ['local'], inject: (scene) => replaced(scene, () => scene.world.brokerPids()) },
+  'broker killed': { worlds: ['local'], inject: (scene) => serviceKilled(scene, 'kafka') },
   'broker stopped': {
     worlds: everywhere,
     inject: (scene) => pause(scene, one(scene.world.brokerPids(), scene.random)),
   },
   'leader killed': { worlds: ['cluster'], inject: killLeader },
-  'server killed': {
-    worlds: everywhere,
-    inject: (scene) => replaced(scene, () => scene.world.temporalPids()),
-  },
+  'server killed': { worlds: everywhere, inject: (scene) => serviceKilled(scene, 'temporal') },
   'server stopped': { worlds: everywhere, inject: (scene) => pause(scene, scene.world.temporalPids()) },
   // The next command takes its place: the campaign starts it.
   'command killed': { worlds: everywhere, inject: (scene) => kill(scene, [scene.running.pid]) },
@@ -72,6 +71,29 @@ async function replaced(scene: Scene, pids: () => readonly number[]): Promise<bo
   for (const deadline = Date.now() + REPLACED_MS; Date.now() < deadline; await sleep(50))
     if (pids().some((pid) => pid !== before[0])) break;
   return true;
+}
+
+/** What was on its way when a service died may still arrive: only a service that listens again can do more. */
+async function serviceKilled(scene: Scene, name: 'kafka' | 'temporal'): Promise<boolean> {
+  const { world } = scene;
+  const pids = () => (name === 'kafka' ? world.brokerPids() : world.temporalPids());
+  if (!(await replaced(scene, pids))) return false;
+  const port = servicesOf(world.home)[name]!.ports[0]!;
+  for (const deadline = Date.now() + REPLACED_MS; Date.now() < deadline; await sleep(50))
+    if (await listens(port)) break;
+  return true;
+}
+
+/** A knock: listening ourselves, to see whether the port is free, could take it from the service. */
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const knock = connect(port, '127.0.0.1');
+    const answer = (is: boolean) => () => {
+      knock.destroy();
+      resolve(is);
+    };
+    knock.once('connect', answer(true)).once('error', answer(false));
+  });
 }
 
 async function pause({ random, onHit }: Scene, pids: readonly number[]): Promise<boolean> {

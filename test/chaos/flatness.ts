@@ -27,7 +27,7 @@ export function trendOf(samples: readonly (readonly [hours: number, value: numbe
     (sum, [hours, value]) => sum + (value - mean - slope * (hours - meanHours)) ** 2,
     0,
   );
-  const half = studentQuantile(0.975, n - 2) * Math.sqrt(residual / (n - 2) / spread);
+  const half = studentQuantile(0.05, n - 2) * Math.sqrt(residual / (n - 2) / spread);
   return { mean, slope, low: slope - half, high: slope + half };
 }
 

@@ -34,6 +34,21 @@ describe('plain progress', () => {
     ]);
   });
 
+  it('says how far aggregation lags, and that tasks wait for it', () => {
+    const terminal = recordingTerminal();
+    const view = progressView({ terminal, plainEveryMs: 0 });
+    const at = (lag: number, waiting: number, atMs: number) =>
+      view.show({ ...SNAPSHOT, aggregating: { ...SNAPSHOT.aggregating, lag }, waiting, atMs });
+    at(99, 0, 0);
+    at(4321, 0, 1);
+    at(4321, 2, 2);
+    expect(terminal.notes).toEqual([
+      'mnist: encoding  0/70,000 rows  0.0 %  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages, 2 tasks waiting  0 restarts',
+    ]);
+  });
+
   it('does not repeat a line that says nothing new', () => {
     const terminal = recordingTerminal();
     const view = progressView({ terminal, plainEveryMs: 5000 });
