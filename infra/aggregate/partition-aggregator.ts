@@ -11,13 +11,13 @@ import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
-import { int32Of } from '../arrow/column-block.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
 import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { groupStarts, inPointOrder } from './point-order.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
 import { expectedBatches, expectedCount, SeenBatches } from './seen-batches.ts';
@@ -236,22 +236,4 @@ export class PartitionAggregator {
     this.#points = [];
     this.#pointBytes = 0;
   }
-}
-
-/** Blocks in point order; a message's points are consecutive, so sorting messages sorts points. */
-function inPointOrder(blocks: readonly ColumnBlock[]): BlockSlice[] {
-  const sorted = blocks.toSorted((a, b) => int32Of(a, 'point_id')[0]! - int32Of(b, 'point_id')[0]!);
-  return sorted.map((block) => ({ block, from: 0, to: block.rows }));
-}
-
-/** First point of every row group that the slices will be cut into. */
-function groupStarts(slices: readonly BlockSlice[]): number[] {
-  const starts: number[] = [];
-  let before = 0;
-  for (const { block, to } of slices) {
-    while (starts.length * SEGMENT_GROUP_ROWS < before + to)
-      starts.push(int32Of(block, 'point_id')[starts.length * SEGMENT_GROUP_ROWS - before]!);
-    before += to;
-  }
-  return starts;
 }

@@ -2,17 +2,15 @@
 
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
-import type { CodeLog, CodeMessage, FetchedMessages } from '../../activities/ports.ts';
+import type { CodeLog, CodeMessage } from '../../activities/ports.ts';
 import { LagGate } from './lag-gate.ts';
-import { OffsetOutOfRange, TopicConnection } from './topic-connection.ts';
+import { readLog } from './log-reader.ts';
+import { TopicConnection } from './topic-connection.ts';
 
 const { Kafka, logLevel } = kafkajs;
 
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-/** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
-const NOTE_EVERY_MS = 1000;
-const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
 
 /** A connection to one topic, and what was written over it. */
 interface Writer {
@@ -47,7 +45,14 @@ export function kafkaCodeLog(
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
     append: (topic, messages, options) => guarded(config, () => send(writerOf(topic), messages, options)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
-    read: (topic, partition, options) => read(config, kafka, { topic, partition, ...options }),
+    read: (topic, partition, options) =>
+      readLog(new TopicConnection(config, topic), {
+        topic,
+        partition,
+        ...options,
+        offsets: () => offsets(kafka, topic, partition),
+        guard: (act) => guarded(config, act),
+      }),
     deleteTopic: (topic) =>
       guarded(config, () => withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))),
     [Symbol.asyncDispose]: disconnect,
@@ -134,114 +139,6 @@ function tooLarge(value: string): PipelineError {
     value,
     remedy:
       'Choose a smaller stream.batchRows or codes.wideSpanBytes, or raise message.max.bytes of the broker.',
-  });
-}
-
-interface Place {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-/** Every reader has a connection of its own: a broker answers the requests of one connection in turn. */
-async function* read(
-  config: KafkaConfig,
-  kafka: kafkajs.Kafka,
-  { topic, partition, from, signal }: Place & { from: bigint; signal: AbortSignal },
-): AsyncGenerator<FetchedMessages> {
-  await using connection = new TopicConnection(config, topic);
-  const noter = positionNoter(connection, partition);
-  for (let next = from; !signal.aborted; ) {
-    const at = next;
-    noter(at);
-    const fetched = guarded(config, () =>
-      connection.fetch(partition, { from: at, ...FETCH }).catch(async (error) => {
-        if (!(error instanceof OffsetOutOfRange)) throw error;
-        throw truncated({ topic, partition }, at, await offsets(kafka, topic, partition));
-      }),
-    );
-    const answer = await untilAborted(fetched, signal);
-    if (answer === null) return;
-    if (answer.messages.length === 0) continue;
-    yield answer;
-    next = answer.messages.at(-1)!.offset + 1n;
-  }
-}
-
-/**
- * Notes a reader's place at most once a second, beside the reading. A coordinator that is away is asked again later: writers only
- * wait the longer. @throws what Kafka refuses for good, such as a group that this user may not use, with the note after it.
- */
-function positionNoter(connection: TopicConnection, partition: number): (next: bigint) => void {
-  let noted = -1n;
-  let busy = false;
-  let notedAtMs = Number.NEGATIVE_INFINITY;
-  let refusal: { readonly error: unknown } | null = null;
-  return (next) => {
-    if (refusal !== null) throw refusal.error;
-    if (busy || next === noted || performance.now() - notedAtMs < NOTE_EVERY_MS) return;
-    busy = true;
-    notedAtMs = performance.now();
-    connection
-      .noteRead(partition, next)
-      .then(
-        () => {
-          noted = next;
-        },
-        (error) => {
-          if ((error as { retriable?: boolean }).retriable === false) refusal = { error };
-        },
-      )
-      .finally(() => {
-        busy = false;
-      });
-  };
-}
-
-function truncated(
-  { topic, partition }: Place,
-  next: bigint,
-  { low, high }: { low: bigint; high: bigint },
-): PipelineError {
-  const where = `partition ${partition} of ${topic}`;
-  if (next > high) {
-    return new PipelineError({
-      kind: 'log-truncated',
-      where,
-      what: 'the log has lost messages at its end that were read before',
-      value: `it ends at offset ${high}, and ${next} comes next`,
-      remedy:
-        'Let topics have replicas and no unclean leader elections; the same command makes again what is missing.',
-    });
-  }
-  return new PipelineError({
-    kind: 'log-truncated',
-    where,
-    what: 'Kafka deleted messages before they were aggregated',
-    value: `offsets ${next} to ${low - 1n}`,
-    remedy:
-      'Raise retention.ms and retention.bytes, which the cluster must have set below what Tessera asks for; the same command makes again what was lost.',
-  });
-}
-
-/**
- * The result, or null as soon as the signal aborts. A race against one promise for all fetches would keep every answer alive
- * as long as that promise.
- */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const stop = () => resolve(null);
-    signal.addEventListener('abort', stop, { once: true });
-    const done = () => signal.removeEventListener('abort', stop);
-    work.then(
-      (value) => {
-        done();
-        resolve(value);
-      },
-      (error) => {
-        done();
-        reject(error);
-      },
-    );
   });
 }
 

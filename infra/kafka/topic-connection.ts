@@ -6,9 +6,9 @@ import kafkajs, { type KafkaConfig } from 'kafkajs';
 import Cluster, { type Connection } from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
-import protocolErrors from 'kafkajs/src/protocol/error.js';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeMessage, FetchedMessages } from '../../activities/ports.ts';
+import { fetchedRecords, producedAt } from './answers.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readRecordBatches, writeRecordBatch } from './record-batch.ts';
 
@@ -23,13 +23,6 @@ const ACKNOWLEDGE_MS = 30_000;
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-
-/** The log has no such offset: it was cut at its beginning or, by losing a leader that knew more, at its end. */
-export class OffsetOutOfRange extends Error {
-  readonly retriable = false;
-}
-
-const OFFSET_OUT_OF_RANGE = 1;
 
 export interface FetchOptions {
   readonly from: bigint;
@@ -216,36 +209,7 @@ function writeRecordSets(
   }
 }
 
-/** topics [name, partitions [index int32, error int16, baseOffset int64, logAppendTime int64]], throttle int32 */
-function producedAt(answer: Buffer): [partition: number, base: bigint][] {
-  const partitionsAt = 4 + 2 + answer.readInt16BE(4);
-  return Array.from({ length: answer.readInt32BE(partitionsAt) }, (_, i) => {
-    const at = partitionsAt + 4 + i * 22;
-    checkCode(answer.readInt16BE(at + 4));
-    return [answer.readInt32BE(at), answer.readBigInt64BE(at + 6)];
-  });
-}
-
 /** One group for each topic. */
 function groupOf(topic: string): string {
   return `${topic}.aggregators`;
-}
-
-/**
- * throttle int32, topics [name, partitions [index int32, error int16, highWatermark int64, lastStableOffset int64,
- * aborted [producer int64, first int64], records bytes]]
- */
-function fetchedRecords(answer: Buffer): { readonly records: Buffer; readonly high: bigint } {
-  const at = 8 + 2 + answer.readInt16BE(8) + 4 + 4;
-  const code = answer.readInt16BE(at);
-  if (code === OFFSET_OUT_OF_RANGE) throw new OffsetOutOfRange();
-  checkCode(code);
-  const abortedAt = at + 2 + 16;
-  const recordsAt = abortedAt + 4 + Math.max(0, answer.readInt32BE(abortedAt)) * 16;
-  const records = answer.subarray(recordsAt + 4, recordsAt + 4 + Math.max(0, answer.readInt32BE(recordsAt)));
-  return { records, high: answer.readBigInt64BE(at + 2) };
-}
-
-function checkCode(code: number): void {
-  if (protocolErrors.failure(code)) throw protocolErrors.createErrorFromCode(code);
 }

@@ -5,7 +5,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { CONDITIONS, type CampaignState, hitsOf, runCampaign } from './campaign.ts';
+import { type CampaignState, hitsOf, runCampaign } from './campaign.ts';
+import { CONDITIONS } from './conditions.ts';
 import { FAULTS_BY_KIND } from './faults.ts';
 import { reportLines, reportOf } from './report.ts';
 import { WORKLOADS } from './workloads.ts';
