@@ -31,8 +31,10 @@ export function watchPulse(home: LiveHome, { run, runDir }: { run: string; runDi
         activityId,
         heartbeatDetails?.payloads?.map(({ data }) => Buffer.from(data ?? []).toString()),
       ]);
+      // The server names them in any order.
+      const said = beats.map((beat) => JSON.stringify(beat)).sort();
       // Not the history: it grows by the server's own time-outs too.
-      return JSON.stringify([raw.workflowExecutionInfo?.execution?.runId, beats, results(runDir)]);
+      return JSON.stringify([raw.workflowExecutionInfo?.execution?.runId, said, results(runDir)]);
     } catch {
       return null;
     }
