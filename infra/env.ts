@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '#schemas/errors.ts';
-import { checkHostPort, oneOf, textOf } from './env-values.ts';
+import { checkHostPort, mebibytes, oneOf, textOf } from './env-values.ts';
 import { type KafkaEnv, readKafkaEnv } from './kafka-env.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
 import { type PayloadKeys, readPayloadKeys } from './payload-codec.ts';
@@ -13,6 +13,9 @@ import { readTemporalProfile, type TemporalConnection, type Variables } from './
 
 const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel'] as const;
 const KAFKA_SOURCES = ['auto', 'maven', 'jgo', 'docker'] as const;
+
+/** A worker that has just started takes about 250. */
+const LEAST_WORKER_MB = 384;
 
 export type TemporalSource = (typeof TEMPORAL_SOURCES)[number];
 export type KafkaSource = (typeof KAFKA_SOURCES)[number];
@@ -37,6 +40,8 @@ export interface Env {
   readonly kafka: KafkaEnv & { readonly source: KafkaSource };
   /** Where each worker serves its metrics for Prometheus; null for nowhere. */
   readonly metrics: string | null;
+  /** Resident memory that a worker may take before it is replaced; null for no limit. */
+  readonly workerBytes: number | null;
   readonly javaHome: string | null;
   /** The whole environment, for child processes only. */
   readonly variables: Sealed<Variables>;
@@ -68,6 +73,7 @@ export function readEnv(variables: Variables = process.env): Env {
       source: oneOf(variables, 'TESSERA_KAFKA_FROM', KAFKA_SOURCES) ?? 'auto',
     }),
     metrics: metricsAddress(text('TESSERA_METRICS')),
+    workerBytes: mebibytes(variables, 'TESSERA_WORKER_MB', { least: LEAST_WORKER_MB }),
     javaHome: text('JAVA_HOME'),
     variables: sealed(Object.freeze({ ...variables })),
   });

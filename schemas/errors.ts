@@ -20,6 +20,9 @@ export const FAULTS = {
   'device-unavailable': { exitCode: 4, retry: false },
   'disk-full': { exitCode: 4, retry: false },
   'storage-denied': { exitCode: 4, retry: false },
+  'storage-failed': { exitCode: 4, retry: true },
+  'log-truncated': { exitCode: 4, retry: false },
+  'memory-exceeded': { exitCode: 4, retry: true },
   'code-width-mismatch': { exitCode: 1, retry: false },
   'digest-collision': { exitCode: 1, retry: false },
   internal: { exitCode: 1, retry: true },
@@ -61,7 +64,18 @@ export function describeFault({ what, where, value, remedy }: PipelineFault): st
   return `${place}${what}${found}${advice}`;
 }
 
-/** Any thrown value as a fault; disk-full and unknown errors are recognised here and nowhere else. */
+/** What storage says when it works badly, and may work again: of disks, of network folders, of a machine short of handles. */
+const STORAGE_CODES: ReadonlySet<string> = new Set([
+  'EIO',
+  'ESTALE',
+  'EBUSY',
+  'ETIMEDOUT',
+  'EMFILE',
+  'ENFILE',
+  'EREMOTEIO',
+]);
+
+/** Any thrown value as a fault; storage's errors and unknown ones are recognised here and nowhere else. */
 export function faultOf(error: unknown): PipelineFault {
   if (error instanceof PipelineError) return error.fault;
   const code = (error as NodeJS.ErrnoException | null)?.code;
@@ -72,6 +86,25 @@ export function faultOf(error: unknown): PipelineFault {
       what: 'no space left on the device',
       value: text,
       remedy: 'Free some space; the same command resumes.',
+    };
+  }
+  const { path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  // Sockets time out too, but not over a path.
+  if (code !== undefined && STORAGE_CODES.has(code) && (path !== undefined || code === 'EIO')) {
+    return {
+      kind: 'storage-failed',
+      what: `the storage failed${syscall === undefined ? '' : ` in ${syscall}`}`,
+      ...(path === undefined ? {} : { where: path }),
+      value: text,
+      remedy: 'Check the disk or the mounted folder; the same command resumes.',
+    };
+  }
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return {
+      kind: 'memory-exceeded',
+      what: 'a thread of the worker ran out of memory',
+      value: text,
+      remedy: 'Lower stream.batchRows, or raise TESSERA_WORKER_MB.',
     };
   }
   return { kind: 'internal', what: text };

@@ -158,14 +158,18 @@ export interface EncodeHeartbeat {
   readonly batch: number;
   /** Samples acknowledged by the broker in this task since it was scheduled. */
   readonly samples: number;
+  /** The task waits for aggregation, which lies too far behind. */
+  readonly waits?: true;
 }
 
-/** Heartbeat of `aggregateRegions` and `collectRows`. */
+/** Heartbeat of `aggregateRegions`, `collectRows` and `collectDraws`. */
 export interface AggregateHeartbeat {
   readonly at: 'aggregate';
   readonly partition: number;
   readonly offset: string;
   readonly messages: number;
+  /** Messages on the log that are not read yet. */
+  readonly lag: number;
 }
 
 /** Heartbeat of `runLensTask`. */
@@ -176,6 +180,8 @@ export interface LensHeartbeat {
   readonly units: number;
   /** Chunks of the task that the broker has acknowledged. */
   readonly sent: number;
+  /** The task waits for the collectors, which lie too far behind. */
+  readonly waits?: true;
 }
 
 /** Heartbeat of `trainFlow`. */

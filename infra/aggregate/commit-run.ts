@@ -5,29 +5,24 @@ import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { LAYERS_TABLE } from '#schemas/columns/layers.ts';
 import { RUNS_TABLE } from '#schemas/columns/runs.ts';
-import { SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
 import { TABLES } from '#schemas/columns/tables.ts';
 import { UNITS_TABLE } from '#schemas/columns/units.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
-import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionSizes } from '../../activities/polytope/region-stats.ts';
-import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { unitCounts } from '../arrow/decode-message.ts';
 import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
-import { readBlocks, writeParquet } from '../parquet/parquet-file.ts';
+import { writeParquet } from '../parquet/parquet-file.ts';
 import { makeCommitFolder, publishTables } from './commit-folder.ts';
-import { commitTasks, finalContent, runCommitTask, withPart } from './commit-task.ts';
+import { compactSegments } from './compact-segments.ts';
+import { commitTasks, finalContent, runCommitTask } from './commit-task.ts';
 import type { CommitTaskOptions } from './commit-task.ts';
-import { tableOptions } from './plan-tables.ts';
 import { expectedCount, SeenBatches } from './seen-batches.ts';
 import { allSegments, SEGMENTS_FOLDER } from './segment-files.ts';
 import type { Segment } from './segment-files.ts';
-import { addSampleBlock, checkUnits } from './statistic-blocks.ts';
 import { layersBlock, runsBlock, tapStats, unitBlocks } from './statistic-tables.ts';
-import type { Statistics } from './statistic-tables.ts';
+import { readStatistics } from './statistics.ts';
 
 export interface CommitOptions {
   /** `<dir>/<run>`; segments lie in `segments/`, tables are written to `.commit-*` and renamed into place. */
@@ -42,6 +37,8 @@ export interface CommitOptions {
    * by one
    */
   readonly runTask?: (options: CommitTaskOptions) => Promise<CommitPartOutput>;
+  /** Segments merged side by side; more of them are first made fewer. @default 128 */
+  readonly mostSegments?: number;
   /** Passed on to every task. */
   readonly merge?: CommitTaskOptions['merge'];
 }
@@ -66,7 +63,10 @@ const RECORD_FILE = '.commit.json';
  */
 export async function commitRun(options: CommitOptions): Promise<CommitSummary> {
   const { runDir, plan } = options;
-  const segments = await allSegments(join(runDir, SEGMENTS_FOLDER), plan);
+  const dir = join(runDir, SEGMENTS_FOLDER);
+  const { mostSegments: most, signal, onProgress } = options;
+  await compactSegments({ dir, plan, most, signal, onProgress });
+  const segments = await allSegments(dir, plan);
   const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
@@ -78,7 +78,7 @@ export async function commitRun(options: CommitOptions): Promise<CommitSummary> 
       join(runDir, RECORD_FILE),
       Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })),
     );
-    await remove(join(runDir, SEGMENTS_FOLDER));
+    await remove(dir);
     return summary;
   } finally {
     await remove(folder);
@@ -173,26 +173,6 @@ function sizesOf(
     for (const [count, regions] of results[i]!.sizes) sizes[task.span]!.add(count, regions);
   });
   return sizes;
-}
-
-async function readStatistics(
-  plan: SweepPlan,
-  segments: readonly Segment[],
-): Promise<Pick<Statistics, 'units' | 'sample'>> {
-  const units = new UnitTable();
-  const sample = new CodeSample(tableOptions(plan));
-  for (const { path } of withPart(segments, 'units')) {
-    for await (const block of readBlocks(path, SEGMENT_UNIT_COLUMNS)) {
-      for (const counts of unitCounts(block)) {
-        checkUnits(counts, plan);
-        units.add(counts);
-      }
-    }
-  }
-  for (const { path } of withPart(segments, 'sample')) {
-    for await (const block of readBlocks(path, SEGMENT_SAMPLE_COLUMNS)) addSampleBlock(sample, block);
-  }
-  return { units, sample };
 }
 
 function writeTable(folder: string, table: TableDef, blocks: readonly ColumnBlock[]): Promise<void> {

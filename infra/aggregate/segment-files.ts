@@ -65,7 +65,8 @@ export async function writeSegment(
 ): Promise<void> {
   await makeFolder(dir);
   const write = (part: SegmentPart): Promise<void> => {
-    const metadata = part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {};
+    // The note is taken when the rows are written: a merge knows only then how many there are.
+    const metadata = () => (part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {});
     return writeParquetWhole(segmentPath(dir, part, note), { ...parts.get(part)!, metadata, use: 'segment' });
   };
   await Promise.all(note.parts.filter((part) => part !== 'regions').map(write));

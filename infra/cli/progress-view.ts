@@ -14,6 +14,8 @@ import type { Terminal } from './terminal.ts';
 /** Phases in which there is a rate to show. */
 const WORKING: ReadonlySet<string> = new Set(['encoding', 'computing', 'training', 'sampling']);
 
+const LAG_SHOWN = 100;
+
 /** Shows the runs of one command. */
 export interface ProgressView {
   show(snapshot: RunSnapshot): void;
@@ -108,8 +110,15 @@ function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly 
     ...(partitions > 0 && !working
       ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`]
       : []),
+    ...lagFacts(latest),
     plural(latest.restarts, 'restart'),
   ];
+}
+
+/** Shown where there is a lag to speak of: a few messages are always on their way. */
+function lagFacts({ aggregating: { lag }, waiting }: RunSnapshot): readonly string[] {
+  if (waiting > 0) return [`lag ${formatCount(lag)} messages, ${plural(waiting, 'task')} waiting`];
+  return lag >= LAG_SHOWN ? [`lag ${formatCount(lag)} messages`] : [];
 }
 
 /** What chains say so far: acceptance by kind of kernel, and R-hat and ESS at the last look. */

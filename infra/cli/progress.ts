@@ -20,7 +20,14 @@ export interface RunSnapshot {
   /** Attempts beyond the first of anything in this run. */
   readonly restarts: number;
   /** Partitions that are still being aggregated, with the messages that they have read. */
-  readonly aggregating: { readonly partitions: number; readonly messages: number };
+  readonly aggregating: {
+    readonly partitions: number;
+    readonly messages: number;
+    /** Messages on the log that they have still to read. */
+    readonly lag: number;
+  };
+  /** Tasks that wait until aggregation has caught up. */
+  readonly waiting: number;
   readonly notices: readonly string[];
   /** Runs of chains: what these say so far. */
   readonly chains: ChainsProgress | null;
@@ -76,7 +83,9 @@ export function snapshotOf(
     aggregating: {
       partitions: aggregators.length,
       messages: sum(aggregators.map(({ messages }) => messages)),
+      lag: sum(aggregators.map(({ lag = 0 }) => lag)),
     },
+    waiting: beats.filter((beat) => (isEncodeBeat(beat) || isLensBeat(beat)) && beat.waits === true).length,
     notices: [...progress.notices, ...retryReasons(pending)],
     chains: progress.chains ?? null,
     elbo: training?.elbo ?? null,
@@ -138,7 +147,7 @@ function isTrainBeat(value: unknown): value is TrainHeartbeat {
   return beatKind(value) === 'train';
 }
 
-function isAggregateBeat(value: unknown): value is { readonly messages: number } {
+function isAggregateBeat(value: unknown): value is { readonly messages: number; readonly lag?: number } {
   return beatKind(value) === 'aggregate';
 }
 

@@ -28,6 +28,10 @@ export interface RunState {
   readonly rowsPerSecond: number | null;
   readonly secondsLeft: number | null;
   readonly restarts: number;
+  /** Messages on the log that are not aggregated yet; null where nobody reads. */
+  readonly lagMessages: number | null;
+  /** Tasks that wait until aggregation has caught up. */
+  readonly waitingTasks: number;
   readonly fault?: PipelineFault;
 }
 
@@ -118,6 +122,8 @@ export function stateOf(
     rowsPerSecond: rowsPerSecond(meter),
     secondsLeft: secondsLeft(meter),
     restarts: latest?.restarts ?? manifest?.restarts ?? 0,
+    lagMessages: latest === null || latest.aggregating.partitions === 0 ? null : latest.aggregating.lag,
+    waitingTasks: latest?.waiting ?? 0,
     ...(manifest?.fault === undefined || open ? {} : { fault: manifest.fault }),
   };
 }

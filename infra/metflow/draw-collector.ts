@@ -61,6 +61,17 @@ export class DrawCollector {
     return this.#next;
   }
 
+  get complete(): boolean {
+    return this.missing().length === 0;
+  }
+
+  /** Goes on from an offset ahead; segments of draws that had begun before it stay unfinished. */
+  async skipTo(offset: bigint): Promise<void> {
+    this.#pending.clear();
+    this.#next = offset;
+    await this.flush();
+  }
+
   /** Groups of this partition whose draws are not all in parts. */
   missing(): number[] {
     const draws = drawsOf(this.#options.plan);

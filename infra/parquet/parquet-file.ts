@@ -22,7 +22,8 @@ export interface ParquetContent {
   readonly columns: readonly ColumnDef[];
   /** One row group each. */
   readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
-  readonly metadata: Readonly<Record<string, string>>;
+  /** Asked for when all rows are written. */
+  readonly metadata: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   readonly use: ParquetUse;
 }
 
@@ -155,7 +156,8 @@ function notes({ columns, metadata, use }: ParquetContent): Record<string, strin
     description,
   }));
   const units = use === 'final' ? { 'tessera:columns': JSON.stringify(described) } : {};
-  return { ...metadata, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
+  const own = typeof metadata === 'function' ? metadata() : metadata;
+  return { ...own, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
 }
 
 function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {

@@ -179,9 +179,13 @@ class Sender {
     this.#group = null;
     if (group === null) return;
     const { topic, runId } = this.#plan;
+    const { signal } = this.#context;
     const size = { 'messaging.batch.message_count': group.messages.length, 'tessera.bytes': group.bytes };
+    const onWait = () => this.#report({ waits: true });
     this.#onWire = tracing()
-      .span('produce', { 'tessera.run': runId, ...size }, () => openLog().append(topic, group.messages))
+      .span('produce', { 'tessera.run': runId, ...size }, () =>
+        openLog().append(topic, group.messages, { signal, onWait }),
+      )
       .then(() => this.#acknowledged(group));
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);
@@ -190,6 +194,13 @@ class Sender {
   #acknowledged({ next, samples }: Group): void {
     this.next = next;
     this.samples += samples;
-    this.#context.progress({ at: 'encode', ...next, samples: this.samples } satisfies EncodeHeartbeat);
+    this.#report({});
+  }
+
+  #report(more: Pick<EncodeHeartbeat, 'waits'>): void {
+    // Before the first acknowledgement an earlier attempt's place still holds.
+    if (this.next === null) return;
+    const beat: EncodeHeartbeat = { at: 'encode', ...this.next, samples: this.samples, ...more };
+    this.#context.progress(beat);
   }
 }

@@ -31,7 +31,7 @@ import { namedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
 import { findTrainedModel, findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { collectDraws } from './metflow-collect.ts';
+import { surveyDraws } from './metflow-collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -46,12 +46,13 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
   if (plan !== existing) await writePlan(runDir, plan);
   const { partitions } = config.stream;
   await openLog().createTopic(topicOf(plan), { partitions });
+  const deleted: string[] = [];
   for (let partition = 0; partition < partitions; partition++)
-    await collectDraws(plan, { runDir, partition, allSent: true }, context);
+    deleted.push(...(await surveyDraws(plan, { runDir, partition }, context)));
   const parts = await listParts(runDir);
   const groups = Array.from({ length: plan.groups }, (_, group) => group);
   const drawn = groups.map((group) => coveredDraws(parts, group));
-  const notices = await dropLostCheckpoints(plan, runDir, drawn);
+  const notices = [...deleted, ...(await dropLostCheckpoints(plan, runDir, drawn))];
   await writeManifest(runDir, plan, { status: 'running', notices });
   const training = trainsKernels(config) ? await findTraining(runDir, plan) : null;
   return {

@@ -26,7 +26,7 @@ let log: CodeLog | null = null;
 export function openLog(): CodeLog {
   if (log === null) {
     const kafka = readKafkaEnv();
-    log = kafkaCodeLog(kafkaClientConfig(kafka, kafka.brokers ?? []));
+    log = kafkaCodeLog(kafkaClientConfig(kafka, kafka.brokers ?? []), kafka);
   }
   return log;
 }

@@ -29,15 +29,15 @@ export async function planLensTask(input: LensInput, context: TaskContext): Prom
   const existing = await openLensPlan(input.runDir, input.configSha256).catch(() => null);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
-  const done = await surveyRows(plan, input.runDir, context);
-  await writeManifest(input.runDir, plan, { status: 'running' });
+  const { done, notices } = await surveyRows(plan, input.runDir, context);
+  await writeManifest(input.runDir, plan, { status: 'running', notices });
   const units = plan.tasks.map(unitsOf);
   return {
     tasks: plan.tasks.length,
     units: units.reduce((sum, count) => sum + count, 0),
     unit: plan.unit,
     partitions: plan.config.stream.partitions,
-    notices: plan.notices,
+    notices: [...plan.notices, ...notices],
     alreadyUnits: done.reduce((sum, task) => sum + units[task]!, 0),
   };
 }

@@ -31,14 +31,14 @@ export async function planTask(input: SweepInput, context: TaskContext): Promise
   const existing = await openPlan(input.runDir, input.configSha256).catch(() => null);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
-  const alreadySamples = await surveyLog(plan, input.runDir, context);
-  await writeManifest(input.runDir, plan, { status: 'running' });
+  const { samples: alreadySamples, notices } = await surveyLog(plan, input.runDir, context);
+  await writeManifest(input.runDir, plan, { status: 'running', notices });
   return {
     shards: plan.shards.length,
     samples: plan.samples,
     points: plan.points,
     partitions: plan.config.stream.partitions,
-    notices: plan.notices,
+    notices: [...plan.notices, ...notices],
     alreadySamples,
   };
 }

@@ -24,12 +24,15 @@ const MAX_WAITING = 1024;
 export function threadPool({
   threads,
   tasks,
+  heapMb,
 }: {
   readonly threads: number;
+  /** Heap of one thread: one that wants more is replaced, and its task fails. @default what Node holds to be right */
+  readonly heapMb?: number | undefined;
   /** What the threads load: `tasks` of the worker's bundle. */
   readonly tasks: string;
 }): Compute & AsyncDisposable {
-  const pools = openPools(threads, tasks);
+  const pools = openPools(threads, tasks, heapMb);
 
   async function answerOf(
     name: TaskName,
@@ -68,12 +71,16 @@ export function threadPool({
   };
 }
 
-function openPools(threads: number, tasks: string): { computing: Piscina; waiting: Piscina } {
+function openPools(
+  threads: number,
+  tasks: string,
+  heapMb: number | undefined,
+): { computing: Piscina; waiting: Piscina } {
   const options = {
     filename: pathToFileURL(tasks).href,
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
     execArgv: ['--no-warnings'],
-    resourceLimits: THREAD_LIMITS,
+    resourceLimits: { ...THREAD_LIMITS, ...(heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb }) },
     minThreads: 0,
     // Idle encoders give their sessions back while a long commit needs the memory.
     idleTimeout: 3_000,

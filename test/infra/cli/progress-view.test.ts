@@ -12,7 +12,8 @@ const SNAPSHOT: RunSnapshot = {
   rows: 70_000,
   doneRows: 0,
   restarts: 0,
-  aggregating: { partitions: 4, messages: 12 },
+  aggregating: { partitions: 4, messages: 12, lag: 3 },
+  waiting: 0,
   notices: [],
   chains: null,
   elbo: null,
@@ -30,6 +31,21 @@ describe('plain progress', () => {
       'mnist: encoding  0/70,000 rows  0.0 %  0 restarts',
       'mnist: encoding  35,000/70,000 rows  50.0 %  7,000 rows/s  ETA 5.0 s  0 restarts',
       'mnist: aggregating  70,000/70,000 rows  100.0 %  4 partitions, 12 messages  0 restarts',
+    ]);
+  });
+
+  it('says how far aggregation lags, and that tasks wait for it', () => {
+    const terminal = recordingTerminal();
+    const view = progressView({ terminal, plainEveryMs: 0 });
+    const at = (lag: number, waiting: number, atMs: number) =>
+      view.show({ ...SNAPSHOT, aggregating: { ...SNAPSHOT.aggregating, lag }, waiting, atMs });
+    at(99, 0, 0);
+    at(4321, 0, 1);
+    at(4321, 2, 2);
+    expect(terminal.notes).toEqual([
+      'mnist: encoding  0/70,000 rows  0.0 %  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages, 2 tasks waiting  0 restarts',
     ]);
   });
 

@@ -43,19 +43,20 @@ describe('snapshotOf', () => {
         type: 'encodeShards',
         attempt: 3,
         lastFailure: null,
-        heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 },
+        heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5, waits: true },
       },
       { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: null },
       {
         type: 'aggregateRegions',
         attempt: 1,
         lastFailure: null,
-        heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 },
+        heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7, lag: 12 },
       },
     ];
     const snapshot = snapshotOf(PROGRESS, { pending, atMs: 5 });
     expect(snapshot).toMatchObject({ rows: 400, doneRows: 140, restarts: 3, atMs: 5 });
-    expect(snapshot.aggregating).toEqual({ partitions: 1, messages: 7 });
+    expect(snapshot.aggregating).toEqual({ partitions: 1, messages: 7, lag: 12 });
+    expect(snapshot.waiting).toBe(1);
   });
 
   it('tells each reason of a retry once', () => {
