@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
-import type { DataRecord, ModelRecord, RunManifest } from '#schemas/messages.ts';
+import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
 import { writeWhole } from './blobs/run-folder.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -31,6 +31,8 @@ export interface ManifestUpdate {
   readonly fault?: PipelineFault;
   readonly claims?: NonNullable<RunManifest['claims']>;
   readonly chains?: NonNullable<RunManifest['chains']>;
+  readonly summary?: NonNullable<RunManifest['summary']>;
+  readonly nets?: readonly SourceFile[];
   /** Added to the plan's. */
   readonly notices?: readonly string[];
 }
@@ -39,6 +41,7 @@ export interface ManifestUpdate {
 export interface PlannedRun extends Pick<RunManifest, 'runId' | 'config' | 'configSha256' | 'notices'> {
   readonly model: ModelRecord | null;
   readonly data: DataRecord | null;
+  readonly files?: readonly SourceFile[];
   readonly skipped?: RunManifest['skipped'];
 }
 
@@ -57,6 +60,7 @@ export async function writeManifest(
     configSha256: plan.configSha256,
     model: plan.model === null ? null : modelRecord(plan.model),
     data: plan.data === null ? null : { sha256: plan.data.sha256, files: plan.data.files },
+    ...(plan.files === undefined ? {} : { files: plan.files }),
     versions: versions(),
     createdAt: before?.createdAt ?? now,
     ...(update.status === 'running' ? {} : { finishedAt: now }),

@@ -51,7 +51,7 @@ export async function extendCommand(
 
 function configOf({ runId, runDir, manifest }: KnownRun): MetflowPlan['config'] {
   const config = manifest?.config;
-  if (config?.kind === 'metflow' && existsSync(planPath(runDir))) return config;
+  if (config?.kind === 'metflow' && 'target' in config && existsSync(planPath(runDir))) return config;
   const value = config === undefined ? runId : `${runId}, kind: ${config.kind}`;
   throw wrong('only runs of kind: metflow that have been planned have chains to extend', value);
 }

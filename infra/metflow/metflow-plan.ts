@@ -31,10 +31,18 @@ export function planPath(runDir: string): string {
 }
 
 /** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
-export async function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
+export function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
+  return findPlan<MetflowPlan>(runDir, configSha256);
+}
+
+/** The same for a plan of any kind. */
+export async function findPlan<Plan extends { readonly configSha256: string }>(
+  runDir: string,
+  configSha256: string,
+): Promise<Plan | null> {
   const text = await readFile(planPath(runDir), 'utf8').catch(() => null);
   if (text === null) return null;
-  const plan = JSON.parse(text) as MetflowPlan;
+  const plan = JSON.parse(text) as Plan;
   if (plan.configSha256 === configSha256) return plan;
   throw new PipelineError({
     kind: 'run-config-mismatch',
@@ -46,8 +54,16 @@ export async function findMetflowPlan(runDir: string, configSha256: string): Pro
 }
 
 /** The plan of a run that has been planned. */
-export async function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
-  const plan = await findMetflowPlan(runDir, configSha256);
+export function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
+  return readPlan<MetflowPlan>(runDir, configSha256);
+}
+
+/** The same for a plan of any kind. */
+export async function readPlan<Plan extends { readonly configSha256: string }>(
+  runDir: string,
+  configSha256: string,
+): Promise<Plan> {
+  const plan = await findPlan<Plan>(runDir, configSha256);
   if (plan !== null) return plan;
   throw new PipelineError({ kind: 'internal', where: planPath(runDir), what: 'the run has no plan' });
 }

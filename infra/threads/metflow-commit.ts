@@ -23,7 +23,7 @@ import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/
 import { writeRows } from '../metflow/small-tables.ts';
 import { findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { trainingRows } from './metflow-train.ts';
+import { PATH, trainingRows } from './metflow-train.ts';
 import { openLog } from './opened.ts';
 
 /** Repeating it gives the same. @throws PipelineError `internal` where draws are missing. */
@@ -34,7 +34,7 @@ export async function commitMetflowTask(input: MetflowCommitInput): Promise<Comm
   if ((await drawsInParts(runDir, plan)) < draws)
     throw new PipelineError({ kind: 'internal', where: runDir, what: 'the parts do not hold every draw' });
   const training = await findTraining(runDir, plan);
-  const history = training === null ? [] : trainingRows(training);
+  const history = training === null ? [] : trainingRows(training, { model: PATH, seed: plan.config.seed });
   await writeRows(TRAINING_TABLE, history, { runDir, runId: plan.runId });
   const chains = await summaryOf(input, { runDir, draws });
   const rows = {

@@ -25,8 +25,10 @@ import { findTraining, TRAINING } from '../metflow/trained-model.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Updates in a row without a finite gradient after which a training has failed. */
-const MOST_SKIPPED = 20;
+export const MOST_SKIPPED = 20;
 const REPORT_EVERY_MS = 100;
+/** What the training table calls the kernels of a sampler. */
+export const PATH = 'path';
 
 /**
  * Trains from the last checkpoint on; asked to stop, it leaves one and says where it got to.
@@ -42,13 +44,17 @@ export async function trainFlowTask(
   const from = found ?? { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
   const record = await train(tools, from, { plan, runDir, context });
   const done = hasEnded(record, plan.config.train);
-  if (done) await writeRows(TRAINING_TABLE, trainingRows(record), { runDir, runId: plan.runId });
+  const of = { model: PATH, seed: plan.config.seed };
+  if (done) await writeRows(TRAINING_TABLE, trainingRows(record, of), { runDir, runId: plan.runId });
   return { done, step: record.state.step, notices: found?.notices ?? [] };
 }
 
 /** Rows of training.parquet. */
-export function trainingRows({ history }: TrainingRecord): object[] {
-  return history.map((row) => ({ ...row, seconds: null }));
+export function trainingRows(
+  { history }: Pick<TrainingRecord, 'history'>,
+  of: { readonly model: string; readonly seed: number },
+): object[] {
+  return history.map((row) => ({ ...row, ...of, seconds: null }));
 }
 
 interface Tools extends AsyncDisposable {
@@ -111,7 +117,8 @@ async function train(
   return record();
 }
 
-function stuck(step: number): PipelineError {
+/** A training whose gradients stay non-finite. */
+export function stuck(step: number): PipelineError {
   return new PipelineError({
     kind: 'non-finite-input',
     where: `update ${step} of the training`,

@@ -3,6 +3,13 @@
 import type { TableDef } from '../column.ts';
 import { DIAGNOSTICS_TABLE } from './diagnostics.ts';
 import { DRAWS_TABLE } from './draws.ts';
+import {
+  INPAINTING_IMAGES_TABLE,
+  INPAINTING_SUMMARY_TABLE,
+  INPAINTING_TABLE,
+  VAE_LIKELIHOOD_TABLE,
+  VAE_SAMPLES_TABLE,
+} from './images.ts';
 import { KERNEL_HEALTH_TABLE } from './kernel-health.ts';
 import { MODES_TABLE } from './modes.ts';
 import { REGION_MASS_TABLE, REGION_SUMMARY_TABLE } from './region-mass.ts';
@@ -16,4 +23,9 @@ export const METFLOW_TABLES: readonly TableDef[] = [
   MODES_TABLE,
   REGION_MASS_TABLE,
   REGION_SUMMARY_TABLE,
+  VAE_LIKELIHOOD_TABLE,
+  VAE_SAMPLES_TABLE,
+  INPAINTING_TABLE,
+  INPAINTING_IMAGES_TABLE,
+  INPAINTING_SUMMARY_TABLE,
 ];
