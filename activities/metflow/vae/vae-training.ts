@@ -1,7 +1,6 @@
 // Training of encoder, decoder and what stands between them, together or the latter alone, and the evaluation of what
 // came of it: one update compiled, its images an input.
 
-import { valueAndGrad } from '@jax-js/jax';
 import {
   add,
   concatenate,
@@ -39,6 +38,7 @@ import {
   noiseSpecs,
 } from '../path/path-noise.ts';
 import { brokenRows } from '../path/run-path.ts';
+import { gradientAndSeen, type SeenLoss } from '../seen-gradient.ts';
 import type { TrainInfo, TrainState } from '../training.ts';
 import { logMeanWeights, type VaeModel, vaeTerms } from './vae-model.ts';
 
@@ -198,18 +198,16 @@ function compileUpdate(model: VaeModel, { type, batch, copies, frozen }: UpdateO
   return compileFunction((args: NamedArrays) => {
     const x = concatenate(Array<JaxArray>(copies).fill(args.x!), 0);
     const nets = args.nets === undefined ? {} : unpackParameters(args.nets, model.parts.nets);
-    const loss = (theta: JaxArray): [JaxArray, JaxArray] => {
+    const loss = (theta: JaxArray): SeenLoss => {
       const parameters: Parameters = { ...unpackParameters(theta, trained), ...nets };
       const { integrand, terms } = vaeTerms(model, parameters, { x, draws: drawsOf(model, args) });
       const bound = mean(copies === 1 ? integrand : logMeanWeights(integrand, copies));
       const value =
         terms === null ? bound : surrogate(model.path!, parameters, { terms, estimator: 'rao-blackwell' });
-      return [neg(value), concatenate([reshape(bound, [1]), ...ratesOf(terms, bound)], 0)];
+      return { value: neg(value), seen: concatenate([reshape(bound, [1]), ...ratesOf(terms, bound)], 0) };
     };
-    const differentiate = valueAndGrad(loss as never, { hasAux: true }) as unknown as (
-      theta: JaxArray,
-    ) => [[JaxArray, JaxArray], JaxArray];
-    const [[, seen], gradient] = differentiate(args.theta!.ref);
+    const kernels = model.path?.slots.length ?? 0;
+    const { gradient, seen } = gradientAndSeen(loss, args.theta!, 2 + kernels);
     const moments = { first: args.first!, second: args.second! };
     const scalars = {
       learningRate: args.learningRate!,
