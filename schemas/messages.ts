@@ -240,7 +240,7 @@ export interface RunManifest {
   readonly notices: readonly string[];
   /** Lens: what was found, as in claims.parquet. */
   readonly claims?: readonly Readonly<Record<string, string | number | null>>[];
-  /** MetFlow: rows of diagnostics, kernel_health, modes and region_summary. */
+  /** MetFlow: rows of diagnostics, kernel_health, modes, region_summary and bounds. */
   readonly chains?: ChainSummary;
   /** Autoencoders: the nets that it left, by their place in its folder. */
   readonly nets?: readonly SourceFile[];
@@ -261,6 +261,8 @@ export interface ChainSummary {
   readonly kernels: readonly SummaryRow[];
   readonly modes: readonly SummaryRow[];
   readonly regions: readonly SummaryRow[];
+  /** Bounds of the trained laws. */
+  readonly bounds: readonly SummaryRow[];
 }
 
 export interface ModelRecord {

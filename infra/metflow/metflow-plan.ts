@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
-import type { ModelRecord } from '#schemas/messages.ts';
+import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
 
@@ -20,6 +20,8 @@ export interface MetflowPlan {
   readonly ends: readonly number[];
   readonly model: ModelRecord | null;
   readonly data: null;
+  /** Other files that draws depend on: what the target was made of, a decoder before the model. */
+  readonly files: readonly SourceFile[];
   readonly notices: readonly string[];
 }
 

@@ -1,6 +1,7 @@
 // Every table of a MetFlow run, for the commit, the docs and `tessera schema`.
 
 import type { TableDef } from '../column.ts';
+import { BOUNDS_TABLE } from './bounds.ts';
 import { DIAGNOSTICS_TABLE } from './diagnostics.ts';
 import { DRAWS_TABLE } from './draws.ts';
 import {
@@ -19,6 +20,7 @@ export const METFLOW_TABLES: readonly TableDef[] = [
   DRAWS_TABLE,
   DIAGNOSTICS_TABLE,
   TRAINING_TABLE,
+  BOUNDS_TABLE,
   KERNEL_HEALTH_TABLE,
   MODES_TABLE,
   REGION_MASS_TABLE,
