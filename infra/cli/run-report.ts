@@ -4,6 +4,7 @@ import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
+import { imageLines } from './image-lines.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
 import { chainLines } from './chain-lines.ts';
 import { claimLines } from './claim-lines.ts';
@@ -84,6 +85,7 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
     `  report  tessera report ${run} writes a page about it`,
     ...claimLines(manifest?.claims ?? []),
     ...(manifest?.chains === undefined ? [] : chainLines(run, manifest.chains)),
+    ...imageLines(manifest?.summary ?? []),
     ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),
   ];
 }
