@@ -3,17 +3,20 @@
 import { aggregateRegions } from './aggregate-regions.ts';
 import { collectDraws } from './collect-draws.ts';
 import { collectRows } from './collect-rows.ts';
+import { commitImages } from './commit-images.ts';
 import { commitLens } from './commit-lens.ts';
 import { commitMetflow } from './commit-metflow.ts';
 import { commitSweep } from './commit-sweep.ts';
 import { diagnoseChains } from './diagnose-chains.ts';
 import { encodeShards } from './encode-shards.ts';
 import { markEnded } from './mark-ended.ts';
+import { planImages } from './plan-images.ts';
 import { planLens } from './plan-lens.ts';
 import { planMetflow } from './plan-metflow.ts';
 import { planShards } from './plan-shards.ts';
 import type { Compute, RunRecords } from './ports.ts';
 import { runChainSegment } from './run-chain-segment.ts';
+import { runImageTask } from './run-image-task.ts';
 import { runLensTask } from './run-lens-task.ts';
 import { trainFlow } from './train-flow.ts';
 
@@ -39,6 +42,9 @@ export function createActivities({ compute, records }: ActivityPorts) {
     collectDraws: collectDraws(compute),
     diagnoseChains: diagnoseChains(compute),
     commitMetflow: commitMetflow(compute),
+    planImages: planImages(compute),
+    runImageTask: runImageTask(compute),
+    commitImages: commitImages(compute),
     markEnded: markEnded(records),
   };
 }

@@ -4,12 +4,19 @@ import type { MetricCounter, MetricMeter } from '@temporalio/common';
 import type {
   AggregateHeartbeat,
   EncodeHeartbeat,
+  ImageHeartbeat,
   LensHeartbeat,
   SegmentHeartbeat,
   TrainHeartbeat,
 } from '#schemas/messages.ts';
 
-type Report = AggregateHeartbeat | EncodeHeartbeat | LensHeartbeat | SegmentHeartbeat | TrainHeartbeat;
+type Report =
+  | AggregateHeartbeat
+  | EncodeHeartbeat
+  | ImageHeartbeat
+  | LensHeartbeat
+  | SegmentHeartbeat
+  | TrainHeartbeat;
 
 interface Work {
   readonly name: string;
@@ -48,6 +55,11 @@ const COUNTED: Readonly<Record<Report['at'], Work>> = {
     description: 'Steps of training.',
     done: ({ step }) => step,
   }),
+  images: work<ImageHeartbeat>('tessera_image_units', {
+    unit: 'units',
+    description: 'Updates, importance draws and sweeps of runs about images.',
+    done: ({ units }) => units,
+  }),
   segment: work<SegmentHeartbeat>('tessera_sweeps_sampled', {
     unit: 'sweeps',
     description: 'Sweeps of the kernels over a group of chains.',
@@ -75,7 +87,8 @@ export function workCounter(meter: MetricMeter, before: unknown): (report: unkno
 
 /** Draws and steps are counted from the start of the run, and a segment begins in the middle: its first report counts nothing. */
 function startOf(report: Report): number {
-  return report.at === 'segment' || report.at === 'train' ? COUNTED[report.at].done(report as never) : 0;
+  const goesOn = report.at === 'segment' || report.at === 'train' || report.at === 'images';
+  return goesOn ? COUNTED[report.at].done(report as never) : 0;
 }
 
 function isReport(value: unknown): value is Report {

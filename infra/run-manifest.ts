@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
-import type { DataRecord, ModelRecord, RunManifest } from '#schemas/messages.ts';
+import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
 import { readIfThere, writeWhole } from './blobs/storage.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -30,6 +30,8 @@ export interface ManifestUpdate {
   readonly fault?: PipelineFault;
   readonly claims?: NonNullable<RunManifest['claims']>;
   readonly chains?: NonNullable<RunManifest['chains']>;
+  readonly summary?: NonNullable<RunManifest['summary']>;
+  readonly nets?: readonly SourceFile[];
   /** Added to the plan's. */
   readonly notices?: readonly string[];
 }
@@ -38,6 +40,7 @@ export interface ManifestUpdate {
 export interface PlannedRun extends Pick<RunManifest, 'runId' | 'config' | 'configSha256' | 'notices'> {
   readonly model: ModelRecord | null;
   readonly data: DataRecord | null;
+  readonly files?: readonly SourceFile[];
   readonly skipped?: RunManifest['skipped'];
 }
 
@@ -56,6 +59,7 @@ export async function writeManifest(
     configSha256: plan.configSha256,
     model: plan.model === null ? null : modelRecord(plan.model),
     data: plan.data === null ? null : { sha256: plan.data.sha256, files: plan.data.files },
+    ...(plan.files === undefined ? {} : { files: plan.files }),
     versions: versions(),
     createdAt: before?.createdAt ?? now,
     ...(update.status === 'running' ? {} : { finishedAt: now }),

@@ -4,13 +4,14 @@ import type { PipelineFault } from './errors.ts';
 import type { SweepConfig } from './config.ts';
 import type { LensConfig } from './lens-config.ts';
 import type { MetflowConfig } from './metflow-config.ts';
+import type { ImagesConfig } from './metflow-images.ts';
 
 /** Workflow ids are `tessera/run/<run>` whatever its kind; task queues are in temporal.config.ts. */
 export function runWorkflowId(runId: string): string {
   return `tessera/run/${runId}`;
 }
 
-export type RunConfig = SweepConfig | LensConfig | MetflowConfig;
+export type RunConfig = SweepConfig | LensConfig | MetflowConfig | ImagesConfig;
 
 /** What every workflow of a run is started with. All paths in `config` are absolute. */
 export interface RunInput<Config extends RunConfig = RunConfig> {
@@ -39,6 +40,9 @@ export interface MetflowInput extends RunInput<MetflowConfig> {
   /** Draws of each chain where they are more than the config's: the run is extended. */
   readonly draws?: number;
 }
+
+/** Input of the `imageExperiment` workflow. */
+export type ImagesInput = RunInput<ImagesConfig>;
 
 /** Input of the child workflow `metflowChains`: one group of chains. */
 export interface ChainsInput {
@@ -198,6 +202,17 @@ export interface SegmentHeartbeat {
   readonly drawn: number;
 }
 
+/** Heartbeat of `runImageTask`. */
+export interface ImageHeartbeat {
+  readonly at: 'images';
+  readonly task: number;
+  /** Units of the task that are done, from its start. */
+  readonly units: number;
+  /** Those that were done when this activity began. */
+  readonly from: number;
+  readonly elbo: number | null;
+}
+
 /** Result of a finished run. */
 export interface RunResult {
   readonly runId: string;
@@ -219,6 +234,8 @@ export interface RunManifest {
   readonly model: ModelRecord | null;
   /** Null where a run reads no data set. */
   readonly data: DataRecord | null;
+  /** Other files that the result depends on, such as decoders. */
+  readonly files?: readonly SourceFile[];
   readonly versions: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -229,12 +246,16 @@ export interface RunManifest {
   readonly notices: readonly string[];
   /** Lens: what was found, as in claims.parquet. */
   readonly claims?: readonly Readonly<Record<string, string | number | null>>[];
-  /** MetFlow: rows of diagnostics, kernel_health, modes and region_summary. */
+  /** MetFlow: rows of diagnostics, kernel_health, modes, region_summary and bounds. */
   readonly chains?: ChainSummary;
+  /** Autoencoders: the nets that it left, by their place in its folder. */
+  readonly nets?: readonly SourceFile[];
+  /** Autoencoders: rows of vae_likelihood; in-painting: of inpainting_summary. */
+  readonly summary?: readonly SummaryRow[];
   readonly fault?: PipelineFault;
 }
 
-type SummaryRow = Readonly<Record<string, string | number | boolean | null>>;
+export type SummaryRow = Readonly<Record<string, string | number | boolean | null>>;
 
 /** What the chains of a run came to, as its small tables hold it; null for what is not a number. */
 export interface ChainSummary {
@@ -246,6 +267,8 @@ export interface ChainSummary {
   readonly kernels: readonly SummaryRow[];
   readonly modes: readonly SummaryRow[];
   readonly regions: readonly SummaryRow[];
+  /** Bounds of the trained laws. */
+  readonly bounds: readonly SummaryRow[];
 }
 
 export interface ModelRecord {
@@ -254,6 +277,13 @@ export interface ModelRecord {
   readonly backend: string;
   /** Way of packing codes; null where none are packed in the graph. */
   readonly packing: string | null;
+}
+
+/** A file by its key in the config. */
+export interface SourceFile {
+  readonly key: string;
+  readonly file: string;
+  readonly sha256: string;
 }
 
 export interface DataRecord {
@@ -269,10 +299,12 @@ export const SIGNAL_EXTEND = 'extend';
 /** A group of chains reports to its run. */
 export const SIGNAL_CHAINS = 'chains';
 export const QUERY_PROGRESS = 'progress';
-export const WORKFLOW_OF = {
-  sweep: 'corpusSweep',
-  lens: 'lensExperiment',
-  metflow: 'metflowExperiment',
-} as const;
+/** Name of the workflow of a run. */
+export function workflowOf(config: RunConfig): string {
+  if (config.kind === 'sweep') return 'corpusSweep';
+  if (config.kind === 'lens') return 'lensExperiment';
+  return 'experiment' in config ? 'imageExperiment' : 'metflowExperiment';
+}
+
 /** Starts each run under `<run>-<UTC time>`, in its own folder: a run id is never used for two results. */
 export const SCHEDULED_WORKFLOW = 'scheduledRun';

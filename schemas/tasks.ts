@@ -1,6 +1,14 @@
 // Inputs and outputs of the work that activities hand to worker threads.
 
-import type { EncodeTask, KernelRate, LensInput, LensWork, MetflowInput, SweepInput } from './messages.ts';
+import type {
+  EncodeTask,
+  ImagesInput,
+  KernelRate,
+  LensInput,
+  LensWork,
+  MetflowInput,
+  SweepInput,
+} from './messages.ts';
 
 export interface PlanOutput {
   readonly shards: number;
@@ -172,6 +180,32 @@ export interface MetflowCommitInput {
   readonly notices: readonly string[];
 }
 
+export interface ImagesPlanOutput {
+  /** Units of each task, and those of them that lie behind a checkpoint. */
+  readonly tasks: readonly { readonly units: number; readonly done: number }[];
+  readonly unit: string;
+  readonly notices: readonly string[];
+}
+
+export interface ImageTaskInput extends PlannedInput {
+  readonly task: number;
+}
+
+export interface ImageTaskOutput {
+  /** False where the task was asked to stop before its end. */
+  readonly done: boolean;
+  /** Units behind its last checkpoint. */
+  readonly units: number;
+  readonly notices: readonly string[];
+}
+
+export interface ImagesCommitInput {
+  readonly run: ImagesInput;
+  readonly restarts: number;
+  readonly startedAtMs: number;
+  readonly notices: readonly string[];
+}
+
 /** Jobs in shared memory that any thread may take; what they compute only the kernel knows. */
 export interface SharedJobs {
   readonly work: unknown;
@@ -201,4 +235,7 @@ export interface ThreadTasks {
   collectDraws: { input: AggregateInput; output: AggregateOutput };
   diagnoseChains: { input: DiagnoseInput; output: DiagnoseOutput };
   commitMetflow: { input: MetflowCommitInput; output: CommitOutput };
+  planImages: { input: ImagesInput; output: ImagesPlanOutput };
+  imageTask: { input: ImageTaskInput; output: ImageTaskOutput };
+  commitImages: { input: ImagesCommitInput; output: CommitOutput };
 }

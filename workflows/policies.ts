@@ -18,10 +18,8 @@ const shared = {
 } as const;
 
 /** Work that computes: one slot per core. */
-export const { encodeShards, runLensTask, trainFlow, runChainSegment } = proxyActivities<Activities>({
-  ...shared,
-  taskQueue: TASK_QUEUES.cpu,
-});
+export const { encodeShards, runLensTask, trainFlow, runChainSegment, runImageTask } =
+  proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.cpu });
 
 /** Work that mostly waits or runs once. */
 export const {
@@ -35,5 +33,7 @@ export const {
   collectDraws,
   diagnoseChains,
   commitMetflow,
+  planImages,
+  commitImages,
   markEnded,
 } = proxyActivities<Activities>({ ...shared, taskQueue: TASK_QUEUES.io });

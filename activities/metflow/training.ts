@@ -2,7 +2,6 @@
 // of the state before it and the step's number; the state is plain arrays, so a training goes on from any checkpoint
 // bit for bit.
 
-import { valueAndGrad } from '@jax-js/jax';
 import { PipelineError } from '#schemas/errors.ts';
 import {
   add,
@@ -14,6 +13,7 @@ import {
   sub,
   sum,
   concatenate,
+  split,
   type JaxArray,
 } from '../numeric/array-math.ts';
 import { compileFunction, type ArgumentSpec, type NamedArrays } from '../numeric/jaxpr-to-onnx.ts';
@@ -34,6 +34,7 @@ import { logNormal } from './path/path-kernel.ts';
 import type { PathModel } from './path/path-model.ts';
 import { bestDesign, drawNoise, noiseArrays, noiseSpecs } from './path/path-noise.ts';
 import { brokenRows } from './path/run-path.ts';
+import { gradientAndSeen, type SeenLoss } from './seen-gradient.ts';
 import type { TracedTarget } from './targets/target.ts';
 
 export interface TrainOptions {
@@ -179,21 +180,20 @@ function compileUpdate(model: PathModel, target: TracedTarget, options: Required
   return compileFunction((args: NamedArrays) => {
     const draws = noiseArrays(model, args);
     const density = fadedDensity(model, target, args.weight!);
-    const loss = (theta: JaxArray): [JaxArray, JaxArray[]] => {
+    const loss = (theta: JaxArray): SeenLoss => {
       const parameters: Parameters = unpackParameters(theta, model.parameters);
       const terms = elboTerms(model, parameters, { draws, density });
       const rates = terms.steps.map(({ accepted }) => reshape(mean(indicator(accepted, theta)), [1]));
       const broken = terms.steps.map((step) => sum(indicator(brokenRows(step), theta)));
       const all = broken.reduce((total, one) => add(total, one));
-      return [
-        neg(surrogate(model, parameters, { terms, estimator })),
-        [mean(terms.integrand), all, concatenate(rates, 0)],
-      ];
+      const figures = [mean(terms.integrand), all].map((value) => reshape(value, [1]));
+      return {
+        value: neg(surrogate(model, parameters, { terms, estimator })),
+        seen: concatenate([...figures, ...rates], 0),
+      };
     };
-    const differentiate = valueAndGrad(loss as never, { hasAux: true }) as unknown as (
-      theta: JaxArray,
-    ) => [[JaxArray, JaxArray[]], JaxArray];
-    const [[, [elbo, broken, rates]], gradient] = differentiate(args.theta!.ref);
+    const { gradient, seen } = gradientAndSeen(loss, args.theta!, 2 + model.slots.length);
+    const [elbo, broken, rates] = split(seen, [1, 1, model.slots.length], 0);
     const moments = { first: args.first!, second: args.second! };
     const scalars = {
       learningRate: args.learningRate!,

@@ -38,7 +38,8 @@ type Row = ChainSummary['diagnostics'][number];
 
 /** Diagnostics, kernels, modes, a verdict, and what to type next. */
 export function chainLines(run: string, summary: ChainSummary): readonly string[] {
-  const { draws, diagnostics, kernels, modes, regions = [], trainingSeconds, samplingSeconds } = summary;
+  const { draws, diagnostics, kernels, modes, regions = [], bounds = [] } = summary;
+  const { trainingSeconds, samplingSeconds } = summary;
   const took = [
     ...(trainingSeconds === null ? [] : [`training ${formatSeconds(trainingSeconds)}`]),
     `sampling ${formatSeconds(samplingSeconds)}`,
@@ -51,6 +52,7 @@ export function chainLines(run: string, summary: ChainSummary): readonly string[
     '',
     ...indented(formatTable(KERNELS, shown(kernels).map(kernelCells))),
     ...more(kernels, 'kernel_health'),
+    ...boundLines(bounds),
     ...modeLines(modes),
     ...regionLines(regions),
     '',
@@ -83,6 +85,17 @@ function modeLines(modes: readonly Row[]): readonly string[] {
   const visited = modes.filter((row) => row.visited === true).length;
   const worst = Math.max(...modes.map((row) => Math.abs(Number(row.mass_error))));
   return ['', `  modes   ${visited} of ${modes.length} visited, largest error of a mass ${worst.toFixed(4)}`];
+}
+
+/** `  bound   path -1.81 ± 0.03, mean field -2.61 ± 0.04 nats (1,000 paths each); log Z 0` */
+function boundLines(bounds: readonly Row[]): readonly string[] {
+  const [first] = bounds;
+  if (first === undefined) return [];
+  const laws = bounds.map((row) => {
+    return `${String(row.law).replace('_', ' ')} ${figure(row.elbo, 4)} ± ${figure(row.elbo_se, 2)}`;
+  });
+  const known = typeof first.log_z === 'number' ? `; log Z ${figure(first.log_z, 4)}` : '';
+  return ['', `  bound   ${laws.join(', ')} nats (${count(first.paths)} paths each)${known}`];
 }
 
 function verdict(diagnostics: readonly Row[]): string {

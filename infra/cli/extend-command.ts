@@ -51,8 +51,8 @@ export async function extendCommand(
 
 async function planOf({ runId, runDir, manifest }: KnownRun): Promise<MetflowPlan> {
   const config = manifest?.config;
-  const bytes = config?.kind === 'metflow' ? await readIfThere(planPath(runDir)) : null;
-  if (config?.kind === 'metflow' && bytes !== null)
+  const bytes = config?.kind === 'metflow' && 'target' in config ? await readIfThere(planPath(runDir)) : null;
+  if (config?.kind === 'metflow' && 'target' in config && bytes !== null)
     return { ...(JSON.parse(bytes.toString()) as MetflowPlan), config };
   const value = config === undefined ? runId : `${runId}, kind: ${config.kind}`;
   throw wrong('only runs of kind: metflow that have been planned have chains to extend', value);

@@ -9,7 +9,7 @@ import {
   type RunProgress,
   type RunResult,
   runWorkflowId,
-  WORKFLOW_OF,
+  workflowOf,
 } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
 import type { LoadedRun } from '../config/load-config.ts';
@@ -48,7 +48,7 @@ export async function startRun(
     runDir,
     ...(draws === undefined ? {} : { draws }),
   };
-  await client.workflow.start(WORKFLOW_OF[config.kind], {
+  await client.workflow.start(workflowOf(config), {
     workflowId: runWorkflowId(runId),
     taskQueue: TASK_QUEUES.workflow,
     args: [input],

@@ -3,6 +3,7 @@
 import type {
   ChainsProgress,
   EncodeHeartbeat,
+  ImageHeartbeat,
   LensHeartbeat,
   RunPhase,
   RunProgress,
@@ -67,8 +68,10 @@ export function snapshotOf(
   const beats = pending.map(({ heartbeat }) => heartbeat);
   const encoded = sum(beats.filter(isEncodeBeat).map(({ samples }) => samples));
   const measured = sum(beats.filter(isLensBeat).map(({ units }) => units));
+  const onImages = beats.filter(isImageBeat);
+  const worked = sum(onImages.map(({ units, from }) => units - from));
   const training = beats.find(isTrainBeat);
-  const done = Math.max(progress.doneSamples + encoded + measured, training?.step ?? 0);
+  const done = Math.max(progress.doneSamples + encoded + measured + worked, training?.step ?? 0);
   const samples = Math.min(progress.samples, done);
   const rowsPerSample = progress.samples > 0 ? progress.points / progress.samples : 0;
   const aggregators = beats.filter(isAggregateBeat);
@@ -88,7 +91,7 @@ export function snapshotOf(
     waiting: beats.filter((beat) => (isEncodeBeat(beat) || isLensBeat(beat)) && beat.waits === true).length,
     notices: [...progress.notices, ...retryReasons(pending)],
     chains: progress.chains ?? null,
-    elbo: training?.elbo ?? null,
+    elbo: training?.elbo ?? onImages.find(({ elbo }) => elbo !== null)?.elbo ?? null,
     atMs,
   };
 }
@@ -145,6 +148,10 @@ function isLensBeat(value: unknown): value is LensHeartbeat {
 
 function isTrainBeat(value: unknown): value is TrainHeartbeat {
   return beatKind(value) === 'train';
+}
+
+function isImageBeat(value: unknown): value is ImageHeartbeat {
+  return beatKind(value) === 'images';
 }
 
 function isAggregateBeat(value: unknown): value is { readonly messages: number; readonly lag?: number } {

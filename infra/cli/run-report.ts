@@ -4,6 +4,7 @@ import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
+import { imageLines } from './image-lines.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
 import { chainLines } from './chain-lines.ts';
 import { claimLines } from './claim-lines.ts';
@@ -85,6 +86,7 @@ export async function resultLines(report: RunReport): Promise<readonly string[]>
     `  report  tessera report ${run} writes a page about it`,
     ...claimLines(manifest?.claims ?? []),
     ...(manifest?.chains === undefined ? [] : chainLines(run, manifest.chains)),
+    ...imageLines(manifest?.summary ?? []),
     ...(manifest?.kind === 'lens' ? ['  next    tessera schema TABLE tells the columns of a table'] : []),
   ];
 }

@@ -5,6 +5,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { DatasetConfig } from '#schemas/config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
 import type { RegionsConfig } from '#schemas/metflow-config.ts';
+import type { InpaintingConfig } from '#schemas/metflow-images.ts';
 import type { TargetConfig } from '#schemas/metflow-targets.ts';
 import { isObjectPath, resolvePath } from '../blobs/object-path.ts';
 
@@ -40,16 +41,29 @@ export function isGlob(path: string): boolean {
 }
 
 /** Data files and label files that the config names. */
-export function datasetFiles(
-  dataset: DatasetConfig,
-): readonly { readonly key: string; readonly path: string }[] {
-  const named = (key: string, paths: string | readonly string[] | undefined) =>
-    [paths ?? []].flat().map((path) => ({ key, path }));
+export function configFiles(config: RunConfig): readonly NamedFile[] {
   return [
-    ...named('dataset.data', dataset.data),
-    ...named('dataset.labels', LABEL_FILES.has(dataset.format) ? dataset.labels : undefined),
-    ...named('dataset.tokenizer', dataset.tokenizer),
+    ...('dataset' in config && config.dataset !== undefined ? datasetFiles('dataset', config.dataset) : []),
+    ...('test' in config ? datasetFiles('test', config.test) : []),
+    ...('images' in config ? named('images.data', config.images.data) : []),
   ];
+}
+
+interface NamedFile {
+  readonly key: string;
+  readonly path: string;
+}
+
+function datasetFiles(at: string, dataset: DatasetConfig): readonly NamedFile[] {
+  return [
+    ...named(`${at}.data`, dataset.data),
+    ...named(`${at}.labels`, LABEL_FILES.has(dataset.format) ? dataset.labels : undefined),
+    ...named(`${at}.tokenizer`, dataset.tokenizer),
+  ];
+}
+
+function named(key: string, paths: string | readonly string[] | undefined): readonly NamedFile[] {
+  return [paths ?? []].flat().map((path) => ({ key, path }));
 }
 
 /** Sections that name files, each mapped where the config has it. */
@@ -62,9 +76,22 @@ function mapPaths<Config extends RunConfig>(config: Config, map: (path: string) 
     ...('dataset' in given && given.dataset !== undefined ? { dataset: mapDataset(given.dataset, map) } : {}),
     ...('regions' in given && given.regions !== undefined ? { regions: mapRegions(given.regions, map) } : {}),
     ...('runs' in given ? { runs: given.runs.map(map) } : {}),
+    ...('test' in given ? { test: mapDataset(given.test, map) } : {}),
+    ...('encoder' in given ? mapInpainting(given, map) : {}),
     ...('target' in given ? { target: mapTarget(given.target, map) } : {}),
   };
   return mapped as Config;
+}
+
+function mapInpainting(
+  { encoder, decoder, images }: Pick<InpaintingConfig, 'encoder' | 'decoder' | 'images'>,
+  map: (path: string) => string,
+) {
+  return {
+    encoder: map(encoder),
+    decoder: map(decoder),
+    images: { ...images, data: map(images.data) },
+  };
 }
 
 function mapModel<Model extends { file: string; through?: string | undefined }>(

@@ -6,6 +6,7 @@ import { sweepConfig } from '#schemas/config.ts';
 import { type ExperimentName, lensConfig } from '#schemas/lens-config.ts';
 import type { RunConfig } from '#schemas/messages.ts';
 import { metflowConfig } from '#schemas/metflow-config.ts';
+import { inpaintingConfig, vaeConfig } from '#schemas/metflow-images.ts';
 
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
@@ -54,9 +55,22 @@ export function metflowForm(): ConfigForm {
   return { parser: metflowConfig, schema: jsonSchemaOf(metflowConfig, 'Tessera MetFlow config') };
 }
 
+/** Experiments of `kind: metflow`; without one it is chains of a target. */
+export const IMAGE_EXPERIMENTS = ['vae', 'inpainting'] as const;
+
+export function imagesForm(experiment: (typeof IMAGE_EXPERIMENTS)[number]): ConfigForm {
+  const parser = experiment === 'vae' ? vaeConfig : inpaintingConfig;
+  return { parser, schema: jsonSchemaOf(parser, `Tessera MetFlow config, experiment ${experiment}`) };
+}
+
 /** Every config in one schema, for editors. */
 export function configSchema(): JsonSchema {
-  const forms = [sweepForm(), ...EXPERIMENTS.map(lensForm), metflowForm()];
+  const forms = [
+    sweepForm(),
+    ...EXPERIMENTS.map(lensForm),
+    metflowForm(),
+    ...IMAGE_EXPERIMENTS.map(imagesForm),
+  ];
   return { title: 'Tessera config', anyOf: forms.map(({ schema }) => schema) };
 }
 

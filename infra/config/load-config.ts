@@ -9,8 +9,16 @@ import type { RunConfig } from '#schemas/messages.ts';
 import { joinPath, resolvePath } from '../blobs/object-path.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
-import { absolutePaths, datasetFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
-import { type ConfigForm, EXPERIMENTS, lensForm, metflowForm, sweepForm } from './config-schema.ts';
+import { absolutePaths, configFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
+import {
+  type ConfigForm,
+  EXPERIMENTS,
+  IMAGE_EXPERIMENTS,
+  imagesForm,
+  lensForm,
+  metflowForm,
+  sweepForm,
+} from './config-schema.ts';
 import { applySets } from './set-option.ts';
 import { didYouMean } from './similar-name.ts';
 
@@ -81,8 +89,7 @@ export function checkFilesExist({ config, file }: LoadedRun): void {
       remedy,
     });
   }
-  const dataset = 'dataset' in config ? config.dataset : undefined;
-  for (const { key, path } of dataset === undefined ? [] : datasetFiles(dataset)) {
+  for (const { key, path } of configFiles(config)) {
     if (isGlob(path) || existsSync(path)) continue;
     throw new PipelineError({
       kind: 'data-missing',
@@ -141,8 +148,15 @@ function formOf(file: string, raw: unknown): ConfigForm {
     if (known !== undefined) return lensForm(known);
     throw notAllowed(`${file}: experiment`, { value: experiment, allowed: EXPERIMENTS });
   }
-  if (kind === 'metflow') return metflowForm();
+  if (kind === 'metflow') return metflowFormOf(file, experiment);
   throw notAllowed(`${file}: kind`, { value: kind, allowed: KINDS });
+}
+
+function metflowFormOf(file: string, experiment: unknown): ConfigForm {
+  if (experiment === undefined) return metflowForm();
+  const known = IMAGE_EXPERIMENTS.find((name) => name === experiment);
+  if (known !== undefined) return imagesForm(known);
+  throw notAllowed(`${file}: experiment`, { value: experiment, allowed: IMAGE_EXPERIMENTS });
 }
 
 /** Code of the user's own runs only when asked for: a config may come from someone else. */

@@ -3,6 +3,8 @@
 import {
   allowedBy,
   EXPERIMENTS,
+  IMAGE_EXPERIMENTS,
+  imagesForm,
   type JsonSchema,
   lensForm,
   metflowForm,
@@ -35,6 +37,9 @@ export function configPage(): string {
     ...section('`kind: lens`', common),
     ...lens.flatMap(({ name, lines }) => section(`\`experiment: ${name}\``, lines.filter(isOwn), '###')),
     ...section('`kind: metflow`', keyLines(metflowForm().schema)),
+    ...IMAGE_EXPERIMENTS.flatMap((name) =>
+      section(`\`kind: metflow\`, \`experiment: ${name}\``, keyLines(imagesForm(name).schema)),
+    ),
   ].join('\n')}\n`;
 }
 

@@ -2,7 +2,7 @@
 // of all taps as the span `network`, and its digest that of a sweep with granularity `image`.
 
 import { PipelineError } from '#schemas/errors.ts';
-import type { ModelRecord } from '#schemas/messages.ts';
+import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import { digestRows, spanSeed } from '../../activities/polytope/digest.ts';
 import type { EncodedBatch, EncoderSession, InputTensor } from '../../activities/ports.ts';
@@ -27,6 +27,8 @@ export interface SpanCodes {
 /** Gives draws their codes. */
 export interface DrawCoder extends AsyncDisposable {
   readonly backend: string;
+  /** Of the net that draws pass through first; null without one. */
+  readonly decoderSha256: string | null;
   /** Every tap, then `network`. */
   readonly spans: readonly { readonly name: string; readonly bits: number }[];
   /** Digests of the span `network`. @param z - `[rows, dim]`. @returns `[rows, 16]` bytes. @throws PipelineError `non-finite-input`. */
@@ -73,6 +75,7 @@ export async function openDrawCoder(
   const bits = session.taps.reduce((sum, { codeBits }) => sum + codeBits, 0);
   return {
     backend: session.backend,
+    decoderSha256: decoder?.sha256 ?? null,
     spans: [...session.taps.map((tap) => ({ name: tap.name, bits: tap.codeBits })), { name: NETWORK, bits }],
     digests: async (z) => (await codes(z)).digests.at(-1)!,
     codes,
@@ -85,10 +88,18 @@ export async function openDrawCoder(
 }
 
 /** What run.json says of the model; opens it once, so that a wrong one is told before anything runs. */
-export async function drawModelRecord(model: Model, dim: number): Promise<ModelRecord> {
+export async function drawModelRecord(
+  model: Model,
+  dim: number,
+): Promise<{ readonly model: ModelRecord; readonly through: SourceFile | null }> {
   await using coder = await openDrawCoder(model, dim);
   const { sha256 } = await (await modelLoader(model.file)).inspect(model, { granularity: 'image' });
-  return { file: model.file, sha256, backend: coder.backend, packing: null };
+  const { decoderSha256, backend } = coder;
+  return {
+    model: { file: model.file, sha256, backend, packing: null },
+    through:
+      decoderSha256 === null ? null : { key: 'model.through', file: model.through!, sha256: decoderSha256 },
+  };
 }
 
 function shapeOf(model: Model, dims: readonly (number | null)[], size: number): number[] {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
-import type { ModelRecord } from '#schemas/messages.ts';
+import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
 import { readIfThere } from '../blobs/storage.ts';
@@ -20,6 +20,8 @@ export interface MetflowPlan {
   readonly ends: readonly number[];
   readonly model: ModelRecord | null;
   readonly data: null;
+  /** Other files that draws depend on: what the target was made of, a decoder before the model. */
+  readonly files: readonly SourceFile[];
   readonly notices: readonly string[];
 }
 
@@ -31,10 +33,18 @@ export function planPath(runDir: string): string {
 }
 
 /** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
-export async function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
+export function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
+  return findPlan<MetflowPlan>(runDir, configSha256);
+}
+
+/** The same for a plan of any kind. */
+export async function findPlan<Plan extends { readonly configSha256: string }>(
+  runDir: string,
+  configSha256: string,
+): Promise<Plan | null> {
   const bytes = await readIfThere(planPath(runDir));
   if (bytes === null) return null;
-  const plan = JSON.parse(bytes.toString()) as MetflowPlan;
+  const plan = JSON.parse(bytes.toString()) as Plan;
   if (plan.configSha256 === configSha256) return plan;
   throw new PipelineError({
     kind: 'run-config-mismatch',
@@ -46,8 +56,16 @@ export async function findMetflowPlan(runDir: string, configSha256: string): Pro
 }
 
 /** The plan of a run that has been planned. */
-export async function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
-  const plan = await findMetflowPlan(runDir, configSha256);
+export function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
+  return readPlan<MetflowPlan>(runDir, configSha256);
+}
+
+/** The same for a plan of any kind. */
+export async function readPlan<Plan extends { readonly configSha256: string }>(
+  runDir: string,
+  configSha256: string,
+): Promise<Plan> {
+  const plan = await findPlan<Plan>(runDir, configSha256);
   if (plan !== null) return plan;
   throw new PipelineError({ kind: 'internal', where: planPath(runDir), what: 'the run has no plan' });
 }

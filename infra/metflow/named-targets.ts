@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { PipelineError } from '#schemas/errors.ts';
+import type { SourceFile } from '#schemas/messages.ts';
 import type { BuiltInTarget, TargetConfig } from '#schemas/metflow-targets.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { banana } from '../../activities/metflow/targets/banana.ts';
@@ -25,6 +26,8 @@ export interface NamedTarget {
   /** SHA-256, hex, of everything the density depends on beside this program. */
   readonly sha256: string;
   readonly traced: TracedTarget;
+  /** Files that it was made of, by key of the config. */
+  readonly files: readonly SourceFile[];
 }
 
 /**
@@ -38,10 +41,11 @@ export async function namedTarget(config: TargetConfig, seed: number): Promise<N
     const { data, sha256: dataSha256 } = await readLabelledCsv(config.data);
     const { priorScale } = config;
     const sha256 = hashOf({ name: config.name, priorScale, dataSha256 });
-    return { name: config.name, sha256, traced: logisticRegression(data, { priorScale }) };
+    const files = [{ key: 'target.data', file: config.data, sha256: dataSha256 }];
+    return { name: config.name, sha256, traced: logisticRegression(data, { priorScale }), files };
   }
   if (config.name === 'vae_posterior') return latentTarget(config);
-  return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed) };
+  return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed), files: [] };
 }
 
 async function latentTarget(config: Extract<BuiltInTarget, { name: 'vae_posterior' }>): Promise<NamedTarget> {
@@ -60,7 +64,9 @@ async function latentTarget(config: Extract<BuiltInTarget, { name: 'vae_posterio
   const [from, to] = range ?? [0, decoder.at(-1)!.outputs];
   const seen = Uint8Array.from({ length: decoder.at(-1)!.outputs }, (_, i) => (i >= from && i < to ? 1 : 0));
   const sha256 = hashOf({ name, from, to, decoderSha256, imagesSha256 });
-  return { name, sha256, traced: vaePosterior({ decoder, images, seen }) };
+  const pictures = data === undefined ? [] : [{ key: 'target.images', file: data, sha256: imagesSha256 }];
+  const files = [{ key: 'target.decoder', file, sha256: decoderSha256 }, ...pictures];
+  return { name, sha256, traced: vaePosterior({ decoder, images, seen }), files };
 }
 
 function hashOf(value: object): string {

@@ -1,22 +1,25 @@
 // The small tables of a MetFlow run, written from rows.
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import type { Cell } from '../../activities/experiments/experiment.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { blockOf } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
-import { syncFolder } from '../blobs/storage.ts';
+import { makeFolder, syncFolder } from '../blobs/storage.ts';
 import { writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** A row by column name, without `run_id`. */
 export type TableRow = Readonly<Record<string, Cell>>;
 
-/** Writes a table of one file, in place of what is there; it appears whole. */
+/**
+ * Writes a table of one file, or one part of it, in place of what is there; it appears whole.
+ * @param place.part - name of the part, where the table is a folder of them.
+ */
 export async function writeRows(
   table: TableDef,
   rows: readonly object[],
-  { runDir, runId }: { readonly runDir: string; readonly runId: string },
+  { runDir, runId, part = '' }: { readonly runDir: string; readonly runId: string; readonly part?: string },
 ): Promise<number> {
   const columns = table.columns.filter(({ name }) => name !== 'run_id');
   const cells = columns.map(({ name }) => [name, rows.map((row) => (row as TableRow)[name]!)] as const);
@@ -26,8 +29,10 @@ export async function writeRows(
   );
   const whole = withRunId({ ...table, columns }, blocksOf(block), { runId, onRows: () => undefined });
   const content = finalContent({ ...table, columns: whole.columns }, whole.blocks);
-  await writeParquetWhole(join(runDir, table.path), content);
-  await syncFolder(runDir);
+  const file = join(runDir, table.path, part);
+  await makeFolder(dirname(file));
+  await writeParquetWhole(file, content);
+  await syncFolder(dirname(file));
   return rows.length;
 }
 

@@ -33,7 +33,7 @@ export async function loadTargetModule({ module, options }: ModuleTarget): Promi
   })) as TargetExports;
   const traced = tracedTarget(module, madeBy(module, exported, options));
   const sha256 = createHash('sha256').update(code).update(canonicalJson(options)).digest('hex');
-  return { name: 'module', sha256, traced };
+  return { name: 'module', sha256, traced, files: [{ key: 'target.module', file: module, sha256 }] };
 }
 
 /** The module's jax-js is this program's own, wherever the module lies. */

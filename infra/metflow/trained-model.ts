@@ -15,13 +15,16 @@ import { trainingOrigin } from './origins.ts';
 
 /** Name of the training's checkpoint. */
 export const TRAINING = 'training';
+/** Of the mean-field law that its bound is held against. */
+export const MEAN_FIELD = 'mean-field';
 
 /** How far the training has come, null where it has not begun. @throws PipelineError as {@link findCheckpoint} does. */
 export async function findTraining(
   runDir: string,
   plan: MetflowPlan,
+  name = TRAINING,
 ): Promise<(TrainingRecord & { readonly notices: readonly string[] }) | null> {
-  const found = await findCheckpoint(runDir, TRAINING, { origin: trainingOrigin(plan) });
+  const found = await findCheckpoint(runDir, name, { origin: trainingOrigin(plan) });
   return found === null ? null : { ...trainingOf(found.checkpoint), notices: found.notices };
 }
 

@@ -52,7 +52,8 @@ export async function openPictures(run: ReportRun): Promise<{
   readonly notice: string | null;
 }> {
   const { config } = run.manifest;
-  const dataset = 'dataset' in config ? config.dataset : undefined;
+  // Runs about images hold the pictures that they show in their tables.
+  const dataset = 'dataset' in config && config.kind !== 'metflow' ? config.dataset : undefined;
   const plan = dataset === undefined ? null : await datasetPlan(run);
   const labelNames = plan?.labelNames ?? null;
   if (dataset === undefined || plan === null) return { pictures: null, labelNames, notice: null };

@@ -12,6 +12,9 @@ import { interpolation } from './sections/interpolation.ts';
 import { plainTables } from './sections/plain-tables.ts';
 import { scaling } from './sections/scaling.ts';
 import { slices } from './sections/slices.ts';
+import { inpainting } from './sections/inpainting.ts';
+import { modelTraining, vaeLikelihood } from './sections/vae-likelihood.ts';
+import { vaeSamples } from './sections/vae-samples.ts';
 import { kernels } from './sections/kernels.ts';
 import { modes } from './sections/modes.ts';
 import { regionMass } from './sections/region-mass.ts';
@@ -28,6 +31,9 @@ const SECTIONS: Readonly<Record<RunManifest['kind'], readonly Section[]>> = {
   lens: [overview, slices, claims, densities, interpolation, clusters, clusterTable, scaling, plainTables],
   metflow: [overview, diagnostics, modes, chainDensities, traces, kernels, training, regionMass],
 };
+
+/** Of runs about images, whose tables are others. */
+const IMAGE_SECTIONS: readonly Section[] = [overview, vaeLikelihood, vaeSamples, inpainting, modelTraining];
 
 /** Runs that share their sections. */
 export interface RunGroup {
@@ -48,15 +54,20 @@ export function groupRuns(runs: readonly ReportRun[]): readonly RunGroup[] {
     id,
     title: titleOf(members[0]!.manifest),
     runs: members,
-    sections: SECTIONS[members[0]!.manifest.kind],
+    sections: isAboutImages(members[0]!.manifest) ? IMAGE_SECTIONS : SECTIONS[members[0]!.manifest.kind],
   }));
 }
 
+function isAboutImages({ config }: RunManifest): boolean {
+  return config.kind === 'metflow' && 'experiment' in config;
+}
+
 function groupOf({ config }: RunManifest): string {
-  return config.kind === 'lens' ? `lens-${config.experiment.replaceAll('_', '-')}` : config.kind;
+  return 'experiment' in config ? `${config.kind}-${config.experiment.replaceAll('_', '-')}` : config.kind;
 }
 
 function titleOf({ config }: RunManifest): string {
   if (config.kind === 'lens') return `Experiment: ${config.experiment.replaceAll('_', ' ')}`;
+  if ('experiment' in config) return config.experiment === 'vae' ? 'Autoencoders' : 'In-painting';
   return config.kind === 'sweep' ? 'Sweeps' : 'Chains';
 }

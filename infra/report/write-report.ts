@@ -111,5 +111,8 @@ function leadOf(run: ReportRun | undefined): string {
   if (config === undefined) return '';
   if (config.kind === 'sweep') return 'Which polytopes a corpus visits, and what falls into them';
   if (config.kind === 'lens') return `Lens experiment: ${config.experiment.replaceAll('_', ' ')}`;
-  return 'Markov chains with learned proposals';
+  if ('target' in config) return 'Markov chains with learned proposals';
+  return config.experiment === 'vae'
+    ? 'Autoencoders of one architecture, and what stands between encoder and decoder'
+    : 'Images whose missing part is filled in by chains';
 }

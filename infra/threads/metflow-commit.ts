@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
+import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
 import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
 import { DRAWS_TABLE } from '#schemas/columns/metflow/draws.ts';
 import { KERNEL_HEALTH_TABLE } from '#schemas/columns/metflow/kernel-health.ts';
@@ -23,7 +24,7 @@ import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/
 import { writeRows } from '../metflow/small-tables.ts';
 import { findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { trainingRows } from './metflow-train.ts';
+import { PATH, trainingRows } from './metflow-train.ts';
 import { openLog } from './opened.ts';
 
 /** Repeating it gives the same. @throws PipelineError `internal` where draws are missing. */
@@ -34,13 +35,16 @@ export async function commitMetflowTask(input: MetflowCommitInput): Promise<Comm
   if ((await drawsInParts(runDir, plan)) < draws)
     throw new PipelineError({ kind: 'internal', where: runDir, what: 'the parts do not hold every draw' });
   const training = await findTraining(runDir, plan);
-  const history = training === null ? [] : trainingRows(training);
+  const history = training === null ? [] : trainingRows(training, { model: PATH, seed: plan.config.seed });
   await writeRows(TRAINING_TABLE, history, { runDir, runId: plan.runId });
+  // The training wrote its bounds when it ended.
+  if (training === null) await writeRows(BOUNDS_TABLE, [], { runDir, runId: plan.runId });
   const chains = await summaryOf(input, { runDir, draws });
   const rows = {
     draws: draws * plan.config.sample.chains,
     diagnostics: chains.diagnostics.length,
     training: history.length,
+    bounds: chains.bounds.length,
     kernel_health: chains.kernels.length,
     modes: chains.modes.length,
     region_mass: await rowsIn(join(runDir, REGION_MASS_TABLE.path)),
@@ -57,8 +61,8 @@ async function summaryOf(
   { trainingSeconds, samplingSeconds }: MetflowCommitInput,
   { runDir, draws }: { readonly runDir: string; readonly draws: number },
 ): Promise<ChainSummary> {
-  const [diagnostics, kernels, modes, regions] = await Promise.all(
-    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE, REGION_SUMMARY_TABLE].map((table) =>
+  const [diagnostics, kernels, modes, regions, bounds] = await Promise.all(
+    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE, REGION_SUMMARY_TABLE, BOUNDS_TABLE].map((table) =>
       scalarRows(runDir, table),
     ),
   );
@@ -70,6 +74,7 @@ async function summaryOf(
     kernels: kernels!,
     modes: modes!,
     regions: regions!,
+    bounds: bounds!,
   };
 }
 

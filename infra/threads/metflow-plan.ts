@@ -1,15 +1,16 @@
 // Planning a MetFlow run: make the target once for real, write the plan, make the topic, and find out where the chains
 // stand. A checkpoint beyond what log and parts hold is not used: the draws between them would be missing.
 
+import { join } from 'node:path';
+import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { MetflowInput } from '#schemas/messages.ts';
-import { trainsKernels } from '#schemas/metflow-config.ts';
+import { type MetflowConfig, trainsKernels } from '#schemas/metflow-config.ts';
 import type { MetflowPlanOutput } from '#schemas/tasks.ts';
 import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
-import { hasEnded } from '../../activities/metflow/chains/training-record.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
-import { makeFolder, remove, writeWhole } from '../blobs/storage.ts';
+import { isFile, makeFolder, remove, writeWhole } from '../blobs/storage.ts';
 import {
   checkpointPaths,
   findCheckpoint,
@@ -42,6 +43,7 @@ const SEGMENT_NUMBERS = 2 ** 25;
 export async function planMetflowTask(input: MetflowInput, context: TaskContext): Promise<MetflowPlanOutput> {
   const { runDir, configSha256, config } = input;
   const existing = await findMetflowPlan(runDir, configSha256);
+  if (existing !== null) await checkUnchanged(existing);
   const plan = extended(existing ?? (await makePlan(input, context)), input.draws ?? 0);
   if (plan !== existing) await writePlan(runDir, plan);
   const { partitions } = config.stream;
@@ -66,7 +68,7 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
       ? {
           steps: config.train.steps,
           trained: training?.state.step ?? 0,
-          ended: training !== null && hasEnded(training, config.train),
+          ended: await isFile(join(runDir, BOUNDS_TABLE.path)),
         }
       : null,
   };
@@ -76,17 +78,15 @@ async function makePlan(
   { runId, runDir, config, configSha256 }: MetflowInput,
   { signal }: TaskContext,
 ): Promise<MetflowPlan> {
-  const { name, sha256, traced } = await namedTarget(config.target, config.seed);
+  const sources = await readSources(config);
   const { chains, groups, draws } = config.sample;
   const plan: MetflowPlan = {
     runId,
     configSha256,
     config,
-    dim: traced.dim,
-    target: { name, sha256 },
+    ...sources,
     groups: Math.min(groups, chains),
     ends: [draws],
-    model: config.model === undefined ? null : await drawModelRecord(config.model, traced.dim),
     data: null,
     notices: [],
   };
@@ -97,6 +97,41 @@ async function makePlan(
   }
   await makeFolder(runDir);
   return plan;
+}
+
+/** Everything that draws depend on beside the config, as it is now. */
+async function readSources(
+  config: MetflowConfig,
+): Promise<Pick<MetflowPlan, 'dim' | 'target' | 'model' | 'files'>> {
+  const { name, sha256, traced, files } = await namedTarget(config.target, config.seed);
+  const target = { name, sha256 };
+  const { dim } = traced;
+  if (config.model === undefined) return { dim, target, model: null, files };
+  const { model, through } = await drawModelRecord(config.model, dim);
+  return { dim, target, model, files: through === null ? files : [...files, through] };
+}
+
+/**
+ * Holds an interrupted run's files to what they were when it began.
+ * @throws PipelineError `run-config-mismatch` naming the first that has changed.
+ */
+async function checkUnchanged(plan: MetflowPlan): Promise<void> {
+  const now = await readSources(plan.config);
+  const named = ({ target, model, files }: typeof now) => [
+    { key: 'target', sha256: target.sha256 },
+    ...(model === null ? [] : [{ key: 'model.file', sha256: model.sha256 }]),
+    ...files.map(({ key, sha256 }) => ({ key, sha256 })),
+  ];
+  const before = new Map(named(plan).map(({ key, sha256 }) => [key, sha256]));
+  const changed = named(now).findLast(({ key, sha256 }) => before.get(key) !== sha256);
+  if (changed === undefined) return;
+  throw new PipelineError({
+    kind: 'run-config-mismatch',
+    where: changed.key,
+    what: 'it has changed since the run began',
+    value: `SHA-256 ${changed.sha256.slice(0, 12)}, expected ${before.get(changed.key)?.slice(0, 12) ?? 'none'}`,
+    remedy: 'Put it back as it was, or give the run another id.',
+  });
 }
 
 function checkPlan({ config, dim, groups }: MetflowPlan): void {

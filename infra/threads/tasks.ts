@@ -35,6 +35,15 @@ export const commitLens = threadTask<'commitLens'>(async (...task) =>
 export const commitPart = threadTask<'commitPart'>(async (...task) =>
   (await import('./commit.ts')).commitPartTask(...task),
 );
+export const planImages = threadTask<'planImages'>(async (...task) =>
+  (await import('./images-plan.ts')).planImagesTask(...task),
+);
+export const imageTask = threadTask<'imageTask'>(async (...task) =>
+  (await import('./images-task.ts')).imageTask(...task),
+);
+export const commitImages = threadTask<'commitImages'>(async (input) =>
+  (await import('./images-commit.ts')).commitImagesTask(input),
+);
 export const planMetflow = threadTask<'planMetflow'>(async (...task) =>
   (await import('./metflow-plan.ts')).planMetflowTask(...task),
 );

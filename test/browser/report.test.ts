@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport } from '../../infra/cli/report-command.ts';
-import { makeChains, makeSlice, makeSweep } from '../infra/report/make-run.ts';
+import { makeChains, makeImages, makeSlice, makeSweep } from '../infra/report/make-run.ts';
 import { accessibilityFaults, lowestContrast } from './accessibility.ts';
 import { launchBrowser, openPage } from './open-page.ts';
 
@@ -16,6 +16,7 @@ const files = {
   sweeps: join(folder, 'sweeps.html'),
   slices: join(folder, 'slices.html'),
   chains: join(folder, 'chains.html'),
+  images: join(folder, 'images.html'),
 };
 let browser: Browser;
 
@@ -36,6 +37,11 @@ beforeAll(async () => {
     { file: files.slices },
   );
   await writeReport([(await makeChains(folder, { runId: 'chains' })).runDir], { file: files.chains });
+  const images = await makeImages(folder, { runId: 'images', model: HOSTILE });
+  await writeReport(
+    images.map(({ runDir }) => runDir),
+    { file: files.images },
+  );
   browser = await launchBrowser();
 });
 

@@ -1,6 +1,8 @@
 // A training goes on from any of its states bit for bit.
 
 import { describe, expect, it } from 'vitest';
+import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
+import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { openTrainer, type TrainState } from '../../activities/metflow/training.ts';
 import { flowPath, threeGaussians } from './path-fixture.ts';
 import { runner } from './traced.ts';
@@ -24,6 +26,27 @@ describe('a training', () => {
     }
     await other.close();
     expect(states[12]!.theta).not.toEqual(states[0]!.theta);
+  });
+
+  it('takes Hamiltonian steps, whose proposals are gradients themselves', async () => {
+    const kernel = hamiltonianKernel({ dim: 2, stepSize: 0.3, steps: 2 });
+    const groups = [{ kernel, count: 2, conditioning: 'free' as const }];
+    const model = pathModel({ dim: 2, groups, initial: { law: 'learned' }, reverse: { law: 'uniform' } });
+    const options = { runner, steps: 60, batch: 32, learningRate: 0.05, seed: 4 };
+    const trainer = await openTrainer(model, target, options);
+    let state = trainer.initial();
+    const bounds: number[] = [];
+    while (state.step < options.steps) {
+      const next = await trainer.step(state);
+      ({ state } = next);
+      bounds.push(next.info.elbo);
+      expect(next.info).toMatchObject({ moved: true, broken: 0 });
+      expect(next.info.acceptRate).toHaveLength(2);
+    }
+    await trainer.close();
+    const average = (from: number) =>
+      bounds.slice(from, from + 15).reduce((sum, value) => sum + value, 0) / 15;
+    expect(average(45)).toBeGreaterThan(average(0) + 0.3);
   });
 
   it('leaves out an update whose gradient is not finite, and says so', async () => {

@@ -1,6 +1,7 @@
 // K steps from z0: which proposals are accepted, with what probability, and how the density follows.
 
 import {
+  absolute,
   add,
   less,
   log,
@@ -13,6 +14,7 @@ import {
   sigmoid,
   softplus,
   stopGradient,
+  sub,
   tanh,
   where,
   equal,
@@ -125,7 +127,7 @@ export function logAcceptance(logRatio: JaxArray, rule: AcceptRule): JaxArray {
     case 'metropolis':
       return minimum(logRatio, 0);
     case 'barker':
-      return neg(softplus(neg(logRatio)));
+      return logSigmoid(logRatio);
   }
 }
 
@@ -140,8 +142,13 @@ export function logRejection(logRatio: JaxArray, rule: AcceptRule): JaxArray {
       return where(certain, Number.NEGATIVE_INFINITY, value);
     }
     case 'barker':
-      return neg(softplus(logRatio));
+      return logSigmoid(neg(logRatio));
   }
+}
+
+/** log of 1 / (1 + exp(-l)); neither it nor its gradient takes the exponential of anything above 0. */
+function logSigmoid(l: JaxArray): JaxArray {
+  return sub(where(less(l, 0), l, 0), softplus(neg(absolute(l))));
 }
 
 /** The log probability of what happened. */

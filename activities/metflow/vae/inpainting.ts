@@ -4,7 +4,9 @@
 
 import {
   add,
+  asColumn,
   columns,
+  concatenate,
   constant,
   div,
   exp,
@@ -14,16 +16,17 @@ import {
   sigmoid,
   sub,
   where,
+  type JaxArray,
 } from '../../numeric/array-math.ts';
-import { compileFunction } from '../../numeric/jaxpr-to-onnx.ts';
+import { compileFunction, type NamedArrays } from '../../numeric/jaxpr-to-onnx.ts';
 import type { ProgramRunner } from '../../numeric/onnx-program.ts';
 import { fillNormals, fillUniforms } from '../../numeric/philox-address.ts';
 import { applyLayers } from '../dense-net.ts';
-import { parameterCount, unpackParameters, type FloatArray } from '../parameters.ts';
+import { parameterCount, unpackParameters, type FloatArray, type Parameters } from '../parameters.ts';
 import { boundKernels } from '../path/path-model.ts';
 import { drawNoise, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
-import { runPath } from '../path/run-path.ts';
-import { encodedDensity, layersOf, type VaeModel } from './vae-model.ts';
+import { runPath, type PathStep } from '../path/run-path.ts';
+import { encodedDensity, layersOf, mappedDraws, type VaeModel } from './vae-model.ts';
 
 export interface InpaintingState {
   readonly sweep: number;
@@ -31,9 +34,15 @@ export interface InpaintingState {
   readonly x: Float64Array;
   /** `[chains, latent]`. */
   readonly z: Float64Array;
+  /** `[chains, pixels]` probability that each pixel is lit given z. */
+  readonly estimate: Float64Array;
+  /** `[chains, kernels]` 1 where the kernel's proposal was accepted in the last sweep; zeros before the first. */
+  readonly accepted: Float64Array;
 }
 
 export interface Inpainting {
+  /** Kernels of the path. */
+  readonly kernels: number;
   /** @param x - `[chains, pixels]`, with any values where pixels are missing; z starts from the encoder. */
   initial(x: Float64Array): Promise<InpaintingState>;
   /** One sweep. */
@@ -54,8 +63,8 @@ export interface InpaintingOptions {
 const PIXEL_STEPS = 2 ** 49;
 
 /**
- * Compiles the sweep of a model with Bernoulli pixels. Without a path z is drawn from the encoder in every sweep, which
- * only approximates p(z | x): the baseline.
+ * Compiles the sweep of a model with Bernoulli pixels. Without a path z is drawn from the encoder, or from the flow
+ * behind it, in every sweep, which only approximates p(z | x): the baselines. Momentum is drawn anew in every sweep.
  */
 export async function openInpainting(
   model: VaeModel,
@@ -64,6 +73,7 @@ export async function openInpainting(
   const { pixels, latent } = model.shape;
   const type = 'float64';
   const rows = { rows: chains, type } as const;
+  const kernels = model.path?.slots.length ?? 0;
   const program = await runner.open(compileSweep(model, { chains, seen }));
   const numbers = Uint32Array.from({ length: chains }, (_, chain) => chain);
   const run = async (x: Float64Array, z: Float64Array, step: number) => {
@@ -82,13 +92,16 @@ export async function openInpainting(
     return outputs as readonly Float64Array[];
   };
   return {
+    kernels,
     async initial(x) {
-      const [, , encoded] = await run(x, new Float64Array(chains * latent), 0);
-      return { sweep: 1, x, z: encoded! };
+      const [, , , encoded, estimate] = await run(x, new Float64Array(chains * latent), 0);
+      const accepted = new Float64Array(chains * kernels);
+      return { sweep: 1, x, z: encoded!, estimate: estimate!, accepted };
     },
     async step({ sweep, x, z }) {
-      const [filled, moved] = await run(x, z, sweep);
-      return { sweep: sweep + 1, x: filled!, z: moved! };
+      const [filled, moved, estimate, , , accepted] = await run(x, z, sweep);
+      const none = new Float64Array(0);
+      return { sweep: sweep + 1, x: filled!, z: moved!, estimate: estimate!, accepted: accepted ?? none };
     },
     close: () => program.close(),
   };
@@ -111,26 +124,35 @@ function compileSweep(
   ] as const;
   return compileFunction((args) => {
     const parameters = unpackParameters(args.theta!, model.parameters);
-    const [x, z] = [args.x!, args.z!];
+    const x = args.x!;
     const moments = applyLayers(layersOf(parameters, 'encoder', shape), x);
     const [mean, scale] = [columns(moments, 0, latent), exp(columns(moments, latent, 2 * latent))];
-    const encoded = add(mean, mul(scale, args.fresh!));
-    let moved = encoded;
-    if (path !== null) {
-      const density = encodedDensity(shape, parameters, x);
-      const eps = div(sub(z, mean), scale);
-      const start = { z: eps, logDensity: density(eps), momentum: null };
-      const steps = runPath(boundKernels(path, parameters), start, {
-        draws: noiseArrays(path, args),
-        density,
-        rule: 'metropolis',
-        directions: path.directions,
-      });
-      moved = add(mean, mul(scale, steps.at(-1)!.after.z));
-    }
-    const lit = sigmoid(applyLayers(layersOf(parameters, 'decoder', shape), moved));
-    const drawn = indicator(less(args.coins!, lit), x);
+    const decoded = (z: JaxArray) => sigmoid(applyLayers(layersOf(parameters, 'decoder', shape), z));
+    const encoded = add(mean, mul(scale, mappedDraws(model, parameters, args.fresh!).z));
+    const steps = path === null ? [] : pathSteps(model, parameters, { args, mean, scale });
+    const end = steps.at(-1);
+    const moved = end === undefined ? encoded : add(mean, mul(scale, end.after.z));
+    const estimate = decoded(moved);
+    const drawn = indicator(less(args.coins!, estimate), x);
     const kept = less(0, constant(seen, [1, pixels], x));
-    return { x: where(kept, x, drawn), z: moved, encoded };
+    const accepted = steps.map((step) => asColumn(indicator(step.accepted, x)));
+    return {
+      ...{ x: where(kept, x, drawn), z: moved, estimate, encoded, encodedEstimate: decoded(encoded) },
+      ...(accepted.length === 0 ? {} : { accepted: concatenate(accepted, 1) }),
+    };
   }, specs);
+}
+
+/** The path from z as it stands, in the encoder's coordinates. */
+function pathSteps(
+  { shape, path }: VaeModel,
+  parameters: Parameters,
+  { args, mean, scale }: { readonly args: NamedArrays; readonly mean: JaxArray; readonly scale: JaxArray },
+): readonly PathStep[] {
+  const density = encodedDensity(shape, parameters, args.x!);
+  const eps = div(sub(args.z!, mean), scale);
+  const draws = noiseArrays(path!, args);
+  const start = { z: eps, logDensity: density(eps), momentum: draws.momentum };
+  const { directions } = path!;
+  return runPath(boundKernels(path!, parameters), start, { draws, density, rule: 'metropolis', directions });
 }

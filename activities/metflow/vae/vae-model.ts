@@ -1,11 +1,12 @@
-// A variational autoencoder with a MetFlow path between its encoder and its decoder. The path runs in the coordinates in
-// which the encoder's law is N(0, I): eps = (z - mean(x)) / scale(x). There it starts from a frozen law, and one set of
-// flows serves all images.
+// A variational autoencoder with something between its encoder and its decoder: nothing, a flow, or a MetFlow path. Flow
+// and path run in the coordinates in which the encoder's law is N(0, I): eps = (z - mean(x)) / scale(x). There a path
+// starts from a frozen law, and one set of flows serves all images.
 
 import {
   add,
   columns,
   exp,
+  filled,
   logSumExp,
   mul,
   reshape,
@@ -16,7 +17,15 @@ import {
   type JaxArray,
 } from '../../numeric/array-math.ts';
 import { applyLayers, type TracedLayer } from '../dense-net.ts';
-import { constantInit, normalInit, prefixed, type ParameterSpec, type Parameters } from '../parameters.ts';
+import { applyForward, type Bijection, type Mapped } from '../flows/bijection.ts';
+import {
+  constantInit,
+  normalInit,
+  prefixed,
+  underPrefix,
+  type ParameterSpec,
+  type Parameters,
+} from '../parameters.ts';
 import { elboTerms, type ElboDraws, type ElboTerms } from '../path/elbo.ts';
 import { logNormal, type Density } from '../path/path-kernel.ts';
 import type { PathModel } from '../path/path-model.ts';
@@ -32,23 +41,28 @@ export interface VaeShape {
 
 export interface VaeModel {
   readonly shape: VaeShape;
-  /** Its initial law is frozen N(0, I) of the latent dimension; null for the encoder's law as it is. */
+  /** Its initial law is frozen N(0, I) of the latent dimension; null for none. */
   readonly path: PathModel | null;
-  /** Those of the path, then encoder and decoder. */
+  /** Maps the encoder's law, without a Metropolis step; null for none. There is no path beside it. */
+  readonly flow: Bijection | null;
+  /** Those of path or flow, then those of encoder and decoder. */
   readonly parameters: readonly ParameterSpec[];
+  readonly parts: { readonly between: readonly ParameterSpec[]; readonly nets: readonly ParameterSpec[] };
 }
 
-export function vaeModel(shape: VaeShape, path: PathModel | null): VaeModel {
+/** What stands between encoder and decoder: a path, a flow, or nothing. */
+export type Between = PathModel | Bijection | null;
+
+export function vaeModel(shape: VaeShape, between: Between): VaeModel {
   const { pixels, latent, hidden } = shape;
-  return {
-    shape,
-    path,
-    parameters: [
-      ...(path?.parameters ?? []),
-      ...prefixed('encoder', denseSpecs([pixels, ...hidden, 2 * latent])),
-      ...prefixed('decoder', denseSpecs([latent, ...hidden.toReversed(), pixels])),
-    ],
-  };
+  const path = between !== null && 'slots' in between ? between : null;
+  const flow = between !== null && 'forward' in between ? between : null;
+  const own = flow === null ? (path?.parameters ?? []) : prefixed('flow', flow.parameters);
+  const nets = [
+    ...prefixed('encoder', denseSpecs([pixels, ...hidden, 2 * latent])),
+    ...prefixed('decoder', denseSpecs([latent, ...hidden.toReversed(), pixels])),
+  ];
+  return { shape, path, flow, parameters: [...own, ...nets], parts: { between: own, nets } };
 }
 
 /** What is known of a batch: the pixels, and the path's random numbers (only `initial` without a path). */
@@ -64,16 +78,24 @@ export interface VaeBatch {
  * extension by the acceptances: exp of it has mean p(x) either way.
  */
 export function vaeTerms(
-  { shape, path }: VaeModel,
+  model: VaeModel,
   parameters: Parameters,
   { x, draws }: VaeBatch,
 ): { readonly integrand: JaxArray; readonly terms: ElboTerms | null } {
+  const { shape, path } = model;
   const density = encodedDensity(shape, parameters, x);
   if (path === null) {
-    return { integrand: sub(density(draws.initial), logNormal(draws.initial)), terms: null };
+    const { z, logDet } = mappedDraws(model, parameters, draws.initial);
+    return { integrand: sub(add(density(z), logDet), logNormal(draws.initial)), terms: null };
   }
   const terms = elboTerms(path, parameters, { draws, density });
   return { integrand: terms.integrand, terms };
+}
+
+/** Standard normals as the flow maps them; as they are without one. */
+export function mappedDraws({ flow }: VaeModel, parameters: Parameters, normals: JaxArray): Mapped {
+  if (flow === null) return { z: normals, logDet: filled(0, [normals.shape[0]!], normals) };
+  return applyForward(flow, underPrefix(parameters, 'flow'), normals, null);
 }
 
 /** log of the mean of exp(W) over copies of each image, `[copies * images]` copy by copy to `[images]`. */

@@ -1,8 +1,18 @@
-// Training of encoder, decoder and flows together, and the evaluation of what came of it: one update compiled, its images
-// an input.
+// Training of encoder, decoder and what stands between them, together or the latter alone, and the evaluation of what
+// came of it: one update compiled, its images an input.
 
-import { valueAndGrad } from '@jax-js/jax';
-import { concatenate, mean, neg, reshape, type JaxArray } from '../../numeric/array-math.ts';
+import {
+  add,
+  concatenate,
+  filled,
+  indicator,
+  mean,
+  neg,
+  reshape,
+  split,
+  sum,
+  type JaxArray,
+} from '../../numeric/array-math.ts';
 import { compileFunction, type ArgumentSpec, type NamedArrays } from '../../numeric/jaxpr-to-onnx.ts';
 import type { ProgramRunner } from '../../numeric/onnx-program.ts';
 import { fillNormals } from '../../numeric/philox-address.ts';
@@ -15,9 +25,21 @@ import {
   unpackParameters,
   type FloatArray,
   type FloatType,
+  type Parameters,
+  type ParameterSpec,
 } from '../parameters.ts';
-import { surrogate, type ElboDraws } from '../path/elbo.ts';
-import { drawNoise, type NoiseData, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
+import { surrogate, type ElboDraws, type ElboTerms } from '../path/elbo.ts';
+import {
+  bestDesign,
+  type DirectionDesign,
+  drawNoise,
+  type NoiseData,
+  noiseArrays,
+  noiseSpecs,
+} from '../path/path-noise.ts';
+import { brokenRows } from '../path/run-path.ts';
+import { gradientAndSeen, type SeenLoss } from '../seen-gradient.ts';
+import type { TrainInfo, TrainState } from '../training.ts';
 import { logMeanWeights, type VaeModel, vaeTerms } from './vae-model.ts';
 
 export interface VaeTrainOptions {
@@ -28,21 +50,19 @@ export interface VaeTrainOptions {
   readonly seed: number;
   /** Draws of the encoder per image, whose weights are averaged (IWAE); more than 1 only without a path. @default 1 */
   readonly copies?: number;
+  /** Encoder and decoder as they are to stay; absent where they are trained too. */
+  readonly frozen?: FloatArray;
   /** @default 'float32' */
   readonly type?: FloatType;
 }
 
-export interface VaeState {
-  readonly step: number;
-  readonly theta: FloatArray;
-  readonly first: FloatArray;
-  readonly second: FloatArray;
-}
-
 export interface VaeTrainer {
-  initial(): VaeState;
-  /** @param images - `[batch, pixels]`. @returns the state after the update and the mean bound before it. */
-  step(state: VaeState, images: FloatArray): Promise<{ readonly state: VaeState; readonly bound: number }>;
+  initial(): TrainState;
+  /** @param images - `[batch, pixels]`. @returns the state after the update, and what was seen of the one before it. */
+  step(
+    state: TrainState,
+    images: FloatArray,
+  ): Promise<{ readonly state: TrainState; readonly info: TrainInfo }>;
   close(): Promise<void>;
 }
 
@@ -54,28 +74,56 @@ const TRAIN_STEPS = 2 ** 50;
 /** Compiles the update. @throws RangeError for several copies with a path: its decisions have no such gradient here. */
 export async function openVaeTrainer(
   model: VaeModel,
-  { runner, copies = 1, type = 'float32', ...given }: VaeTrainOptions & { readonly runner: ProgramRunner },
+  {
+    runner,
+    copies = 1,
+    type = 'float32',
+    frozen,
+    ...given
+  }: VaeTrainOptions & { readonly runner: ProgramRunner },
 ): Promise<VaeTrainer> {
   if (copies > 1 && model.path !== null) throw new RangeError('weights are averaged without a path only');
-  const options = { ...given, copies, type };
-  const { batch, learningRate, seed, steps } = options;
-  const program = await runner.open(compileUpdate(model, options));
+  const { batch, learningRate, seed, steps } = given;
+  const program = await runner.open(compileUpdate(model, { batch, copies, type, frozen }));
   return {
     initial() {
-      const theta = initialParameters(model.parameters, { seed, type });
+      const theta = initialParameters(trainedSpecs(model, frozen), { seed, type });
       const none = () => floatArray(type, theta.length);
-      return { step: 0, theta, first: none(), second: none() };
+      return { step: 0, theta, first: none(), second: none(), skipped: 0, skippedInRow: 0 };
     },
-    async step({ step, theta, first, second }, images) {
+    async step(state, images) {
+      const { step, theta, first, second } = state;
+      const made = step - state.skipped + 1;
       const rate = learningRate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
-      const scalars = [rate, 1 - FIRST_DECAY ** (step + 1), 1 - SECOND_DECAY ** (step + 1)];
-      const noise = batchNoise(model, { rows: batch * copies, type }, { seed, step: TRAIN_STEPS + step });
+      const scalars = [rate, 1 - FIRST_DECAY ** made, 1 - SECOND_DECAY ** made];
+      const noise = batchNoise(model, trainingRows(model, { rows: batch * copies, type }), {
+        seed,
+        step: TRAIN_STEPS + step,
+      });
       const inputs = [theta, first, second, ...scalars.map((value) => toFloats([value], type))];
-      const outputs = (await program.run([...inputs, images, ...noise])) as FloatArray[];
-      const state = { step: step + 1, theta: outputs[0]!, first: outputs[1]!, second: outputs[2]! };
-      return { state, bound: outputs[3]![0]! };
+      const nets = frozen === undefined ? [] : [frozen];
+      const outputs = (await program.run([...inputs, ...nets, images, ...noise])) as FloatArray[];
+      return stepResult(state, outputs, model.path?.slots.length ?? 0);
     },
     close: () => program.close(),
+  };
+}
+
+function stepResult(state: TrainState, outputs: readonly FloatArray[], kernels: number) {
+  const [theta, first, second, summary] = outputs;
+  const [elbo, gradientNorm, moves, broken] = summary!;
+  const moved = moves === 1;
+  const acceptRate = summary!.slice(4, 4 + kernels) as FloatArray;
+  return {
+    state: {
+      step: state.step + 1,
+      theta: theta!,
+      first: first!,
+      second: second!,
+      skipped: state.skipped + (moved ? 0 : 1),
+      skippedInRow: moved ? 0 : state.skippedInRow + 1,
+    },
+    info: { step: state.step, elbo: elbo!, gradientNorm: gradientNorm!, moved, broken: broken!, acceptRate },
   };
 }
 
@@ -121,33 +169,45 @@ export async function openVaeEvaluator(
   };
 }
 
-function compileUpdate(
-  model: VaeModel,
-  { type, batch, copies }: { readonly type: FloatType; readonly batch: number; readonly copies: number },
-) {
-  const flat = { type, dims: [parameterCount(model.parameters)] };
+interface UpdateOptions {
+  readonly type: FloatType;
+  readonly batch: number;
+  readonly copies: number;
+  readonly frozen: FloatArray | undefined;
+}
+
+function trainedSpecs(
+  { parts, parameters }: VaeModel,
+  frozen: FloatArray | undefined,
+): readonly ParameterSpec[] {
+  return frozen === undefined ? parameters : parts.between;
+}
+
+function compileUpdate(model: VaeModel, { type, batch, copies, frozen }: UpdateOptions) {
+  const trained = trainedSpecs(model, frozen);
+  const flat = { type, dims: [parameterCount(trained)] };
   const specs: ArgumentSpec[] = [
     { name: 'theta', ...flat },
     { name: 'first', ...flat },
     { name: 'second', ...flat },
     ...['learningRate', 'correction1', 'correction2'].map((name) => ({ name, type, dims: [] })),
+    ...(frozen === undefined ? [] : [{ name: 'nets', type, dims: [frozen.length] }]),
     { name: 'x', type, dims: [batch, model.shape.pixels] },
-    ...batchSpecs(model, { rows: batch * copies, type }),
+    ...batchSpecs(model, trainingRows(model, { rows: batch * copies, type })),
   ];
   return compileFunction((args: NamedArrays) => {
     const x = concatenate(Array<JaxArray>(copies).fill(args.x!), 0);
-    const loss = (theta: JaxArray): [JaxArray, JaxArray] => {
-      const parameters = unpackParameters(theta, model.parameters);
+    const nets = args.nets === undefined ? {} : unpackParameters(args.nets, model.parts.nets);
+    const loss = (theta: JaxArray): SeenLoss => {
+      const parameters: Parameters = { ...unpackParameters(theta, trained), ...nets };
       const { integrand, terms } = vaeTerms(model, parameters, { x, draws: drawsOf(model, args) });
       const bound = mean(copies === 1 ? integrand : logMeanWeights(integrand, copies));
       const value =
         terms === null ? bound : surrogate(model.path!, parameters, { terms, estimator: 'rao-blackwell' });
-      return [neg(value), bound];
+      return { value: neg(value), seen: concatenate([reshape(bound, [1]), ...ratesOf(terms, bound)], 0) };
     };
-    const differentiate = valueAndGrad(loss as never, { hasAux: true }) as unknown as (
-      theta: JaxArray,
-    ) => [[JaxArray, JaxArray], JaxArray];
-    const [[, bound], gradient] = differentiate(args.theta!.ref);
+    const kernels = model.path?.slots.length ?? 0;
+    const { gradient, seen } = gradientAndSeen(loss, args.theta!, 2 + kernels);
     const moments = { first: args.first!, second: args.second! };
     const scalars = {
       learningRate: args.learningRate!,
@@ -155,26 +215,59 @@ function compileUpdate(
       correction2: args.correction2!,
     };
     const next = adamStep(args.theta!, moments, { gradient, clip: CLIP, scalars });
-    return { theta: next.theta, ...next.moments, bound: reshape(bound, [1]) };
+    return { theta: next.theta, ...next.moments, summary: summaryOf(next, seen) };
   }, specs);
+}
+
+/** Bound, norm, whether it moved, broken proposals, acceptance per kernel: `[4 + kernels]`. */
+function summaryOf(
+  { norm, moves }: { readonly norm: JaxArray; readonly moves: JaxArray },
+  seen: JaxArray,
+): JaxArray {
+  const one = (value: JaxArray) => reshape(value, [1]);
+  const [bound, rest] = split(seen, [1, seen.shape[0]! - 1], 0);
+  return concatenate([bound!, one(norm), one(indicator(moves, norm)), rest!], 0);
+}
+
+/** Broken proposals, then the share of proposals accepted by each kernel; a 0 alone without a path. */
+function ratesOf(terms: ElboTerms | null, like: JaxArray): JaxArray[] {
+  if (terms === null) return [filled(0, [1], like)];
+  const broken = terms.steps.map((step) => sum(indicator(brokenRows(step), like)));
+  const rates = terms.steps.map(({ accepted }) => reshape(mean(indicator(accepted, like)), [1]));
+  return [
+    reshape(
+      broken.reduce((total, each) => add(total, each)),
+      [1],
+    ),
+    ...rates,
+  ];
 }
 
 interface Rows {
   readonly rows: number;
   readonly type: FloatType;
+  /** @default 'independent' */
+  readonly design?: DirectionDesign;
 }
 
-function batchSpecs({ path, shape }: VaeModel, { rows, type }: Rows): ArgumentSpec[] {
-  if (path !== null) return noiseSpecs(path, { rows, type });
+/** Where a path allows it half of a training batch goes each way; rows of evaluations are independent. */
+function trainingRows({ path }: VaeModel, rows: Rows): Rows {
+  return path === null ? rows : { ...rows, design: bestDesign(path, rows.rows) };
+}
+
+function batchSpecs({ path, shape }: VaeModel, of: Rows): ArgumentSpec[] {
+  const { rows, type } = of;
+  if (path !== null) return noiseSpecs(path, of);
   return [{ name: 'initial', type, dims: [rows, shape.latent] }];
 }
 
 function batchNoise(
   { path, shape }: VaeModel,
-  { rows, type }: Rows,
+  of: Rows,
   address: { readonly seed: number; readonly step: number },
 ): NoiseData[] {
-  if (path !== null) return drawNoise(path, { rows, type }, address);
+  const { rows, type } = of;
+  if (path !== null) return drawNoise(path, of, address);
   const chains = Uint32Array.from({ length: rows }, (_, row) => row);
   const normals = fillNormals(new Float64Array(rows * shape.latent), chains, { ...address, purpose: 'init' });
   return [toFloats(normals, type)];

@@ -28,7 +28,7 @@ export const chainDensities: Section = {
 
 async function densityFigure(context: SectionContext, run: ReportRun): Promise<Markup> {
   const { config } = run.manifest;
-  if (config.kind !== 'metflow') return html``;
+  if (!('target' in config)) return html``;
   const [size] = await run.rows('SELECT count(*) AS n, any_value(len(z)) AS dim FROM {draws}');
   const dim = Number(size?.dim);
   const ranges = await rangesOf(run, Math.min(dim, COORDINATES));

@@ -46,7 +46,8 @@ function weightsOf(without: boolean, control: string): string {
 }
 
 function targetName({ config }: RunManifest): string {
-  if (config.kind !== 'metflow') return '–';
+  if ('experiment' in config && config.kind === 'metflow') return config.experiment;
+  if (!('target' in config)) return '–';
   return 'module' in config.target ? baseName(config.target.module) : config.target.name;
 }
 
@@ -71,6 +72,7 @@ function details({ runId, manifest }: ReportRun): Markup {
     ['config SHA-256', configSha256],
     ['model SHA-256', model?.sha256 ?? '–'],
     ['data SHA-256', data?.sha256 ?? '–'],
+    ...(manifest.files ?? []).map(({ key, sha256 }) => [`${key} SHA-256`, sha256] as const),
     ['backend', model?.backend ?? '–'],
     ...Object.entries(versions),
   ];

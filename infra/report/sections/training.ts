@@ -3,6 +3,8 @@
 import * as Plot from '@observablehq/plot';
 import { ACCENT, colourOf, draw, type Drawing, SOFT, stack } from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
+import { dataTable } from '../data-table.ts';
+import { fixed } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportRun, Row } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
@@ -37,12 +39,40 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
     GROUP BY ALL ORDER BY kernel, step`);
   const bound = boundDrawing(rows, evaluated, steps);
   const rates = rateDrawing(accepted, steps);
-  return context.figure({
+  const figure = context.figure({
     id: `training-${run.runId}`,
     title: `Bound and acceptance in training, ${run.runId}`,
     caption: `Evidence lower bound in nats (its lowest 2 % cut off), and share of proposals accepted by each kernel of the path; ${formatCount(steps)} updates, lines are means over ${formatCount(width)} of them. The bound is at most log Z of the target.`,
     drawing: stack([bound, rates]),
   });
+  return html`${figure}${await boundTable(run)}`;
+}
+
+/** The path's bound beside the mean-field one. */
+async function boundTable(run: ReportRun): Promise<Markup | null> {
+  const rows = run.has('bounds') ? await run.rows('SELECT * FROM {bounds}') : [];
+  if (rows.length === 0) return null;
+  const cells = rows.map((row) => [
+    String(row.law).replace('_', ' '),
+    `${fixed(row.elbo, 3)} ± ${fixed(row.elbo_se, 3)}`,
+    formatCount(Number(row.paths)),
+    formatCount(Number(row.updates)),
+    fixed(row.reverse_loss, 3),
+    fixed(row.log_z, 3),
+  ]);
+  const columns = [
+    'law',
+    'bound ± SE, nats',
+    'n, paths',
+    'updates',
+    'lost by uniform reverse at least, nats',
+    'log Z, nats',
+  ];
+  return dataTable(
+    columns,
+    cells,
+    `${run.runId}: bound of the trained path beside a Gaussian of independent coordinates that was trained the same way`,
+  );
 }
 
 /** The bound of batches, and of larger batches under the whole target. */

@@ -6,7 +6,7 @@ import type { TableDef } from '../column.ts';
 export const TRAINING_TABLE: TableDef = {
   name: 'training',
   path: 'training.parquet',
-  order: 'step',
+  order: 'model and seed as in the config, step',
   description: 'One row per recorded update of the training.',
   columns: [
     { name: 'step', type: 'int64', unit: '', nullable: false, description: 'Update, from 0.' },
@@ -60,6 +60,15 @@ export const TRAINING_TABLE: TableDef = {
       nullable: true,
       description: 'Always null: times would differ between two runs of one config. run.json holds them.',
     },
+    {
+      name: 'model',
+      type: 'utf8',
+      unit: '',
+      nullable: false,
+      description:
+        'What is trained: `path`, the kernels of a sampler; else the name of an autoencoder or sampler.',
+    },
+    { name: 'seed', type: 'int64', unit: '', nullable: false, description: 'Seed of the training.' },
     RUN_ID_COLUMN,
   ],
 };

@@ -16,6 +16,7 @@ const target = join(dirname(fileURLToPath(import.meta.url)), name);
 const RUNS: readonly (readonly [config: string, ...sets: string[]])[] = [
   ['mnist-mlp/sweep.yaml', 'dataset.rows=[0, 2000]', 'dataset.shardRows=500'],
   ['mnist-mlp/scaling.yaml'],
+  ['metflow/block-gibbs.yaml', 'train.steps=10', 'sample.frames=2', 'sample.sweeps=2', 'images.rows=[0]', 'dataset.rows=[0, 500]'],
   ['metflow/banana.yaml', 'train.steps=20', 'sample.warmup=20', 'sample.draws=100', 'sample.checkpointEvery=25'],
 ];
 

@@ -32,6 +32,7 @@ const PLAN: MetflowPlan = {
   ends: [6],
   model: null,
   data: null,
+  files: [],
   notices: [],
 };
 

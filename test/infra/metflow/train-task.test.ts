@@ -32,7 +32,7 @@ describe('the training task', () => {
     folder = mkdtempSync(join(tmpdir(), 'tessera-train-'));
     const plan: MetflowPlan = {
       ...{ runId: 'r', configSha256: HASH, config: CONFIG, dim: 2, target: { name: 'ring', sha256: 'x' } },
-      ...{ groups: 1, ends: [1], model: null, data: null, notices: [] },
+      ...{ groups: 1, ends: [1], model: null, data: null, files: [], notices: [] },
     };
     writeFileSync(planPath(folder), JSON.stringify(plan));
   });

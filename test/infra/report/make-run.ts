@@ -195,3 +195,66 @@ export async function makeChains(folder: string, options: Options): Promise<Made
   });
   return { runId: options.runId, runDir };
 }
+
+/** A run of autoencoders and one of in-painting, of pictures of 8 x 8 pixels; names of models are hostile where asked. */
+export async function makeImages(
+  folder: string,
+  { runId, model = 'metflow' }: Options & { readonly model?: string },
+): Promise<readonly [vae: MadeRun, inpainting: MadeRun]> {
+  const name = `'${model}'`;
+  const picture = (salt: string) => `[((hash(p * 31 + ${salt}) % 1000) / 1000.0)::FLOAT FOR p IN range(64)]`;
+  const vae = await madeImages(
+    folder,
+    { runId: `${runId}-vae`, experiment: 'vae' },
+    {
+      vae_likelihood: [1, 2, null]
+        .map(
+          (
+            seed,
+          ) => `SELECT ${name} AS model, ${seed ?? 'NULL'}::BIGINT AS seed, ${seed === null ? 2 : 1} AS trainings, 500::BIGINT AS parameters,
+          300::BIGINT AS updates, 50 AS images, 5000 AS draws, -130.5::DOUBLE AS bound, 1.5::DOUBLE AS bound_se, ${-125 - (seed ?? 1)}::DOUBLE AS log_likelihood,
+          2.5::DOUBLE AS log_likelihood_se, 0.1::DOUBLE AS monte_carlo_se, 120.0::DOUBLE AS median_ess, NULL::DOUBLE AS difference, NULL::DOUBLE AS difference_se`,
+        )
+        .join(' UNION ALL '),
+      vae_samples: `SELECT ${name} AS model, 1::BIGINT AS seed, i::INTEGER AS sample, [0.0::DOUBLE] AS z, ${picture('i')} AS pixels FROM range(20) t(i)`,
+      training: `SELECT i::BIGINT AS step, -200.0 + i AS elbo, NULL::DOUBLE AS elbo_eval, [0.5::DOUBLE] AS accept_rate, ${name} AS model, s::BIGINT AS seed
+      FROM range(50) t(i), range(1, 3) u(s)`,
+    },
+  );
+  const halves = '[(p >= 32)::INTEGER FOR p IN range(64)]';
+  const inpainting = await madeImages(
+    folder,
+    { runId: `${runId}-inpainting`, experiment: 'inpainting' },
+    {
+      inpainting: `SELECT ${name} AS model, 7::BIGINT AS image, c::INTEGER AS chain, f::INTEGER AS frame, (10 * f)::BIGINT AS sweep, [0.0::DOUBLE] AS z,
+      ${picture('c * 99 + f')} AS pixels, ${picture('c * 99 + f')} AS estimate FROM range(3) t(c), range(5) u(f)`,
+      inpainting_images: `SELECT 7::BIGINT AS image, [(p % 2)::FLOAT FOR p IN range(64)] AS pixels, ${halves} AS seen`,
+      inpainting_summary: `SELECT ${name} AS model, 7::BIGINT AS image, 3 AS chains, 4 AS frames, 10::BIGINT AS sweeps, [0.25::DOUBLE] AS accept_rate,
+      0.5::DOUBLE AS lit, 0.02::DOUBLE AS lit_mcse, 11.0::DOUBLE AS lit_ess, 1.02::DOUBLE AS lit_r_hat, 0.3::DOUBLE AS frame_change,
+      0.4::DOUBLE AS chain_change, 0.45::DOUBLE AS distance`,
+    },
+  );
+  return [vae, inpainting];
+}
+
+async function madeImages(
+  folder: string,
+  { runId, experiment }: { readonly runId: string; readonly experiment: string },
+  tables: Readonly<Record<string, string>>,
+): Promise<MadeRun> {
+  const runDir = join(folder, runId);
+  mkdirSync(runDir, { recursive: true });
+  await writeTables(runDir, tables);
+  writeManifest(
+    runDir,
+    { runId },
+    {
+      kind: 'metflow',
+      config: { kind: 'metflow', experiment, seed: 1 },
+      model: null,
+      data: null,
+      rows: Object.fromEntries(Object.keys(tables).map((table) => [table, 1])),
+    },
+  );
+  return { runId, runDir };
+}

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runShell } from '../../../infra/cli/shell.ts';
 import { writeReport } from '../../../infra/cli/report-command.ts';
 import { recordingTerminal } from '../cli/recording-terminal.ts';
-import { IMAGES, makeChains, makeSlice, makeSweep } from './make-run.ts';
+import { IMAGES, makeChains, makeImages, makeSlice, makeSweep } from './make-run.ts';
 
 const HOSTILE = `</script><img src=x onerror=alert(1)>`;
 const folder = mkdtempSync(join(tmpdir(), 'tessera-report-'));
@@ -181,5 +181,45 @@ describe('a run that cannot be reported on', () => {
     writeFileSync(file, bytes);
     const { code, errors } = await failure(runDir);
     expect([code, errors]).toEqual([3, expect.stringContaining('cannot be read')]);
+  });
+});
+
+describe('the report of runs about images', () => {
+  it('shows likelihoods with errors and n, pictures as they are in the tables, and rows of filled-in images', async () => {
+    const runs = await makeImages(folder, { runId: 'images' });
+    const { document, text } = await reportOf(runs.map(({ runDir }) => runDir));
+    const headings = [...document.querySelectorAll('section > h2')].map((each) => each.textContent);
+    expect(headings).toEqual([
+      ...['What was run', 'Likelihood of test images', 'Samples', 'Training'],
+      ...['What was run', 'Filled-in images'],
+    ]);
+    expect(text).toContain('-126.00 ± 2.50');
+    expect(text).toContain('5,000 importance draws of each of 50 test images');
+    expect(text).toContain('n = 16 draws of N(0, I) a model');
+    expect(text).toContain('n = 3 chains of 40 sweeps');
+    const strips = [...document.querySelectorAll('image')].map((each) => each.getAttribute('href')!);
+    // Samples; then what is true and given, and two chains of one sampler.
+    expect(strips).toHaveLength(4);
+    const pixels = async (uri: string) =>
+      sharp(Buffer.from(uri.slice(uri.indexOf(',') + 1), 'base64'))
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+    const given = await pixels(strips[1]!);
+    const at = (place: number, row: number, column: number) => {
+      const { width, channels } = given.info;
+      return given.data[(row * width + 9 * place + column) * channels];
+    };
+    // A column is lit or not in the true picture; its upper half is missing, which is shown grey.
+    expect([at(0, 0, 0), at(0, 0, 1), at(1, 7, 0), at(1, 7, 1)]).toEqual([0, 255, 0, 255]);
+    expect([at(1, 0, 0), at(1, 3, 5)]).toEqual([115, 115]);
+    expect((await pixels(strips[2]!)).info.width).toBe(5 * 9);
+  });
+
+  it('keeps a hostile name of a model as text', async () => {
+    const runs = await makeImages(folder, { runId: 'hostile-images', model: HOSTILE });
+    const { document, text } = await reportOf(runs.map(({ runDir }) => runDir));
+    expect(text).not.toContain(HOSTILE);
+    expect(document.querySelectorAll('img')).toHaveLength(0);
+    expect(document.querySelector('main')!.textContent).toContain(HOSTILE);
   });
 });
