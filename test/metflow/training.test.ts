@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
 import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { openTrainer, type TrainState } from '../../activities/metflow/training.ts';
-import { flowPath, threeGaussians } from './path-fixture.ts';
+import { toFloats } from '../../activities/metflow/parameters.ts';
+import { type JaxArray, mul, square, sum } from '../../activities/numeric/array-math.ts';
+import { flowPath, stirredParameters, threeGaussians } from './path-fixture.ts';
 import { runner } from './traced.ts';
 
 const target = threeGaussians();
@@ -48,6 +50,27 @@ describe('a training', () => {
       bounds.slice(from, from + 15).reduce((sum, value) => sum + value, 0) / 15;
     expect(average(45)).toBeGreaterThan(average(0) + 0.3);
   });
+
+  it.each(['score', 'rao-blackwell'] as const)(
+    'has finite gradients in single precision where ratios are in the hundreds, by %s',
+    async (estimator) => {
+      const model = flowPath(3, { reverse: { law: 'product' } });
+      // Between points a few units apart the log density differs by hundreds: exp of it overflows.
+      const steep = { ...target, logDensity: (z: JaxArray) => mul(sum(square(z), 1), -200) };
+      const options = { runner, steps: 9, batch: 32, learningRate: 0.01, seed: 1, estimator };
+      const trainer = await openTrainer(model, steep, { ...options, type: 'float32' });
+      let state: TrainState = {
+        ...trainer.initial(),
+        theta: toFloats(stirredParameters(model, 0.4), 'float32'),
+      };
+      for (let step = 0; step < 3; step++) {
+        const next = await trainer.step(state);
+        expect(next.info).toMatchObject({ moved: true, broken: 0 });
+        ({ state } = next);
+      }
+      await trainer.close();
+    },
+  );
 
   it('leaves out an update whose gradient is not finite, and says so', async () => {
     const model = flowPath(2);

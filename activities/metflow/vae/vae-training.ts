@@ -15,7 +15,6 @@ import {
 } from '../../numeric/array-math.ts';
 import { compileFunction, type ArgumentSpec, type NamedArrays } from '../../numeric/jaxpr-to-onnx.ts';
 import type { ProgramRunner } from '../../numeric/onnx-program.ts';
-import { fillNormals } from '../../numeric/philox-address.ts';
 import { adamStep, FIRST_DECAY, SECOND_DECAY } from '../adam.ts';
 import {
   floatArray,
@@ -28,19 +27,12 @@ import {
   type Parameters,
   type ParameterSpec,
 } from '../parameters.ts';
-import { surrogate, type ElboDraws, type ElboTerms } from '../path/elbo.ts';
-import {
-  bestDesign,
-  type DirectionDesign,
-  drawNoise,
-  type NoiseData,
-  noiseArrays,
-  noiseSpecs,
-} from '../path/path-noise.ts';
+import { surrogate, type ElboTerms } from '../path/elbo.ts';
 import { brokenRows } from '../path/run-path.ts';
 import { gradientAndSeen, type SeenLoss } from '../seen-gradient.ts';
 import type { TrainInfo, TrainState } from '../training.ts';
 import { logMeanWeights, type VaeModel, vaeTerms } from './vae-model.ts';
+import { batchNoise, batchSpecs, drawsOf, trainingRows } from './vae-noise.ts';
 
 export interface VaeTrainOptions {
   readonly steps: number;
@@ -241,39 +233,4 @@ function ratesOf(terms: ElboTerms | null, like: JaxArray): JaxArray[] {
     ),
     ...rates,
   ];
-}
-
-interface Rows {
-  readonly rows: number;
-  readonly type: FloatType;
-  /** @default 'independent' */
-  readonly design?: DirectionDesign;
-}
-
-/** Where a path allows it half of a training batch goes each way; rows of evaluations are independent. */
-function trainingRows({ path }: VaeModel, rows: Rows): Rows {
-  return path === null ? rows : { ...rows, design: bestDesign(path, rows.rows) };
-}
-
-function batchSpecs({ path, shape }: VaeModel, of: Rows): ArgumentSpec[] {
-  const { rows, type } = of;
-  if (path !== null) return noiseSpecs(path, of);
-  return [{ name: 'initial', type, dims: [rows, shape.latent] }];
-}
-
-function batchNoise(
-  { path, shape }: VaeModel,
-  of: Rows,
-  address: { readonly seed: number; readonly step: number },
-): NoiseData[] {
-  const { rows, type } = of;
-  if (path !== null) return drawNoise(path, of, address);
-  const chains = Uint32Array.from({ length: rows }, (_, row) => row);
-  const normals = fillNormals(new Float64Array(rows * shape.latent), chains, { ...address, purpose: 'init' });
-  return [toFloats(normals, type)];
-}
-
-function drawsOf({ path }: VaeModel, args: NamedArrays): ElboDraws {
-  if (path !== null) return noiseArrays(path, args);
-  return { initial: args.initial!, momentum: null, u: [], direction: [], accept: [] };
 }
