@@ -44,6 +44,8 @@ export interface ObjectStore {
 
 /** The store that the environment names. */
 export function openObjectStore(): ObjectStore {
+  // The version is pinned; that later ones want a newer Node is nothing that a run should say.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   // Servers other than AWS rarely answer to a host name per bucket.
   const forcePathStyle = (process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL ?? '') !== '';
   const client = new S3Client({ forcePathStyle, maxAttempts: 5 });
