@@ -7,6 +7,7 @@ const DENIED =
   /^(AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|RequestTimeTooSkewed|AllAccessDisabled|403)$/;
 const OTHER_REGION =
   /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException|301)$/;
+const NO_REGION = /^Region (is missing|not accepted)/;
 const NO_OBJECT = /^(NoSuchKey|NotFound|404)$/;
 
 interface StoreError {
@@ -47,8 +48,9 @@ function meaning(
       remedy: 'Make the bucket, or correct output.dir.',
     };
   }
-  if (/Region is missing/i.test(message) || OTHER_REGION.test(name) || status === '301') {
-    const what = /Region is missing/i.test(message) ? 'no region is set' : 'the bucket is in another region';
+  const noRegion = NO_REGION.test(message);
+  if (noRegion || OTHER_REGION.test(name) || status === '301') {
+    const what = noRegion ? 'no region is set' : 'the bucket is in another region';
     return { kind: 'storage-denied', what, remedy: "Set AWS_REGION to the bucket's region." };
   }
   if (/Credentials/.test(name)) {

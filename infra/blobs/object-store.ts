@@ -22,6 +22,8 @@ import { asFault } from './object-faults.ts';
 
 /** Parts of a multipart upload, and the size from which on a file goes in parts. */
 const PART_BYTES = 16 * 2 ** 20;
+/** A store that took a request and fell silent must not hold a worker for ever. */
+const TIMEOUTS_MS = { connectionTimeout: 10_000, socketTimeout: 60_000 };
 /** S3 takes no more parts of one object. */
 const MAX_PARTS = 10_000;
 
@@ -44,9 +46,11 @@ export interface ObjectStore {
 
 /** The store that the environment names. */
 export function openObjectStore(): ObjectStore {
+  // The version is pinned; that later ones want a newer Node is nothing that a run should say.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   // Servers other than AWS rarely answer to a host name per bucket.
   const forcePathStyle = (process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL ?? '') !== '';
-  const client = new S3Client({ forcePathStyle, maxAttempts: 5 });
+  const client = new S3Client({ forcePathStyle, maxAttempts: 5, requestHandler: TIMEOUTS_MS });
   return {
     async put(at, bytes) {
       await told(at, () => client.send(new PutObjectCommand({ ...named(at), Body: bytes })));

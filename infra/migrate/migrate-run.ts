@@ -55,7 +55,7 @@ async function outdatedTables(runDir: string): Promise<OutdatedTable[]> {
   const outdated: OutdatedTable[] = [];
   for (const name of await namesIn(runDir)) {
     const files = await filesOf(runDir, name);
-    const versions = await Promise.all(files.map((file) => layoutOf(join(runDir, file))));
+    const versions = await Promise.all(files.map((file) => writtenLayout(join(runDir, file))));
     const newer = versions.findIndex((version) => version > TABLE_LAYOUT_VERSION);
     if (newer >= 0) throw newerLayout(join(runDir, files[newer]!), versions[newer]!);
     const from = Math.min(...versions);
@@ -74,12 +74,17 @@ async function filesOf(runDir: string, name: string): Promise<string[]> {
 }
 
 async function rewrite(from: string, to: string, run: { readonly runId: string }): Promise<void> {
-  const version = await layoutOf(from);
+  const version = await writtenLayout(from);
   const { table, order, columns } = await describedBy(from);
   const start: TableContent = { columns, blocks: readBlocks(from, columns) };
   const content = stepsFrom(version).reduce((current, step) => step.apply(current, run), start);
   await mkdir(dirname(to), { recursive: true });
   await writeParquet(to, { ...content, metadata: { table, order }, use: 'final' });
+}
+
+/** What other programs wrote is left as it is. */
+async function writtenLayout(file: string): Promise<number> {
+  return (await layoutOf(file)) ?? TABLE_LAYOUT_VERSION;
 }
 
 /** What a table's file says of itself. */

@@ -1,6 +1,8 @@
 // Spans of what workers do, for OpenTelemetry. Nothing of it is loaded unless the environment names a collector, by the
 // variables that every such program knows: OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
 
+import { basename } from 'node:path';
+import { workPlace } from '../../activities/work-place.ts';
 import type { Variables } from '../local/temporal-profile.ts';
 
 export type SpanAttributes = Readonly<Record<string, string | number>>;
@@ -52,15 +54,9 @@ export function tracing(): Tracing {
 }
 
 /** Which run, and which part of its work, an input of a thread's task is about. */
-export function workAttributes(input: unknown): SpanAttributes {
-  const { runDir, runId, partition, group, task, work } = input as Record<string, unknown>;
-  const found: Record<string, string | number> = {};
-  if (typeof runId === 'string') found['tessera.run'] = runId;
-  else if (typeof runDir === 'string') found['tessera.run'] = runDir.split(/[\\/]/).at(-1)!;
-  if (typeof partition === 'number') found['tessera.partition'] = partition;
-  if (typeof group === 'number') found['tessera.group'] = group;
-  const number =
-    (task as { task?: unknown } | undefined)?.task ?? (work as { task?: unknown } | undefined)?.task;
-  if (typeof number === 'number') found['tessera.task'] = number;
-  return found;
+export function workAttributes(input: object): SpanAttributes {
+  const { runDir } = input as { runDir?: string };
+  const run = runDir === undefined ? {} : { 'tessera.run': basename(runDir) };
+  const place = Object.entries(workPlace(input)).map(([key, value]) => [`tessera.${key}`, value] as const);
+  return { ...run, ...Object.fromEntries(place) };
 }

@@ -4,22 +4,19 @@ import { TABLE_LAYOUT_VERSION } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { openParquet } from './parquet-file.ts';
 
-/** Layout of a table's file; `data-invalid` where the file does not say. */
-export async function layoutOf(file: string): Promise<number> {
+/** Layout of a table's file; null for one that other programs wrote. */
+export async function layoutOf(file: string): Promise<number | null> {
   await using reader = await openParquet(file, []);
-  const version = Number(reader.metadata.get('layoutVersion') ?? Number.NaN);
-  if (Number.isInteger(version) && version >= 0) return version;
-  const what = 'the file does not say which layout its table has';
-  const remedy = 'It was not written by Tessera, or is damaged.';
-  throw new PipelineError({ kind: 'data-invalid', where: file, what, remedy });
+  const version = reader.metadata.get('layoutVersion');
+  return version === undefined ? null : Number(version);
 }
 
 /**
- * Lets only tables of this version's layout pass.
- * @throws PipelineError `data-invalid` for another one, with the command that helps.
+ * Lets tables of other layouts than this version's not pass. What other programs wrote says nothing of layouts, and passes.
+ * @throws PipelineError `data-invalid`, with the command that helps.
  */
 export async function checkLayout(file: string, runDir: string): Promise<void> {
-  const version = await layoutOf(file);
+  const version = (await layoutOf(file)) ?? TABLE_LAYOUT_VERSION;
   if (version === TABLE_LAYOUT_VERSION) return;
   throw version > TABLE_LAYOUT_VERSION ? newerLayout(file, version) : olderLayout(file, version, runDir);
 }

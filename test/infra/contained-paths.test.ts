@@ -16,7 +16,8 @@ const OBJECTS = new Map([
   ['runs/one/run.json', 'mine'],
   ['runs/one/../../../../escaped.txt', 'evil'],
   ['runs/one/points/../../../escaped.txt', 'evil'],
-  ['runs/one//etc/escaped.txt', 'inside'],
+  ['runs/one//etc/escaped.txt', 'evil'],
+  ['runs/one/points/part.parquet', 'mine'],
 ]);
 
 vi.mock('../../infra/blobs/object-stores.ts', () => ({
@@ -86,7 +87,7 @@ it('a copy out of a bucket holds its keys and no key climbs out of it', async ()
   try {
     const copy = await localCopy('s3://bucket/runs/one');
     expect(files().map((file) => file.replace(/tessera-copy-[^/]+/, 'copy'))).toEqual([
-      'a/b/inside/copy/etc/escaped.txt',
+      'a/b/inside/copy/points/part.parquet',
       'a/b/inside/copy/run.json',
     ]);
     await copy.remove();

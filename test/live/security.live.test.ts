@@ -1,7 +1,7 @@
 // The invariant: commands and workers use services that exist already, by the security settings of the
 // environment alone, and no secret comes out.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEnv } from '../../infra/env.ts';
@@ -154,6 +154,23 @@ describe('services behind TLS and passwords', () => {
     expect(plainText.stderr).toMatch(/KAFKA_BROKERS.*KAFKA_SSL/);
     expect(badKey.stderr).toMatch(/TEMPORAL_ADDRESS.*API key/i);
     expect(noKafkaCertificate.stderr).toMatch(/KAFKA_BROKERS/);
+  });
+
+  it('runs code that a config names only when the user says so', async () => {
+    const marker = join(home.folder, 'it-ran');
+    const module = `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(marker)}, '');\n`;
+    writeFileSync(join(home.folder, 'target.mjs'), module);
+    const config = join(home.folder, 'module.yaml');
+    writeFileSync(config, 'kind: metflow\ntarget: { module: ./target.mjs }\nkernels: [{ type: rwm }]\n');
+    const command = ['run', config, '--out', home.runs, '--json'];
+    const refused = await home.tessera(command, settings);
+    expect(refused.code, refused.stderr).toBe(2);
+    expect(refused.json).toMatchObject({ fault: { kind: 'code-not-allowed' } });
+    expect(existsSync(marker)).toBe(false);
+    // It exports no target, so the run fails; but not before its code ran.
+    const allowed = await home.tessera([...command, '--allow-code'], settings);
+    expect(allowed.code, allowed.stderr).toBe(3);
+    expect(existsSync(marker)).toBe(true);
   });
 
   it('wrote no secret anywhere', () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => rm(cache, { recursive: true, force: true }));
 
 /** A replay costs about 0.1 s. */
-const MOST_STOPS = 6;
+const MOST_STOPS = 3;
 
 /** At most so many of the items, spread over all of them. */
 function evenly<T>(items: readonly T[], most: number): T[] {
