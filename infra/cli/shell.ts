@@ -39,15 +39,20 @@ async function tell(
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const { exitCodeOf, faultOfFailure } = await import('./cli-fault.ts');
   const { RunFailed } = await import('./run-report.ts');
+  const { eventLine } = await import('./run-events.ts');
   const fault = error instanceof CommanderError ? commandFault(error) : faultOfFailure(error);
   terminal.note(`error: ${describeFault(fault)}`);
   if (args.includes('--debug')) terminal.note(inspect(error));
   const exitCode = exitCodeOf(fault);
   if (args.includes('--json')) {
-    const report = error instanceof RunFailed ? error.report : { status: 'failed', exitCode, fault };
-    terminal.answer(JSON.stringify(report));
+    const report = error instanceof RunFailed ? error.report : { exitCode, fault };
+    terminal.answer(eventLine({ event: 'error', ...report, fault, status: failureOf(fault) }, Date.now()));
   }
   return exitCode;
+}
+
+function failureOf({ kind }: PipelineFault): 'failed' | 'cancelled' | 'interrupted' {
+  return kind === 'cancelled' || kind === 'interrupted' ? kind : 'failed';
 }
 
 function commandFault(error: CommanderError): PipelineFault {

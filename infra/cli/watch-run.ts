@@ -10,6 +10,9 @@ import { type PendingActivity, type RunSnapshot, snapshotOf } from './progress.t
 /** Longest wait for one answer; a dead worker or server must not freeze the screen. */
 const ANSWER_MS = 3000;
 
+/** Temporal's `PENDING_ACTIVITY_STATE_STARTED`: a worker has begun it. */
+const STARTED = 2;
+
 /** What Temporal says of a run, or null where it knows none. */
 export interface WorkflowState {
   readonly status: WorkflowExecutionStatusName;
@@ -25,6 +28,7 @@ export async function describeRun(client: Client, runId: string): Promise<Workfl
     const pending = (description.raw.pendingActivities ?? []).map((activity) => ({
       type: activity.activityType?.name ?? '',
       attempt: activity.attempt ?? 1,
+      started: activity.state === STARTED,
       heartbeat: heartbeatOf(activity.heartbeatDetails),
       lastFailure: activity.lastFailure?.message ?? null,
     }));
