@@ -68,6 +68,11 @@ export function draw(options: Plot.PlotOptions, legend: readonly LegendEntry[] =
     document: document as unknown as Document,
     style: { fontSize: '11.5px', background: 'none' },
   });
+  // Names of parts within an image are not for screen readers, and a group without a role may have none.
+  for (const part of drawn.querySelectorAll('[aria-label]')) {
+    part.setAttribute('data-mark', part.getAttribute('aria-label') ?? '');
+    part.removeAttribute('aria-label');
+  }
   const [width, height] = [Number(drawn.getAttribute('width')), Number(drawn.getAttribute('height'))];
   // The class that Plot puts on text sets white-space only; without it drawings carry no style element.
   const inner = drawn.innerHTML.replace(/<style>[\s\S]*?<\/style>/g, '');
