@@ -119,7 +119,7 @@ function checkTrace(module: string, { dim, logDensity }: TracedTarget): void {
 
 function invalid(module: string, what: string, found: unknown): PipelineError {
   const value = found instanceof Error ? found.message : String(found);
-  const remedy = 'See README, "Targets of your own".';
+  const remedy = 'docs/extending.md shows a target of your own.';
   return new PipelineError(
     { kind: 'data-invalid', where: module, what, value, remedy },
     found instanceof Error ? { cause: found } : undefined,
