@@ -41,6 +41,8 @@ export interface PipelineFault {
   readonly where?: string;
   /** The offending value, shortened. */
   readonly value?: string;
+  /** Everything that was tried, each with why it failed. */
+  readonly tried?: readonly string[];
   /** What the user can do. */
   readonly remedy?: string;
 }
@@ -57,9 +59,10 @@ export class PipelineError extends Error {
 }
 
 /** One line for people: where, what, value, remedy. */
-export function describeFault({ what, where, value, remedy }: PipelineFault): string {
+export function describeFault({ what, where, value, tried, remedy }: PipelineFault): string {
   const place = where === undefined ? '' : `${where}: `;
-  const found = value === undefined ? '' : ` (${value})`;
+  const facts = [...(value === undefined ? [] : [value]), ...(tried ?? [])];
+  const found = facts.length === 0 ? '' : ` (${facts.join('; ')})`;
   const advice = remedy === undefined ? '' : `. ${remedy}`;
   return `${place}${what}${found}${advice}`;
 }

@@ -123,19 +123,23 @@ export interface LensWork {
   readonly again?: true;
 }
 
-export type RunPhase =
-  | 'planning'
-  | 'encoding'
-  | 'aggregating'
-  | 'computing'
-  | 'training'
-  | 'sampling'
-  | 'diagnosing'
-  | 'collecting'
-  | 'committing'
-  | 'done'
-  | 'failed'
-  | 'cancelled';
+/** In the order in which runs go through them; each kind of run has some. */
+export const RUN_PHASES = [
+  'planning',
+  'encoding',
+  'computing',
+  'training',
+  'sampling',
+  'aggregating',
+  'collecting',
+  'diagnosing',
+  'committing',
+  'done',
+  'failed',
+  'cancelled',
+] as const;
+
+export type RunPhase = (typeof RUN_PHASES)[number];
 
 /** Answer of the `progress` query. Live counts inside running activities come from their heartbeats ({@link EncodeHeartbeat}). */
 export interface RunProgress {
@@ -151,8 +155,18 @@ export interface RunProgress {
   readonly restarts: number;
   readonly startedAtMs: number;
   readonly notices: readonly string[];
+  /** Runs whose plan is cut into tasks, once there is one. */
+  readonly tasks?: TaskProgress;
   /** Runs of chains only, from the first report on. */
   readonly chains?: ChainsProgress;
+}
+
+/** Tasks of a plan, and how many of them nobody has been given yet. */
+export interface TaskProgress {
+  /** What a task is, in the plural. */
+  readonly name: 'shards' | 'shard groups' | 'tasks';
+  readonly total: number;
+  readonly waiting: number;
 }
 
 /** Heartbeat of `encodeShards`, visible through `describe().pendingActivities`. A pointer, never state. */

@@ -2,6 +2,7 @@
 
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
+import type { BareRunEvent } from '#schemas/run-events.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { imageLines } from './image-lines.ts';
@@ -60,6 +61,11 @@ export async function reportRun<T extends Outcome>(
     exitCode: fault === undefined ? 0 : exitCodeOf(fault),
     ...(fault === undefined ? {} : { fault }),
   } as RunReport & Pick<T, 'fault'>;
+}
+
+/** The last event of a run that did not fail. */
+export function finishedEvent({ status, fault: _, ...rest }: RunReport): BareRunEvent {
+  return { event: 'finished', ...rest, status: status === 'running' ? 'running' : 'done' };
 }
 
 /** What a fault makes of a run. */

@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly lifetime: 'command' | 'background';
   /** Lines for people. */
   readonly onNote: (line: string) => void;
+  /** A process that died is back; a line for people. @default onNote */
+  readonly onRestart?: (of: 'worker' | 'service', line: string) => void;
   readonly signal: AbortSignal;
   /** Registers what must be killed when the user insists on ending at once. */
   readonly onForce?: (kill: () => void) => void;
@@ -31,6 +33,8 @@ export interface SessionOptions {
 export interface Session extends AsyncDisposable {
   readonly client: Client;
   readonly services: Services;
+  /** Whether workers of this session do the work, so that it stands still without them. */
+  readonly ownWorkers: boolean;
   /** Rejects when workers keep dying; never resolves. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -49,8 +53,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   try {
     const services = await ensureServices({ env, keep: options.lifetime === 'background', onNote, signal });
     cleanups.defer(() => services.stop());
+    const restarted = options.onRestart ?? ((_, line) => onNote(line));
     const watch = services.supervise(({ name, pid, seconds }) =>
-      onNote(`${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
+      restarted('service', `${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
     );
     cleanups.defer(() => watch[Symbol.dispose]());
     const connection = await connect(env, services);
@@ -64,7 +69,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }
     signal.throwIfAborted();
     const stop = () => cleanups.run();
-    return { client, services, failed: group?.failed ?? forever(), stop, [Symbol.asyncDispose]: stop };
+    const failed = group?.failed ?? forever();
+    return { client, services, ownWorkers: group !== null, failed, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await cleanups.run();
     throw error;
@@ -99,7 +105,7 @@ export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEn
 }
 
 async function provideWorkers(options: SessionOptions, services: Services): Promise<WorkerGroup | null> {
-  const { env, onNote, lifetime } = options;
+  const { env, onNote, onRestart, lifetime } = options;
   const address = services.temporal.address;
   const running = backgroundWorkers(env.home).filter(({ temporal }) => temporal === address);
   if (options.processes === 0 || (options.processes === null && running.length > 0)) return null;
@@ -111,7 +117,12 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
     return null;
   }
   const command = await workerCommand({ ...variables, ...shareOfCores(processes) }, env.home);
-  return startWorkers({ command, processes, onRestart: onNote, graceMs: WORKER_GRACE_MS });
+  return startWorkers({
+    command,
+    processes,
+    onRestart: onRestart === undefined ? onNote : (line) => onRestart('worker', line),
+    graceMs: WORKER_GRACE_MS,
+  });
 }
 
 function forever(): Promise<never> {

@@ -13,6 +13,9 @@ import { type PendingActivity, type RunSnapshot, snapshotOf } from './progress.t
 /** Longest wait for one answer; a dead worker or server must not freeze the screen. */
 const ANSWER_MS = 3000;
 
+/** Temporal's `PENDING_ACTIVITY_STATE_STARTED`: a worker has begun it. */
+const STARTED = 2;
+
 /** What Temporal says of a run, or null where it knows none. */
 export interface WorkflowState {
   readonly status: WorkflowExecutionStatusName;
@@ -66,7 +69,13 @@ export function isOpen(status: WorkflowExecutionStatusName): boolean {
 /** Temporal hands these out as its server keeps them, which may be encrypted. */
 async function pendingOf(
   client: Client,
-  { activityType, attempt, heartbeatDetails, lastFailure }: temporal.api.workflow.v1.IPendingActivityInfo,
+  {
+    activityType,
+    attempt,
+    state,
+    heartbeatDetails,
+    lastFailure,
+  }: temporal.api.workflow.v1.IPendingActivityInfo,
 ): Promise<PendingActivity> {
   const converter = client.options.loadedDataConverter;
   const [heartbeat] = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads);
@@ -74,6 +83,7 @@ async function pendingOf(
   return {
     type: activityType?.name ?? '',
     attempt: attempt ?? 1,
+    started: state === STARTED,
     heartbeat: heartbeat ?? null,
     lastFailure: failure?.message ?? null,
   };

@@ -17,6 +17,7 @@ export interface ReportRun {
   readonly runId: string;
   readonly runDir: string;
   readonly manifest: RunManifest;
+  /** Whether the run left this table with at least one row. */
   has(table: string): boolean;
   /**
    * Rows of a query in which `{name}` stands for a table of the run.
@@ -36,10 +37,12 @@ const SETTINGS = { threads: '2', memory_limit: '1GB', temp_directory: join(tmpdi
 export async function openReportRun(runDir: string, manifest: RunManifest | null): Promise<ReportRun> {
   if (manifest?.status !== 'done') throw unfinished(runDir, manifest);
   const queries = parquetQueries(SETTINGS);
-  const run = runOf(runDir, manifest, queries);
+  const filled = new Set<string>();
+  const run = runOf(runDir, { manifest, queries, filled });
   try {
     for (const table of tablesOf(runDir)) {
-      await run.rows(`SELECT count(*) FROM {${table}}`);
+      const [count] = await run.rows(`SELECT count(*) AS n FROM {${table}}`);
+      if (Number(count?.n) > 0) filled.add(table);
       await checkLayout(tableFiles(runDir, table)[0]!, runDir);
     }
   } catch (error) {
@@ -49,12 +52,18 @@ export async function openReportRun(runDir: string, manifest: RunManifest | null
   return run;
 }
 
-function runOf(runDir: string, manifest: RunManifest, queries: ParquetQueries): ReportRun {
+interface Opened {
+  readonly manifest: RunManifest;
+  readonly queries: ParquetQueries;
+  readonly filled: ReadonlySet<string>;
+}
+
+function runOf(runDir: string, { manifest, queries, filled }: Opened): ReportRun {
   return {
     runId: manifest.runId,
     runDir,
     manifest,
-    has: (table) => tableFiles(runDir, table).length > 0,
+    has: (table) => filled.has(table),
     async rows(sql) {
       const filled = sql.replace(/\{(\w+)\}/g, (_, table: string) => tableSource(runDir, table));
       const records = await queries.records(runDir, filled);
