@@ -34,7 +34,7 @@ const fault = z
     what: z.string().describe('what is wrong'),
     where: z.string().optional().describe('file, row, config key, tensor or service'),
     value: z.string().optional().describe('the offending value, shortened'),
-    tried: z.array(z.string()).optional().describe('what was tried, each with why it failed'),
+    tried: z.array(z.string()).readonly().optional().describe('what was tried, each with why it failed'),
     remedy: z.string().optional().describe('what to do'),
   })
   .describe('why it ended');
