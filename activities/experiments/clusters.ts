@@ -73,11 +73,13 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
   const units = design.units.slice(from, to);
   const { tap, span, values } = units[0]!;
   const network = await context.network(variant);
+  const hasCodes = tap >= 0 && span === network.taps[tap]!.name;
   const points = await layerPoints(network, samples!, {
     chosen: design,
     tap: Math.max(0, tap),
     values,
     toOutput: units.some(({ feature }) => feature === 'code_to_output'),
+    countAmbiguous: hasCodes,
     signal,
   });
   const { components } = design;
@@ -87,10 +89,7 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
     points,
     directions:
       tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed, kinds }),
-    codes:
-      tap < 0 || span !== network.taps[tap]!.name
-        ? null
-        : layerCodeRows(network, tap, { points, numbers: design.points }),
+    codes: hasCodes ? layerCodeRows(network, tap, { points, numbers: design.points }) : null,
     embedding: points.inputs === null ? null : unitEmbedding(points.inputs.values, points.inputs),
     labels: Int32Array.from(design.labels),
     groups: leaveOutGroups(design),

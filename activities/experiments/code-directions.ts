@@ -94,6 +94,7 @@ async function* measure(task: LensTask, context: MeasureContext<Config, Design>)
     tap,
     values,
     toOutput: false,
+    countAmbiguous: false,
     signal,
   });
   const { activations, layerCodes } = found;
