@@ -47,13 +47,19 @@ interface Component {
 
 export type Decomposition = 'pca' | 'nmf' | 'ica';
 
+/** Components of one kind. */
+export interface Decomposed {
+  readonly kind: string;
+  readonly all: readonly Component[];
+}
+
 /** Directions of one layer's activations, found once for all clusterings of the layer. */
 export interface LayerDirections {
   readonly activations: Observations;
   readonly mean: Float64Array;
   /** Scores of the principal components: what k-means clusters. */
   readonly principal: Observations;
-  readonly components: readonly { readonly kind: Decomposition; readonly all: readonly Component[] }[];
+  readonly components: readonly Decomposed[];
 }
 
 /** When NMF stops: components hardly turn any more, and nothing here hangs on the last digits of the error. */
@@ -98,7 +104,11 @@ export function layerDirections(
   };
 }
 
-function componentsOf(
+/**
+ * Components with how much of each every point has.
+ * @param shares - `[rows, count]`; `directions` - `[count, cols]`.
+ */
+export function componentsOf(
   shares: Float32Array | Float64Array,
   directions: Float64Array,
   { cols, sign }: { cols: number; sign: number },
@@ -187,14 +197,25 @@ function directedSets(
   k: number,
   { activations, components }: LayerDirections,
 ): BaselineSet[] {
-  const decomposed = components.flatMap(({ kind, all }) => {
+  const along = projectionsOnto(activations, direction);
+  return [
+    ...alignedSets(direction, k, components),
+    { kind: 'centroid_direction', members: topOfDirection(along, k) },
+  ];
+}
+
+/** Of each kind the top points of the component that points most towards a direction. */
+export function alignedSets(
+  direction: Float64Array,
+  k: number,
+  components: readonly Decomposed[],
+): BaselineSet[] {
+  return components.flatMap(({ kind, all }) => {
     if (all.length === 0) return [];
     const cosines = all.map((component) => dot(component.direction, direction));
     const best = cosines.reduce((most, cosine, i) => (cosine > cosines[most]! ? i : most), 0);
     return [{ kind, members: topOfDirection(all[best]!.shares, k) }];
   });
-  const along = projectionsOnto(activations, direction);
-  return [...decomposed, { kind: 'centroid_direction', members: topOfDirection(along, k) }];
 }
 
 function neuronValues({ values, rows, cols }: Observations, neuron: number): Float64Array {
