@@ -6,7 +6,7 @@ import { nmf } from '../numeric/nmf.ts';
 import { pca, projectOntoComponents } from '../numeric/pca.ts';
 import { randomStream } from '../numeric/rng.ts';
 import { projectionsOnto, randomDirection } from '../polytope/fair-baselines.ts';
-import { componentsOf, type Decomposed } from './cluster-baselines.ts';
+import { componentsOf, type Decomposed } from './aligned-components.ts';
 
 /** When factorisations stop: the ends of components do not hang on the last digits of the loss. */
 const STOP = { iterations: 100, tolerance: 1e-4 } as const;

@@ -8,7 +8,7 @@ import { type DensityClusterer, densityClusterer } from '../polytope/density-clu
 import { bestAlignedNeuron, centroidDirection } from '../polytope/fair-baselines.ts';
 import { setScores } from '../polytope/monosemanticity.ts';
 import type { RunOptions } from '../polytope/neighbour-kernel.ts';
-import { alignedSets, type Decomposed } from './cluster-baselines.ts';
+import { alignedSets, type Decomposed } from './aligned-components.ts';
 import type { TableRows } from './experiment.ts';
 import { RowCollector } from './row-collector.ts';
 
