@@ -67,8 +67,16 @@ export async function writePart(
 
 /** Removes what a killed collector left half-written. */
 export async function removeHalfParts(runDir: string, groups: readonly number[]): Promise<void> {
-  const folder = join(runDir, DRAWS_TABLE.path);
-  const names = (await namesIn(folder)).filter((name) => name.endsWith('.tmp'));
-  const own = names.filter((name) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1)));
-  await Promise.all(own.map((name) => remove(join(folder, name))));
+  const isOwn = (name: string) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1));
+  await removeHalfFiles(join(runDir, DRAWS_TABLE.path), isOwn);
+}
+
+/** Removes files of a folder that never got their final names; `isOwn` tells which of them. */
+export async function removeHalfFiles(
+  folder: string,
+  isOwn: (name: string) => boolean = () => true,
+): Promise<void> {
+  const names = await namesIn(folder);
+  const half = names.filter((name) => name.endsWith('.tmp') && isOwn(name));
+  await Promise.all(half.map((name) => remove(join(folder, name))));
 }

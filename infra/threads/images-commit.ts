@@ -19,9 +19,10 @@ import { finishTally } from '../../activities/metflow/vae/likelihood.ts';
 import { type JudgedTraining, likelihoodRows } from '../../activities/metflow/vae/likelihood-rows.ts';
 import { decodedSamples, netsOf } from '../../activities/metflow/vae/vae-decoder.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { makeFolder, namesIn, remove, writeWhole } from '../blobs/storage.ts';
+import { makeFolder, writeWhole } from '../blobs/storage.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { CHECKPOINTS_FOLDER, findCheckpoint } from '../metflow/checkpoint-files.ts';
+import { removeHalfFiles } from '../metflow/draw-parts.ts';
 import {
   checkSame,
   type ImagesPlan,
@@ -191,9 +192,6 @@ function jsonRow(row: object): SummaryRow {
 
 /** What a killed worker was writing; nobody writes any more. */
 async function removeHalfWritten(runDir: string): Promise<void> {
-  for (const folder of [INPAINTING_TABLE.path, CHECKPOINTS_FOLDER]) {
-    const names = await namesIn(join(runDir, folder));
-    for (const name of names.filter((each) => each.endsWith('.tmp')))
-      await remove(join(runDir, folder, name));
-  }
+  for (const folder of [INPAINTING_TABLE.path, CHECKPOINTS_FOLDER])
+    await removeHalfFiles(join(runDir, folder));
 }

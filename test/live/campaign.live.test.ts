@@ -25,7 +25,7 @@ it(`a run hit ${KILLS} times has the bytes of an undisturbed one`, async () => {
     },
   );
   expect(hitsOf(state)).toBeGreaterThanOrEqual(KILLS);
-  expect(state.rounds.map(({ problems }) => problems).flat()).toEqual([]);
+  expect(state.rounds.flatMap(({ problems }) => problems)).toEqual([]);
   expect(state.rounds.every(({ equal }) => equal)).toBe(true);
   expect(state.rounds.some(({ tricks }) => tricks > 0)).toBe(true);
 });
