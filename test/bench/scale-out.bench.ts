@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { formatTable } from '../../infra/cli/format.ts';
 import { type LiveHome, MNIST, startHome } from '../live/live-home.ts';
 import { servicesOf } from '../live/progress-query.ts';
-import type { RunningCommand } from '../live/tessera-command.ts';
+import { type RunningCommand, startTessera } from '../live/tessera-command.ts';
 import { compared, figure, median } from './comparison.ts';
 import { mlpNet } from './random-nets.ts';
 import { runPhases } from './run-phases.ts';
@@ -94,7 +94,8 @@ async function startWorkers(
   { processes, queues }: { readonly processes: number; readonly queues: string },
 ): Promise<RunningCommand> {
   const args = ['worker', '--processes', String(processes), '--queues', queues];
-  const command = bench.start(args, { TESSERA_ENCODERS: '1' });
+  const env = { ...bench.env, TESSERA_ENCODERS: '1' };
+  const command = startTessera(args, { env, cwd: bench.folder, lifetime: 'service' });
   await command.saying(/workers? ready/);
   return command;
 }

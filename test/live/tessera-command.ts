@@ -41,13 +41,18 @@ export interface RunningCommand {
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** `service`: it is meant to go on until it is told to end. */
+  readonly lifetime?: 'command' | 'service';
 }
 
 /** A command that takes longer has hung: it is killed, so that the test fails with what it said. */
 const LONGEST_MS = 400_000;
 
 /** Starts `tessera ARGS`. */
-export function startTessera(args: readonly string[], { env, cwd }: CommandOptions): RunningCommand {
+export function startTessera(
+  args: readonly string[],
+  { env, cwd, lifetime = 'command' }: CommandOptions,
+): RunningCommand {
   const child = spawn(process.execPath, [ENTRY, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -59,7 +64,7 @@ export function startTessera(args: readonly string[], { env, cwd }: CommandOptio
     stderr += chunk;
     onText();
   });
-  const hung = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
+  const hung = lifetime === 'service' ? undefined : setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const end = once(child, 'close').then(([code, signal]): CommandEnd => {
     clearTimeout(hung);
     onText();
