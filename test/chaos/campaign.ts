@@ -107,11 +107,12 @@ async function runRound(world: World, state: CampaignState, options: CampaignOpt
   const out = `round-${round}`;
   options.say(`round ${round}: ${workload.name} in ${world.name}, ${condition}`);
   const lifted = impose(world, condition, { out, bytes: calm.bytes });
+  const tricksBefore = tricksOf(world);
   const startedMs = performance.now();
   const disturbed = new DisturbedRun(world, workload, { out, random, kinds: kindsFor(world, options) });
   const { hits, end, problems } = await disturbed.run({ most: Math.min(left, HITS_PER_ROUND), lifted });
   const seconds = (performance.now() - startedMs) / 1000;
-  const tricks = Object.values(world.cluster?.played ?? {}).reduce((a, b) => a + b, 0);
+  const tricks = tricksOf(world) - tricksBefore;
   world.cluster?.setFaults(NO_TRICKS);
   world.setDisk('calm');
   problems.push(...differences(world.runDir(out, workload), end, calm));
@@ -128,6 +129,11 @@ async function runRound(world: World, state: CampaignState, options: CampaignOpt
     equal: problems.length === 0,
     problems,
   };
+}
+
+/** Tricks that the proxies of a world have played so far. */
+function tricksOf({ cluster }: World): number {
+  return Object.values(cluster?.played ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
 function kindsFor(world: World, { kinds }: CampaignOptions): readonly string[] {

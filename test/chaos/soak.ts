@@ -1,5 +1,6 @@
 // npm run soak -- --minutes N [--seed S] [--report FILE]: sweeps, experiments and chains in a loop while another worker, the broker
-// and the server are killed. One worker is never touched: between runs its memory and its open handles must be flat.
+// and the server are killed. One worker is never touched: between runs its memory (after a collection) and its
+// open handles must be flat.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { makeHome } from '../live/live-home.ts';
 import { lives, processesOf } from '../live/process-table.ts';
 import { servicesOf } from '../live/progress-query.ts';
 import { tableHashes } from '../live/run-files.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { isFlat, type Trend, trendOf } from './flatness.ts';
 import { type Workload, WORKLOADS } from './workloads.ts';
 
@@ -57,6 +59,7 @@ try {
       runs++;
       if (round < WARM_ROUNDS) continue;
       await sleep(REST_MS);
+      await collectGarbage(steady!);
       samples.push(sampleOf(steady!));
       say(`${workload.name}: ${JSON.stringify(samples.at(-1))}`);
     }
