@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import type { RunProgress } from '#schemas/messages.ts';
 import { imageLines } from '../../../infra/cli/image-lines.ts';
 import { snapshotOf } from '../../../infra/cli/progress.ts';
 
-const PROGRESS = {
-  ...{ runId: 'r', phase: 'computing', paused: false, unit: 'steps', samples: 400, points: 400 },
-  ...{ doneSamples: 100, restarts: 0, startedAtMs: 0, notices: [] },
-} as const;
+const PROGRESS: RunProgress = {
+  runId: 'r',
+  phase: 'computing',
+  paused: false,
+  unit: 'steps',
+  samples: 400,
+  points: 400,
+  doneSamples: 100,
+  restarts: 0,
+  startedAtMs: 0,
+  notices: [],
+};
 
 describe('lines about a run of autoencoders', () => {
   it('give each model over its seeds, with errors where there are several', () => {
