@@ -192,27 +192,44 @@ export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> 
   readonly offset: bigint;
 }
 
+/** What one fetch brought. */
+export interface FetchedMessages {
+  readonly messages: readonly ReceivedMessage[];
+  /** Offset behind the partition's last message at that time. */
+  readonly high: bigint;
+}
+
 /** The log of encoded batches: a Kafka topic per run. */
 export interface CodeLog {
   createTopic(topic: string, options: { readonly partitions: number }): Promise<void>;
-  /** Resolves when the broker has acknowledged every message. */
-  append(topic: string, messages: readonly CodeMessage[]): Promise<void>;
+  /**
+   * Resolves when the broker has acknowledged every message. Waits before it sends while a partition's reader lies too far
+   * behind; an aborted signal ends that wait, not the sending.
+   */
+  append(
+    topic: string,
+    messages: readonly CodeMessage[],
+    options: { readonly signal: AbortSignal; readonly onWait?: () => void },
+  ): Promise<void>;
   /** First and next offset of a partition. */
   offsets(topic: string, partition: number): Promise<{ readonly low: bigint; readonly high: bigint }>;
-  /** Messages from `from` on, in order, until `signal` aborts or the consumer returns. Yields what one fetch brought. */
+  /**
+   * Messages from `from` on, in order, until `signal` aborts or the consumer returns. Writers are told how far it has come.
+   * @throws PipelineError `log-truncated` where the log no longer has the next one.
+   */
   read(
     topic: string,
     partition: number,
     options: { readonly from: bigint; readonly signal: AbortSignal },
-  ): AsyncIterable<readonly ReceivedMessage[]>;
+  ): AsyncIterable<FetchedMessages>;
   deleteTopic(topic: string): Promise<void>;
 }
 
-/** Content-addressed blobs and atomically named files of one storage root (a folder, later S3). */
+/** Content-addressed blobs and atomically named files of one storage root (a folder, or a prefix in S3). */
 export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobRef>;
   get(ref: BlobRef): Promise<Uint8Array>;
-  /** Writes under a temporary name, syncs, renames: the name appears whole or not at all. */
+  /** The name appears whole or not at all. */
   writeFile(name: string, bytes: Uint8Array): Promise<void>;
   readFile(name: string): Promise<Uint8Array>;
   list(folder: string): Promise<readonly string[]>;

@@ -7,6 +7,7 @@ import { TIMEOUTS } from '../temporal.config.ts';
 import { failureOf } from './failures.ts';
 import type { Compute } from './ports.ts';
 import { workCounter } from './work-counters.ts';
+import { workPlace } from './work-place.ts';
 
 /** Runs `name` in a thread; faults become Temporal failures, and a stop that threw becomes a cancellation. */
 export async function runInThread<Name extends keyof ThreadTasks>(
@@ -24,16 +25,16 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   };
   // Planning and committing are silent for long; the beat says that the process lives.
   const timer = setInterval(() => context.heartbeat(last), TIMEOUTS.heartbeatMs / 4);
-  const { attempt } = context.info;
-  context.log.info(`${name} starts`, { attempt });
+  const place = { attempt: context.info.attempt, ...workPlace(input) };
+  context.log.info(`${name} starts`, place);
   try {
     const output = await compute.run(name, input, { signal: context.cancellationSignal, onProgress: beat });
-    context.log.info(`${name} ends`, { attempt });
+    context.log.info(`${name} ends`, place);
     return output;
   } catch (error) {
     if (context.cancellationSignal.aborted) throw new CancelledFailure('stopped');
-    context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, { attempt });
-    throw failureOf(error, { attempt });
+    context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, place);
+    throw failureOf(error, place);
   } finally {
     clearInterval(timer);
   }

@@ -56,7 +56,7 @@ async function demo({ terminal, interrupts }: DemoContext): Promise<void> {
 /** Runs sweeps side by side with one set of services and workers. */
 async function runAll(sweeps: readonly LoadedRun[], { terminal, interrupts }: DemoContext): Promise<void> {
   const env = readEnv();
-  const view = progressView({ terminal });
+  const view = progressView({ terminal, kind: 'sweep' });
   const { signal, onForce } = interrupts;
   const session = await openSession({
     env,

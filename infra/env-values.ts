@@ -32,3 +32,12 @@ export function checkHostPort(name: string, value: string): void {
   if (match === null || port < 1 || port > 65535)
     throw invalid(name, value, 'host:port with a port from 1 to 65535');
 }
+
+/** A whole number of mebibytes as bytes, or null. */
+export function mebibytes(variables: Variables, name: string, { least }: { least: number }): number | null {
+  const value = textOf(variables, name);
+  if (value === null) return null;
+  if (!/^\d{1,9}$/.test(value) || Number(value) < least)
+    throw invalid(name, value, `a whole number of mebibytes, at least ${least}`);
+  return Number(value) * 2 ** 20;
+}

@@ -5,13 +5,17 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '#schemas/errors.ts';
-import { checkHostPort, oneOf, textOf } from './env-values.ts';
+import { checkHostPort, mebibytes, oneOf, textOf } from './env-values.ts';
 import { type KafkaEnv, readKafkaEnv } from './kafka-env.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
+import { type PayloadKeys, readPayloadKeys } from './payload-codec.ts';
 import { readTemporalProfile, type TemporalConnection, type Variables } from './local/temporal-profile.ts';
 
 const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel'] as const;
 const KAFKA_SOURCES = ['auto', 'maven', 'jgo', 'docker'] as const;
+
+/** A worker that has just started takes about 250. */
+const LEAST_WORKER_MB = 384;
 
 export type TemporalSource = (typeof TEMPORAL_SOURCES)[number];
 export type KafkaSource = (typeof KAFKA_SOURCES)[number];
@@ -30,10 +34,14 @@ export interface Env {
     readonly source: TemporalSource;
     /** TLS, API key and metadata of the configured address. */
     readonly connection: Sealed<Omit<TemporalConnection, 'address'>>;
+    /** Keys of what Temporal keeps; empty where it is kept in plain. */
+    readonly payloadKeys: PayloadKeys;
   };
   readonly kafka: KafkaEnv & { readonly source: KafkaSource };
   /** Where each worker serves its metrics for Prometheus; null for nowhere. */
   readonly metrics: string | null;
+  /** Resident memory that a worker may take before it is replaced; null for no limit. */
+  readonly workerBytes: number | null;
   readonly javaHome: string | null;
   /** The whole environment, for child processes only. */
   readonly variables: Sealed<Variables>;
@@ -58,12 +66,14 @@ export function readEnv(variables: Variables = process.env): Env {
       namespace,
       source: oneOf(variables, 'TESSERA_TEMPORAL_FROM', TEMPORAL_SOURCES) ?? 'auto',
       connection,
+      payloadKeys: readPayloadKeys(variables),
     }),
     kafka: Object.freeze({
       ...readKafkaEnv(variables),
       source: oneOf(variables, 'TESSERA_KAFKA_FROM', KAFKA_SOURCES) ?? 'auto',
     }),
     metrics: metricsAddress(text('TESSERA_METRICS')),
+    workerBytes: mebibytes(variables, 'TESSERA_WORKER_MB', { least: LEAST_WORKER_MB }),
     javaHome: text('JAVA_HOME'),
     variables: sealed(Object.freeze({ ...variables })),
   });

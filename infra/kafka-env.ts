@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig } from 'kafkajs';
-import { checkHostPort, invalid, oneOf, textOf } from './env-values.ts';
+import { checkHostPort, invalid, mebibytes, oneOf, textOf } from './env-values.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
 import type { Variables } from './local/temporal-profile.ts';
 
@@ -13,7 +13,11 @@ export interface KafkaEnv {
   /** Null where no brokers are configured: a local broker is started. */
   readonly brokers: readonly string[] | null;
   readonly client: Sealed<Pick<KafkaConfig, 'ssl' | 'sasl'>>;
+  /** Bytes of one partition that its reader may not have read yet before writers wait. */
+  readonly maxLagBytes: number;
 }
+
+const DEFAULT_LAG_BYTES = 256 * 2 ** 20;
 
 /**
  * @param variables - Defaults to this process's own.
@@ -23,6 +27,7 @@ export function readKafkaEnv(variables: Variables = process.env): KafkaEnv {
   return {
     brokers: readBrokers(variables),
     client: sealed({ ...readSsl(variables), ...readSasl(variables) }),
+    maxLagBytes: mebibytes(variables, 'TESSERA_LAG_MB', { least: 1 }) ?? DEFAULT_LAG_BYTES,
   };
 }
 

@@ -1,11 +1,10 @@
 // run.json: what happened, with the wall-clock facts that would break byte identity inside Parquet.
 
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
-import { writeWhole } from './blobs/run-folder.ts';
+import { readIfThere, writeWhole } from './blobs/storage.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -73,8 +72,8 @@ export async function writeManifest(
 
 /** The run.json of a folder, or null where there is none. */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  const text = await readFile(join(runDir, 'run.json'), 'utf8').catch(() => null);
-  return text === null ? null : (JSON.parse(text) as RunManifest);
+  const bytes = await readIfThere(join(runDir, 'run.json'));
+  return bytes === null ? null : (JSON.parse(bytes.toString()) as RunManifest);
 }
 
 /** Marks a run that ended without a commit; without a plan there is nothing to mark. */

@@ -5,30 +5,45 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { destination, pino } from 'pino';
-import { faultOf, PipelineError } from '#schemas/errors.ts';
+import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
+import { isTraced, openTracing, tracing } from './observability/tracing.ts';
+import { dataConverterOf, FAILURE_CONVERTER, isEncrypting } from './payload-codec.ts';
+import { threadHeapMb, watchMemory } from './memory-quota.ts';
 import { markEnded } from './run-manifest.ts';
 import { threadPool } from './threads/pool.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
+const HAND_BACK_MS = 3_000;
 /** Aggregators, plans and commits under way at once in one process; they mostly wait. */
 const IO_SLOTS = 32;
+
+type Shared = 'connection' | 'namespace' | 'shutdownGraceTime' | 'dataConverter' | 'plugins';
 
 async function main(): Promise<void> {
   const env = readEnv();
   installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
   const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
-  const bundle = workflowBundle(join(env.home, 'cache'));
+  const { payloadKeys } = env.temporal;
+  const { plugins, workflowInterceptorModules } = await tracePlugins();
+  const bundle = workflowBundle(join(env.home, 'cache'), {
+    ...(isEncrypting(payloadKeys) ? { failureConverterPath: FAILURE_CONVERTER } : {}),
+    ...(workflowInterceptorModules.length > 0 ? { workflowInterceptorModules } : {}),
+  });
   const connection = await connect(env);
   // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
   const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
-  await using compute = threadPool({ threads: encoders, tasks });
+  const { workerBytes } = env;
+  const heapMb = workerBytes === null ? undefined : threadHeapMb(workerBytes);
+  await using compute = threadPool({ threads: encoders, tasks, heapMb });
   const activities = createActivities({ compute, records: { markEnded } });
-  const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
+  const shared: Pick<WorkerOptions, Shared> = {
     connection,
+    plugins,
+    dataConverter: dataConverterOf(payloadKeys),
     namespace: env.temporal.namespace,
     shutdownGraceTime: TIMEOUTS.shutdownGraceMs,
   };
@@ -59,8 +74,29 @@ async function main(): Promise<void> {
   const polling = await Promise.all(workers);
   const runs = polling.map((worker) => worker.run());
   process.stdout.write(`${JSON.stringify({ event: 'ready' })}\n`);
+  if (workerBytes !== null)
+    watchMemory({ limitBytes: workerBytes, onExceeded: (fault) => handBack(polling, fault) });
   await Promise.all(runs);
+  await tracing().flush();
   await connection.close();
+}
+
+/** What workers need for traces, where those are asked for. */
+async function tracePlugins(): Promise<{
+  readonly plugins: NonNullable<WorkerOptions['plugins']>;
+  readonly workflowInterceptorModules: string[];
+}> {
+  if (!isTraced()) return { plugins: [], workflowInterceptorModules: [] };
+  await openTracing();
+  const { openTelemetry, workflowInterceptors } = await import('./observability/open-telemetry.ts');
+  return { plugins: [openTelemetry().plugin], workflowInterceptorModules: workflowInterceptors() };
+}
+
+/** Ends this process for the one that takes its place: tasks are asked to stop where they are, but not waited for long. */
+function handBack(polling: readonly Worker[], fault: PipelineFault): void {
+  process.stdout.write(`${JSON.stringify({ event: 'fault', fault })}\n`);
+  setTimeout(() => process.exit(1), HAND_BACK_MS).unref();
+  for (const worker of polling) worker.shutdown();
 }
 
 /** Heartbeats are sent at most so often. */

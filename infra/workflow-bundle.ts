@@ -2,21 +2,25 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflowCode } from '@temporalio/worker';
-import { writeWhole } from './blobs/run-folder.ts';
+import { type BundleOptions, bundleWorkflowCode } from '@temporalio/worker';
+import { writeWhole } from './blobs/storage.ts';
 import { ROOT, sourcesHash } from './sources-hash.ts';
 
 const SOURCES = {
   files: ['temporal.config.ts', 'package.json'],
   folders: ['workflows', 'schemas'],
-  salt: '',
 };
 
 /** Path of an up-to-date bundle below `cache`. */
-export async function workflowBundle(cache: string): Promise<{ codePath: string }> {
-  const codePath = join(cache, `workflows-${await sourcesHash(SOURCES)}.js`);
+export async function workflowBundle(
+  cache: string,
+  options: Pick<BundleOptions, 'failureConverterPath' | 'workflowInterceptorModules'> = {},
+): Promise<{ codePath: string }> {
+  const sources = { ...SOURCES, salt: JSON.stringify(options) };
+  const codePath = join(cache, `workflows-${await sourcesHash(sources)}.js`);
   if (!existsSync(codePath)) {
     const { code } = await bundleWorkflowCode({
+      ...options,
       workflowsPath: join(ROOT, 'workflows/index.ts'),
       logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     });

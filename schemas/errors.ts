@@ -19,6 +19,10 @@ export const FAULTS = {
   'service-unavailable': { exitCode: 4, retry: true },
   'device-unavailable': { exitCode: 4, retry: false },
   'disk-full': { exitCode: 4, retry: false },
+  'storage-denied': { exitCode: 4, retry: false },
+  'storage-failed': { exitCode: 4, retry: true },
+  'log-truncated': { exitCode: 4, retry: false },
+  'memory-exceeded': { exitCode: 4, retry: true },
   'code-width-mismatch': { exitCode: 1, retry: false },
   'digest-collision': { exitCode: 1, retry: false },
   internal: { exitCode: 1, retry: true },
@@ -37,6 +41,8 @@ export interface PipelineFault {
   readonly where?: string;
   /** The offending value, shortened. */
   readonly value?: string;
+  /** Everything that was tried, each with why it failed. */
+  readonly tried?: readonly string[];
   /** What the user can do. */
   readonly remedy?: string;
 }
@@ -53,14 +59,26 @@ export class PipelineError extends Error {
 }
 
 /** One line for people: where, what, value, remedy. */
-export function describeFault({ what, where, value, remedy }: PipelineFault): string {
+export function describeFault({ what, where, value, tried, remedy }: PipelineFault): string {
   const place = where === undefined ? '' : `${where}: `;
-  const found = value === undefined ? '' : ` (${value})`;
+  const facts = [...(value === undefined ? [] : [value]), ...(tried ?? [])];
+  const found = facts.length === 0 ? '' : ` (${facts.join('; ')})`;
   const advice = remedy === undefined ? '' : `. ${remedy}`;
   return `${place}${what}${found}${advice}`;
 }
 
-/** Any thrown value as a fault; disk-full and unknown errors are recognised here and nowhere else. */
+/** What storage says when it works badly, and may work again: of disks, of network folders, of a machine short of handles. */
+const STORAGE_CODES: ReadonlySet<string> = new Set([
+  'EIO',
+  'ESTALE',
+  'EBUSY',
+  'ETIMEDOUT',
+  'EMFILE',
+  'ENFILE',
+  'EREMOTEIO',
+]);
+
+/** Any thrown value as a fault; storage's errors and unknown ones are recognised here and nowhere else. */
 export function faultOf(error: unknown): PipelineFault {
   if (error instanceof PipelineError) return error.fault;
   const code = (error as NodeJS.ErrnoException | null)?.code;
@@ -71,6 +89,25 @@ export function faultOf(error: unknown): PipelineFault {
       what: 'no space left on the device',
       value: text,
       remedy: 'Free some space; the same command resumes.',
+    };
+  }
+  const { path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  // Sockets time out too, but not over a path.
+  if (code !== undefined && STORAGE_CODES.has(code) && (path !== undefined || code === 'EIO')) {
+    return {
+      kind: 'storage-failed',
+      what: `the storage failed${syscall === undefined ? '' : ` in ${syscall}`}`,
+      ...(path === undefined ? {} : { where: path }),
+      value: text,
+      remedy: 'Check the disk or the mounted folder; the same command resumes.',
+    };
+  }
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return {
+      kind: 'memory-exceeded',
+      what: 'a thread of the worker ran out of memory',
+      value: text,
+      remedy: 'Lower stream.batchRows, or raise TESSERA_WORKER_MB.',
     };
   }
   return { kind: 'internal', what: text };

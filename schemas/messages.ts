@@ -123,19 +123,23 @@ export interface LensWork {
   readonly again?: true;
 }
 
-export type RunPhase =
-  | 'planning'
-  | 'encoding'
-  | 'aggregating'
-  | 'computing'
-  | 'training'
-  | 'sampling'
-  | 'diagnosing'
-  | 'collecting'
-  | 'committing'
-  | 'done'
-  | 'failed'
-  | 'cancelled';
+/** In the order in which runs go through them; each kind of run has some. */
+export const RUN_PHASES = [
+  'planning',
+  'encoding',
+  'computing',
+  'training',
+  'sampling',
+  'aggregating',
+  'collecting',
+  'diagnosing',
+  'committing',
+  'done',
+  'failed',
+  'cancelled',
+] as const;
+
+export type RunPhase = (typeof RUN_PHASES)[number];
 
 /** Answer of the `progress` query. Live counts inside running activities come from their heartbeats ({@link EncodeHeartbeat}). */
 export interface RunProgress {
@@ -151,8 +155,18 @@ export interface RunProgress {
   readonly restarts: number;
   readonly startedAtMs: number;
   readonly notices: readonly string[];
+  /** Runs whose plan is cut into tasks, once there is one. */
+  readonly tasks?: TaskProgress;
   /** Runs of chains only, from the first report on. */
   readonly chains?: ChainsProgress;
+}
+
+/** Tasks of a plan, and how many of them nobody has been given yet. */
+export interface TaskProgress {
+  /** What a task is, in the plural. */
+  readonly name: 'shards' | 'shard groups' | 'tasks';
+  readonly total: number;
+  readonly waiting: number;
 }
 
 /** Heartbeat of `encodeShards`, visible through `describe().pendingActivities`. A pointer, never state. */
@@ -162,14 +176,18 @@ export interface EncodeHeartbeat {
   readonly batch: number;
   /** Samples acknowledged by the broker in this task since it was scheduled. */
   readonly samples: number;
+  /** The task waits for aggregation, which lies too far behind. */
+  readonly waits?: true;
 }
 
-/** Heartbeat of `aggregateRegions` and `collectRows`. */
+/** Heartbeat of `aggregateRegions`, `collectRows` and `collectDraws`. */
 export interface AggregateHeartbeat {
   readonly at: 'aggregate';
   readonly partition: number;
   readonly offset: string;
   readonly messages: number;
+  /** Messages on the log that are not read yet. */
+  readonly lag: number;
 }
 
 /** Heartbeat of `runLensTask`. */
@@ -180,6 +198,8 @@ export interface LensHeartbeat {
   readonly units: number;
   /** Chunks of the task that the broker has acknowledged. */
   readonly sent: number;
+  /** The task waits for the collectors, which lie too far behind. */
+  readonly waits?: true;
 }
 
 /** Heartbeat of `trainFlow`. */

@@ -17,6 +17,10 @@ export class LensState extends RunState<LensWork, LensTaskOutput, LensPlanOutput
     return this.plan!.tasks;
   }
 
+  protected get taskName(): 'tasks' {
+    return 'tasks';
+  }
+
   protected taskOf(task: number): LensWork {
     return { task, sent: 0 };
   }

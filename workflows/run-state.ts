@@ -1,6 +1,6 @@
 // The pure state behind every run: which tasks are open, what is done, what the progress query says.
 
-import type { RunCarried, RunPhase, RunProgress } from '../schemas/messages.ts';
+import type { RunCarried, RunPhase, RunProgress, TaskProgress } from '../schemas/messages.ts';
 import type { Attempted } from '../schemas/tasks.ts';
 import { LIMITS } from '../temporal.config.ts';
 
@@ -52,6 +52,9 @@ export abstract class RunState<Task, Output, Plan extends PipelinePlan> {
 
   /** Number of tasks of the plan. */
   protected abstract get tasks(): number;
+
+  /** What a task is called, in the plural. */
+  protected abstract get taskName(): TaskProgress['name'];
 
   /** The task with a number of the plan. */
   protected abstract taskOf(number: number): Task;
@@ -116,6 +119,15 @@ export abstract class RunState<Task, Output, Plan extends PipelinePlan> {
       restarts: this.restarts,
       startedAtMs: this.startedAtMs,
       notices: this.plan?.notices ?? [],
+      ...this.#tasks(),
     };
+  }
+
+  #tasks(): Pick<RunProgress, 'tasks'> {
+    if (this.plan === null) return {};
+    const { tasks: total, taskName: name, open, nextTask } = this;
+    // What was lost from the log is worked on again, beyond the plan.
+    const waiting = Math.min(total, open.length + total - nextTask);
+    return { tasks: { name, total, waiting } };
   }
 }

@@ -32,6 +32,10 @@ export class SweepState extends RunState<EncodeTask, EncodeOutput, PlanOutput> {
     return Math.min(shards, Math.max(LIMITS.tasksPerRun, Math.ceil(shards / LIMITS.shardsPerTask)));
   }
 
+  protected get taskName(): 'shards' | 'shard groups' {
+    return this.tasks === this.plan!.shards ? 'shards' : 'shard groups';
+  }
+
   completed(task: EncodeTask, output: EncodeOutput & Attempted): void {
     this.restarts += output.attempt - 1;
     this.doneSamples += output.samples;

@@ -16,9 +16,12 @@ import {
   topOfDirection,
 } from '../polytope/fair-baselines.ts';
 import type { WordCodes } from '../polytope/hamming.ts';
+import { alignedSets, type Component, componentsOf, type Decomposed } from './aligned-components.ts';
 import {
   type BaselineSet,
   clusterWithinNeuron,
+  type NeuronParts,
+  neuronParts,
   type Partitions,
   partitionSets,
 } from './cluster-partitions.ts';
@@ -37,14 +40,6 @@ export const CLAIMED_BASELINES = [
   'bisecting_kmeans',
 ] as const;
 
-/** Component of one decomposition: how much of it each point has, and where it points. */
-interface Component {
-  /** `[rows]` */
-  readonly shares: Float64Array;
-  /** `[cols]` unit length, or zero. */
-  readonly direction: Float64Array;
-}
-
 export type Decomposition = 'pca' | 'nmf' | 'ica';
 
 /** Directions of one layer's activations, found once for all clusterings of the layer. */
@@ -53,7 +48,9 @@ export interface LayerDirections {
   readonly mean: Float64Array;
   /** Scores of the principal components: what k-means clusters. */
   readonly principal: Observations;
-  readonly components: readonly { readonly kind: Decomposition; readonly all: readonly Component[] }[];
+  readonly components: readonly Decomposed[];
+  /** Top points of neurons, filled as they are asked for. */
+  readonly neurons: Map<number, NeuronParts>;
 }
 
 /** When NMF stops: components hardly turn any more, and nothing here hangs on the last digits of the error. */
@@ -95,26 +92,8 @@ export function layerDirections(
     mean: columnMeans(activations),
     principal: { values: scores, rows, cols: principal.count },
     components: kinds.map((kind) => ({ kind, all: found[kind]() })),
+    neurons: new Map(),
   };
-}
-
-function componentsOf(
-  shares: Float32Array | Float64Array,
-  directions: Float64Array,
-  { cols, sign }: { cols: number; sign: number },
-): Component[] {
-  const count = directions.length / cols;
-  return Array.from({ length: count }, (_, k) => {
-    const direction = directions.slice(k * cols, (k + 1) * cols);
-    const length = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0)) || 1;
-    return {
-      shares: Float64Array.from(
-        { length: shares.length / count },
-        (_, row) => sign * shares[row * count + k]!,
-      ),
-      direction: direction.map((value) => (sign * value) / length),
-    };
-  });
 }
 
 /** Points as they were clustered: for balls. */
@@ -156,7 +135,7 @@ export function clusterBaselines(
   const centre = random.below(activations.rows);
   const sets: BaselineSet[] = [
     ...(direction === null ? [] : directedSets(direction, k, directions)),
-    ...(along === null ? [] : neuronSets(members, along, context)),
+    ...(along === null ? [] : neuronSets(members, along, partsOf(best!.neuron, along, context))),
     { kind: 'random_direction', members: topOfDirection(randomly, k) },
     {
       kind: 'ball',
@@ -170,15 +149,22 @@ export function clusterBaselines(
 }
 
 /** The neuron's top points, and a part of those that it answers to. */
-function neuronSets(
-  members: Int32Array,
-  along: Float64Array,
-  { directions: { principal }, seed }: BaselineContext,
-): BaselineSet[] {
+function neuronSets(members: Int32Array, along: Float64Array, parts: NeuronParts): BaselineSet[] {
   return [
     { kind: 'neuron', members: topOfDirection(along, members.length) },
-    { kind: 'neuron_cluster', members: clusterWithinNeuron(members, along, { principal, seed }) },
+    { kind: 'neuron_cluster', members: clusterWithinNeuron(members, parts) },
   ];
+}
+
+/** Many clusters share their best neuron, whose points are split once. */
+function partsOf(
+  neuron: number,
+  along: Float64Array,
+  { directions: { principal, neurons }, seed }: BaselineContext,
+): NeuronParts {
+  const parts = neurons.get(neuron) ?? neuronParts(along, { principal, seed });
+  neurons.set(neuron, parts);
+  return parts;
 }
 
 /** Top points of the components that point most towards the cluster, and of the direction itself. */
@@ -187,14 +173,11 @@ function directedSets(
   k: number,
   { activations, components }: LayerDirections,
 ): BaselineSet[] {
-  const decomposed = components.flatMap(({ kind, all }) => {
-    if (all.length === 0) return [];
-    const cosines = all.map((component) => dot(component.direction, direction));
-    const best = cosines.reduce((most, cosine, i) => (cosine > cosines[most]! ? i : most), 0);
-    return [{ kind, members: topOfDirection(all[best]!.shares, k) }];
-  });
   const along = projectionsOnto(activations, direction);
-  return [...decomposed, { kind: 'centroid_direction', members: topOfDirection(along, k) }];
+  return [
+    ...alignedSets(direction, k, components),
+    { kind: 'centroid_direction', members: topOfDirection(along, k) },
+  ];
 }
 
 function neuronValues({ values, rows, cols }: Observations, neuron: number): Float64Array {
@@ -216,8 +199,4 @@ function rangesOf(along: Float64Array, k: number, random: RandomStream): Baselin
     kind: `neuron_${Math.round(from * 100)}_${Math.round(to * 100)}`,
     members,
   }));
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }

@@ -36,18 +36,24 @@ export function partitionSets(
 const TOP_POINTS = 500;
 const PARTS = 2;
 
+/** Top points of a neuron, and what k-means makes of them. */
+export interface NeuronParts {
+  /** `[top]` row numbers, ascending. */
+  readonly top: Int32Array;
+  readonly answering: Observations;
+  readonly parts: KMeans;
+}
+
 /**
- * The top points of a neuron split by k-means, and of the part with most of the members its core.
+ * The top points of a neuron split by k-means.
  * @param along - `[rows]` values of the neuron.
- * @returns at most as many row numbers as members.
  * @see Dreyer et al., "PURE: Turning Polysemantic Neurons Into Pure Features by Identifying Relevant Circuits", 2024, in the
  * spirit of: they cluster what lies in front of the neuron, here its own layer is clustered.
  */
-export function clusterWithinNeuron(
-  members: Int32Array,
+export function neuronParts(
   along: Float64Array,
   { principal, seed }: { readonly principal: Observations; readonly seed: number },
-): Int32Array {
+): NeuronParts {
   const { values, cols } = principal;
   const top = topOfDirection(along, TOP_POINTS).sort();
   const chosen = new Float32Array(top.length * cols);
@@ -55,7 +61,11 @@ export function clusterWithinNeuron(
     chosen.set(values.subarray(row * cols, (row + 1) * cols), i * cols);
   });
   const answering = { values: chosen, rows: top.length, cols };
-  const parts = kMeans(answering, { clusters: Math.min(PARTS, top.length), seed });
+  return { top, answering, parts: kMeans(answering, { clusters: Math.min(PARTS, top.length), seed }) };
+}
+
+/** Of the part of a neuron's top points with most of the members its core: at most as many row numbers as members. */
+export function clusterWithinNeuron(members: Int32Array, { top, answering, parts }: NeuronParts): Int32Array {
   const placeOf = new Map(Array.from(top, (row, place) => [row, place]));
   const within = members.filter((member) => placeOf.has(member)).map((member) => placeOf.get(member)!);
   return coreOf(within, parts, answering, members.length).map((place) => top[place]!);

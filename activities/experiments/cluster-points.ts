@@ -100,6 +100,8 @@ export interface LayerPoints {
   readonly layerCodes: Uint8Array;
   /** `[rows, outputBytes]` bits of all units of this tap and all behind it; null where not asked for. */
   readonly outputCodes: Uint8Array | null;
+  /** `[rows]` bits of `layerCodes` that rounding could flip; null where not asked for. */
+  readonly ambiguous: Int32Array | null;
   /** Model inputs; null for text. */
   readonly inputs: Observations | null;
   /** Text only: each token with its neighbours. */
@@ -111,6 +113,8 @@ export interface LayerRequest {
   readonly tap: number;
   readonly values: 'pre' | 'post';
   readonly toOutput: boolean;
+  /** Whether to count bits that rounding could flip: one more forward pass. */
+  readonly countAmbiguous: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -135,6 +139,11 @@ export async function layerPoints(
   };
   for await (const { batch, values, from, rows } of pointPasses(network, samples, passes)) {
     collector.add(values, rows, from);
+    if (request.countAmbiguous) {
+      const options = { tap: network.taps[request.tap]!.name, granularity: 'position' } as const;
+      const counts = await network.ambiguous(batch.input, options);
+      collector.addAmbiguous(counts.get(options.tap)!, rows, from);
+    }
     if (batch.tokens === null) collector.addInputs(batch.input.data as Float32Array, rows, from);
     else collector.addContexts(batch.tokens, rows, stride);
   }
@@ -150,6 +159,7 @@ class LayerCollector {
   readonly #layerCodes: Uint8Array;
   readonly #outputCodes: Uint8Array | null;
   readonly #outputBytes: number;
+  readonly #ambiguous: Int32Array | null;
   readonly #contexts: string[] = [];
   #inputs: Observations | null = null;
 
@@ -162,6 +172,7 @@ class LayerCollector {
     this.tensors = [...new Set([this.#valuesTensor(), ...behind.map(({ name }) => name)])];
     this.#activations = { values: new Float32Array(rows * cols), rows, cols };
     this.#layerCodes = new Uint8Array(rows * codeRowBytes(cols));
+    this.#ambiguous = request.countAmbiguous ? new Int32Array(rows) : null;
     this.#outputBytes = behind.reduce((sum, { codeBits }) => sum + codeRowBytes(codeBits), 0);
     this.#outputCodes = request.toOutput ? new Uint8Array(rows * this.#outputBytes) : null;
   }
@@ -193,6 +204,13 @@ class LayerCollector {
     });
   }
 
+  /** @param counts - `[samples, positions]`, text `[samples x tokens]`. */
+  addAmbiguous(counts: Float32Array, rows: readonly number[], from: number): void {
+    const { height, width } = this.#network.taps[this.#request.tap]!;
+    for (const [i, row] of rows.entries())
+      this.#ambiguous![from + i] = counts[row * height * width + centrePosition({ height, width })]!;
+  }
+
   addInputs(data: Float32Array, rows: readonly number[], from: number): void {
     const cols = this.#network.startSpaces[0]!.size;
     const all = this.#activations.rows;
@@ -217,6 +235,7 @@ class LayerCollector {
       activations: this.#activations,
       layerCodes: this.#layerCodes,
       outputCodes: this.#outputCodes,
+      ambiguous: this.#ambiguous,
       inputs: this.#inputs,
       contexts: this.#inputs === null ? this.#contexts : null,
     };
@@ -234,6 +253,10 @@ function centre(
   row: number,
   { channels, height, width }: Network['taps'][number],
 ): Float32Array {
-  const at = row * channels * height * width + Math.floor(height / 2) * width + Math.floor(width / 2);
+  const at = row * channels * height * width + centrePosition({ height, width });
   return Float32Array.from({ length: channels }, (_, channel) => values[at + channel * height * width]!);
+}
+
+function centrePosition({ height, width }: { readonly height: number; readonly width: number }): number {
+  return Math.floor(height / 2) * width + Math.floor(width / 2);
 }

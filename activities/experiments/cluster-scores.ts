@@ -1,7 +1,7 @@
 // Scores of a clustering against labels, with what chance gives and how much they owe to few points.
 
 import { clusteringAgreement } from '../polytope/agreement.ts';
-import { shuffledAgreement } from '../polytope/code-controls.ts';
+import { type ShuffleOrders, shuffledAgreement } from '../polytope/code-controls.ts';
 import { jackknifeError } from './cluster-evidence.ts';
 import type { ClustersDesign } from './cluster-design.ts';
 import type { Row } from './row-collector.ts';
@@ -21,7 +21,8 @@ export function leaveOutGroups({ points, stride }: Pick<ClustersDesign, 'points'
 export interface FirstOptions {
   readonly groups: Int32Array;
   readonly seed: number;
-  readonly shuffles: number;
+  /** Of the labelled points. */
+  readonly orders: ShuffleOrders;
 }
 
 /**
@@ -72,11 +73,11 @@ function amiLeftOut(labels: Int32Array, clusters: Int32Array, groups: Int32Array
   });
 }
 
-function againstShuffled(labels: Int32Array, clusters: Int32Array, { seed, shuffles }: FirstOptions) {
+function againstShuffled(labels: Int32Array, clusters: Int32Array, { seed, orders }: FirstOptions) {
   const labelled = Int32Array.from(labels.keys()).filter((point) => labels[point]! >= 0);
   return shuffledAgreement(
     labelled.map((point) => labels[point]!),
     labelled.map((point) => clusters[point]!),
-    { seed, shuffles },
+    { seed, orders },
   );
 }

@@ -93,7 +93,7 @@ function reduced(x: Observations, seed: number): Observations {
 export function layerCodeRows(
   network: Network,
   tap: number,
-  { points: { layerCodes }, numbers }: { points: LayerPoints; numbers: readonly number[] },
+  { points: { layerCodes, ambiguous }, numbers }: { points: LayerPoints; numbers: readonly number[] },
 ): TableRows {
   const { channels, codeBits, name } = network.taps[tap]!;
   const rows = numbers.length;
@@ -105,6 +105,6 @@ export function layerCodeRows(
     span: name,
     codeBits: channels,
     granularity: channels === codeBits ? whole : 'position',
-    ambiguous: null,
+    ambiguous,
   });
 }

@@ -5,7 +5,7 @@ import { LENS_CODES_TABLE } from '#schemas/columns/lens/codes.ts';
 import { CLUSTER_MEMBERS_TABLE, CLUSTERINGS_TABLE, CLUSTERS_TABLE } from '#schemas/columns/lens/clusters.ts';
 import { type DensityClusterer, densityClusterer } from '../polytope/density-clusters.ts';
 import type { DensityClusters } from '../polytope/cluster-selection.ts';
-import { shuffledPurity } from '../polytope/code-controls.ts';
+import { ShuffleOrders, shuffledPurity } from '../polytope/code-controls.ts';
 import {
   excessSimilarity,
   setScores,
@@ -48,6 +48,8 @@ interface Layer {
   /** Rows of the codes table; once per layer, so null for other spaces. */
   readonly codes: TableRows | null;
   readonly labels: Int32Array;
+  /** Shuffles of the labelled points. */
+  readonly orders: ShuffleOrders;
   /** Points that are left out together. */
   readonly groups: Int32Array;
 }
@@ -73,11 +75,13 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
   const units = design.units.slice(from, to);
   const { tap, span, values } = units[0]!;
   const network = await context.network(variant);
+  const hasCodes = tap >= 0 && span === network.taps[tap]!.name;
   const points = await layerPoints(network, samples!, {
     chosen: design,
     tap: Math.max(0, tap),
     values,
     toOutput: units.some(({ feature }) => feature === 'code_to_output'),
+    countAmbiguous: hasCodes,
     signal,
   });
   const { components } = design;
@@ -87,12 +91,13 @@ async function openLayer({ variant, from, to }: LensTask, context: Context): Pro
     points,
     directions:
       tap < 0 ? null : layerDirections(points.activations, { components, seed: config.seed, kinds }),
-    codes:
-      tap < 0 || span !== network.taps[tap]!.name
-        ? null
-        : layerCodeRows(network, tap, { points, numbers: design.points }),
+    codes: hasCodes ? layerCodeRows(network, tap, { points, numbers: design.points }) : null,
     embedding: points.inputs === null ? null : unitEmbedding(points.inputs.values, points.inputs),
     labels: Int32Array.from(design.labels),
+    orders: new ShuffleOrders(design.labels.filter((label) => label >= 0).length, {
+      seed: config.seed,
+      shuffles: config.clusters.shuffles,
+    }),
     groups: leaveOutGroups(design),
   };
 }
@@ -125,8 +130,7 @@ async function measureUnit(number: number, { layer, rows, context, unit }: UnitC
       min_samples: setting.minSamples,
       selection: setting.selection,
     };
-    const first =
-      i === 0 ? { groups: layer.groups, seed: config.seed, shuffles: config.clusters.shuffles } : null;
+    const first = i === 0 ? { groups: layer.groups, seed: config.seed, orders: layer.orders } : null;
     rows[0].add({ ...facts, algorithm: 'hdbscan', ...clusteringRow(layer.labels, found.labels, first) });
     if (i === 0) await describeFirst({ number, found, clusterer, facts, points, layer, rows, context });
   }
@@ -197,7 +201,7 @@ function addClusters(
   const labels = { classOf: layer.labels, classes: design.classes ?? 0 };
   const shuffled = shuffledPurity(found.labels, labels, {
     seed: config.seed,
-    shuffles: config.clusters.shuffles,
+    orders: layer.orders,
   });
   const scored = (members: Int32Array) => (design.classes === null ? null : setScores(members, labels));
   for (const [cluster, size] of found.sizes.entries()) {

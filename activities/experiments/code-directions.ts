@@ -1,18 +1,16 @@
 // E9: are directions in the space of codes about one thing more than those in the space of activations? The idea is the
 // authors', the recipe that of the specification.
 
+import { CLUSTERS_TABLE } from '#schemas/columns/lens/clusters.ts';
 import { CODE_DIRECTIONS_TABLE } from '#schemas/columns/lens/code-directions.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelLensConfig } from '#schemas/lens-config.ts';
-import { bernoulliNmf } from '../numeric/bernoulli-nmf.ts';
-import type { Observations } from '../numeric/matrix.ts';
-import { nmf } from '../numeric/nmf.ts';
-import { pca, projectOntoComponents } from '../numeric/pca.ts';
-import { randomStream } from '../numeric/rng.ts';
-import { projectionsOnto, randomDirection, topOfDirection } from '../polytope/fair-baselines.ts';
+import { topOfDirection } from '../polytope/fair-baselines.ts';
 import { setScores } from '../polytope/monosemanticity.ts';
 import { unpackSigns } from '../polytope/sign-code.ts';
 import { type ChosenPoints, choosePoints, codedPoints, layerPoints } from './cluster-points.ts';
+import { activationAxes, codeAxes, decomposed } from './code-direction-axes.ts';
+import { codeClusterRows } from './code-direction-clusters.ts';
 import { concludeCodeDirections } from './code-direction-claims.ts';
 import type {
   Chunk,
@@ -37,13 +35,10 @@ interface Design extends ChosenPoints {
 }
 
 const SIZES = { tiny: { points: 2000, components: 20 }, paper: { points: 10_000, components: 50 } } as const;
-/** When factorisations stop: the ends of components do not hang on the last digits of the loss. */
-const STOP = { iterations: 100, tolerance: 1e-4 } as const;
-const RANDOM_STREAM = 8;
 
 export const codeDirections: Experiment<Config, Design> = {
   name: 'code_directions',
-  tables: [CODE_DIRECTIONS_TABLE],
+  tables: [CODE_DIRECTIONS_TABLE, CLUSTERS_TABLE],
   plan,
   measure,
   conclude: concludeCodeDirections,
@@ -94,6 +89,7 @@ async function* measure(task: LensTask, context: MeasureContext<Config, Design>)
     tap,
     values,
     toOutput: false,
+    countAmbiguous: false,
     signal,
   });
   const { activations, layerCodes } = found;
@@ -102,7 +98,9 @@ async function* measure(task: LensTask, context: MeasureContext<Config, Design>)
   const rows = new RowCollector(CODE_DIRECTIONS_TABLE);
   const facts = { model: variantName(task.variant), layer_id: tap, span: network.taps[tap]!.name };
   const options = { components: design.components, seed: config.seed };
-  for (const { method, ends } of [...codeAxes(codes, options), ...activationAxes(activations, options)]) {
+  const ofCodes = codeAxes(codes, options);
+  const ofActivations = activationAxes(activations, options);
+  for (const { method, ends } of [...ofCodes, ...ofActivations]) {
     signal.throwIfAborted();
     ends.forEach(({ top, bottom }, component) => {
       addEnd(rows, { ...facts, method, component, end: 'top' }, { shares: top, context });
@@ -110,75 +108,23 @@ async function* measure(task: LensTask, context: MeasureContext<Config, Design>)
         addEnd(rows, { ...facts, method, component, end: 'bottom' }, { shares: bottom, context });
     });
   }
-  yield { units: 1, rows: [rows.take()] };
-}
-
-/** Shares whose highest points are an end of a component. */
-interface Ends {
-  readonly top: Float64Array;
-  readonly bottom: Float64Array | null;
-}
-
-interface Axes {
-  readonly method: string;
-  readonly ends: readonly Ends[];
-}
-
-interface AxesOptions {
-  readonly components: number;
-  readonly seed: number;
-}
-
-function codeAxes(codes: Observations, { components, seed }: AxesOptions): Axes[] {
-  const rank = Math.min(components, codes.cols);
-  const { weights } = bernoulliNmf(codes, { rank, seed, ...STOP });
-  return [
-    { method: 'code_pca', ends: principalEnds(codes, { components, seed }) },
-    { method: 'code_nmf', ends: columnsOf(weights, rank).map((top) => ({ top, bottom: null })) },
-  ];
-}
-
-/** NMF sees negative values (GELU) as zero. */
-function activationAxes(activations: Observations, { components, seed }: AxesOptions): Axes[] {
-  const { values, rows, cols } = activations;
-  const rank = Math.min(components, cols);
-  const positive = { rows, cols, values: values.map((value) => Math.max(0, value)) };
-  const { weights } = nmf(positive, { rank, seed, ...STOP });
-  const random = randomStream(seed, RANDOM_STREAM);
-  return [
-    { method: 'act_pca', ends: principalEnds(activations, { components, seed }) },
-    { method: 'act_nmf', ends: columnsOf(weights, rank).map((top) => ({ top, bottom: null })) },
+  const clusters = await codeClusterRows(
     {
-      method: 'neuron',
-      ends: columnsOf(values, cols).flatMap((top) => (isConstant(top) ? [] : [bothEnds(top)])),
+      ...facts,
+      tap,
+      layerCodes,
+      bits: codes,
+      activations,
+      ofCodes: decomposed(ofCodes),
+      ofActivations: decomposed(ofActivations),
+      points: design.points,
+      labels: design.labels,
+      classes: design.classes,
+      seed: config.seed,
     },
-    {
-      method: 'random_direction',
-      ends: Array.from({ length: components }, () =>
-        bothEnds(projectionsOnto(activations, randomDirection(cols, random))),
-      ),
-    },
-  ];
-}
-
-function principalEnds(x: Observations, { components, seed }: AxesOptions): Ends[] {
-  const principal = pca(x, { components, seed });
-  return columnsOf(projectOntoComponents(x, principal), principal.count).map(bothEnds);
-}
-
-function bothEnds(top: Float64Array): Ends {
-  return { top, bottom: top.map((share) => -share) };
-}
-
-function columnsOf(values: Float32Array | Float64Array, cols: number): Float64Array[] {
-  return Array.from({ length: cols }, (_, column) =>
-    Float64Array.from({ length: values.length / cols }, (_, row) => values[row * cols + column]!),
+    { signal, ...(context.runBlocks === undefined ? {} : { runBlocks: context.runBlocks }) },
   );
-}
-
-/** A dead unit has no top points. */
-function isConstant(shares: Float64Array): boolean {
-  return shares.every((share) => share === shares[0]);
+  yield { units: 1, rows: [rows.take(), clusters] };
 }
 
 function addEnd(

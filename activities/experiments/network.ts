@@ -60,9 +60,14 @@ export interface Network {
   /**
    * Bits of every tap that rounding could flip: `|z| < 1e-5 (|w| |a| + |b|)`.
    * @param input - model input.
+   * @param options.tap - counts of this tap only. @default every tap
+   * @param options.granularity - `position`: counts per position of the tap's map. @default 'image'
    * @returns by tap one number per sample; text: per token.
    */
-  ambiguous(input: InputTensor): Promise<ReadonlyMap<string, Float32Array>>;
+  ambiguous(
+    input: InputTensor,
+    options?: { readonly tap?: string; readonly granularity?: 'image' | 'position' },
+  ): Promise<ReadonlyMap<string, Float32Array>>;
   /**
    * Exact geometry from a start space on, with max-pools as taps of kind `pool`.
    * @throws PipelineError `model-invalid` naming the operators where the graph is not piecewise linear.

@@ -1,7 +1,8 @@
 // The growing trajectory of the no-U-turn sampler, iteratively: a subtree's leaves come one at a time, and the ends
 // of its own subtrees are kept at as many checkpoints as it is deep. Momentum is in units where its law is N(0, I).
+// A tree's arrays are its own and outlive it: the next trajectory of the chain grows in them.
 
-import type { ChainState } from './kernel.ts';
+import type { Evaluation } from './kernel.ts';
 
 /** Where a chain's trajectory stands after a leaf. */
 export type TreeEvent = 'grows' | 'subtree-complete' | 'turned' | 'diverged';
@@ -9,149 +10,192 @@ export type TreeEvent = 'grows' | 'subtree-complete' | 'turned' | 'diverged';
 /** An energy error beyond this ends a trajectory: exp(-1000) is no weight. */
 const MAX_ENERGY_ERROR = 1000;
 
-/** Trajectories of a batch; vectors are `[chains, dim]`, scalars `[chains]`. */
-export interface Trees {
+/** One chain's trajectory; vectors are `[dim]`. */
+export interface Tree {
   readonly dim: number;
-  readonly maxDepth: number;
-  /** Ends of the trajectory, 0 backward and 1 forward in time: position, momentum, gradient. */
-  readonly ends: readonly [PhaseArrays, PhaseArrays];
-  /** The leaf that moves. */
-  readonly leaf: PhaseArrays;
+  /** Ends of the trajectory, 0 backward and 1 forward in time; the one that grows is the moving leaf. */
+  readonly ends: readonly [Phase, Phase];
   /** Drawn from the whole trajectory and from the subtree. */
-  readonly chosen: PointArrays;
-  readonly candidate: PointArrays;
+  chosen: Point;
+  candidate: Point;
   readonly momentumSum: Float64Array;
   readonly subtreeSum: Float64Array;
-  /** `[chains, maxDepth, dim]`. */
-  readonly checkpointMomentum: Float64Array;
-  readonly checkpointSum: Float64Array;
-  readonly startEnergy: Float64Array;
-  readonly logWeight: Float64Array;
-  readonly subtreeLogWeight: Float64Array;
-  readonly depth: Uint8Array;
+  /** Starts of subtrees of the subtree, and its momenta's sum up to them. */
+  readonly checkpoints: { readonly momentum: Float64Array; readonly sum: Float64Array }[];
+  startEnergy: number;
+  logWeight: number;
+  subtreeLogWeight: number;
+  depth: number;
   /** Leaves that the subtree has. */
-  readonly subtreeLeaves: Uint32Array;
-  readonly leaves: Uint32Array;
-  readonly acceptanceSum: Float64Array;
-  readonly worstError: Float64Array;
-  readonly diverged: Uint8Array;
+  subtreeLeaves: number;
+  leaves: number;
+  acceptanceSum: number;
+  worstError: number;
+  diverged: boolean;
 }
 
-interface PhaseArrays {
+interface Phase {
   readonly z: Float64Array;
   readonly momentum: Float64Array;
   readonly gradient: Float64Array;
 }
 
-interface PointArrays {
+interface Point {
   readonly z: Float64Array;
   readonly gradient: Float64Array;
-  readonly logDensity: Float64Array;
+  logDensity: number;
 }
 
-/** Trajectories of one point each. @param momentum - `[chains, dim]`, drawn afresh. */
-export function plantTrees(
-  state: ChainState & { readonly gradient: Float64Array },
-  momentum: Float64Array,
-  maxDepth: number,
-): Trees {
-  const chains = state.logDensity.length;
-  const size = momentum.length;
-  const dim = size / chains;
-  const phase = () => ({ z: state.z.slice(), momentum: momentum.slice(), gradient: state.gradient.slice() });
-  const point = () => ({
-    z: state.z.slice(),
-    gradient: state.gradient.slice(),
-    logDensity: state.logDensity.slice(),
-  });
-  const startEnergy = new Float64Array(chains);
-  for (let chain = 0; chain < chains; chain++) {
-    startEnergy[chain] = energy(state.logDensity[chain]!, momentum, chain * dim, dim);
-  }
+const AT_START = {
+  startEnergy: 0,
+  logWeight: 0,
+  subtreeLogWeight: Number.NEGATIVE_INFINITY,
+  depth: 0,
+  subtreeLeaves: 0,
+  leaves: 0,
+  acceptanceSum: 0,
+  worstError: 0,
+  diverged: false,
+};
+
+/** The arrays of a tree, to be planted. */
+export function emptyTree(dim: number): Tree {
+  const vector = () => new Float64Array(dim);
+  const phase = () => ({ z: vector(), momentum: vector(), gradient: vector() });
+  const point = () => ({ z: vector(), gradient: vector(), logDensity: 0 });
   return {
     dim,
-    maxDepth,
     ends: [phase(), phase()],
-    leaf: phase(),
     chosen: point(),
     candidate: point(),
-    momentumSum: momentum.slice(),
-    subtreeSum: new Float64Array(size),
-    checkpointMomentum: new Float64Array(size * maxDepth),
-    checkpointSum: new Float64Array(size * maxDepth),
-    startEnergy,
-    logWeight: new Float64Array(chains),
-    subtreeLogWeight: new Float64Array(chains),
-    depth: new Uint8Array(chains),
-    subtreeLeaves: new Uint32Array(chains),
-    leaves: new Uint32Array(chains),
-    acceptanceSum: new Float64Array(chains),
-    worstError: new Float64Array(chains),
-    diverged: new Uint8Array(chains),
+    momentumSum: vector(),
+    subtreeSum: vector(),
+    checkpoints: [],
+    ...AT_START,
   };
 }
 
-/** Puts the moving leaf at an end of the trajectory, for a subtree that goes on from there. */
-export function beginSubtree(trees: Trees, chain: number, end: 0 | 1): void {
-  copyPhase(trees.ends[end], trees.leaf, chain * trees.dim, trees.dim);
-  trees.subtreeSum.fill(0, chain * trees.dim, (chain + 1) * trees.dim);
-  trees.subtreeLogWeight[chain] = Number.NEGATIVE_INFINITY;
-  trees.subtreeLeaves[chain] = 0;
+/** Starts a trajectory of one point. @param start - `[dim]` each, copied; momentum drawn afresh. */
+export function plantTree(tree: Tree, start: Phase & { readonly logDensity: number }): void {
+  for (const end of tree.ends) {
+    end.z.set(start.z);
+    end.momentum.set(start.momentum);
+    end.gradient.set(start.gradient);
+  }
+  tree.chosen.z.set(start.z);
+  tree.chosen.gradient.set(start.gradient);
+  tree.chosen.logDensity = start.logDensity;
+  tree.momentumSum.set(start.momentum);
+  let squared = 0;
+  for (const value of start.momentum) squared += value * value;
+  Object.assign(tree, AT_START, { startEnergy: squared / 2 - start.logDensity });
 }
 
-/**
- * Takes the moving leaf into the subtree: weight, multinomial choice, U-turn checks.
- * @param logDensity - at the leaf, whose gradient and momentum are up to date.
- * @param uniform - in (0, 1), for the choice between this leaf and those before it.
- */
-export function addLeaf(trees: Trees, chain: number, logDensity: number, uniform: number): TreeEvent {
-  const { dim, leaf, subtreeSum } = trees;
-  const from = chain * dim;
-  const error = trees.startEnergy[chain]! - energy(logDensity, leaf.momentum, from, dim);
+/** Begins a subtree that goes on from an end of the trajectory. */
+export function beginSubtree(tree: Tree): void {
+  tree.subtreeSum.fill(0);
+  tree.subtreeLogWeight = Number.NEGATIVE_INFINITY;
+  tree.subtreeLeaves = 0;
+}
+
+/** A leaf's leapfrog step. */
+export interface LeafStep {
+  /** The end that grows. */
+  readonly end: 0 | 1;
+  /** `[dim]` step size times root of the variance. */
+  readonly scale: Float64Array;
+  /** Where the point lies among those that the target is asked for. */
+  readonly row: number;
+  /** In (0, 1), for the choice between this leaf and those before it. */
+  readonly uniform: number;
+}
+
+/** First half of a leapfrog step: momentum by half, then position, which goes to a row of `points`. */
+export function driftLeaf({ ends, dim }: Tree, { end, scale, row }: LeafStep, points: Float64Array): void {
+  const { z, momentum, gradient } = ends[end];
+  const half = end === 1 ? 0.5 : -0.5;
+  const to = row * dim;
+  for (let i = 0; i < dim; i++) {
+    const halfStep = half * scale[i]!;
+    const moved = momentum[i]! + halfStep * gradient[i]!;
+    const there = z[i]! + 2 * halfStep * moved;
+    momentum[i] = moved;
+    z[i] = there;
+    points[to + i] = there;
+  }
+}
+
+/** Second half of the step, and the leaf joins the subtree: weight, multinomial choice, U-turn checks. */
+export function addLeaf(tree: Tree, step: LeafStep, found: Evaluation): TreeEvent {
+  const leaf = tree.ends[step.end];
+  const logDensity = found.logDensity[step.row]!;
+  const error = tree.startEnergy - (kickLeaf(tree, step, found.gradient) / 2 - logDensity);
   const logWeight = Number.isNaN(error) ? Number.NEGATIVE_INFINITY : error;
-  trees.leaves[chain]!++;
-  trees.acceptanceSum[chain]! += Math.exp(Math.min(0, logWeight));
-  trees.worstError[chain] = Math.min(trees.worstError[chain]!, logWeight);
+  tree.leaves++;
+  tree.acceptanceSum += Math.exp(Math.min(0, logWeight));
+  tree.worstError = Math.min(tree.worstError, logWeight);
   if (logWeight < -MAX_ENERGY_ERROR) {
-    trees.diverged[chain] = 1;
+    tree.diverged = true;
     return 'diverged';
   }
-  const total = logAddExp(trees.subtreeLogWeight[chain]!, logWeight);
-  trees.subtreeLogWeight[chain] = total;
-  const place = trees.subtreeLeaves[chain]!++;
-  if (place === 0 || Math.log(uniform) < logWeight - total) {
-    trees.candidate.logDensity[chain] = logDensity;
-    copyPoint(leaf, trees.candidate, from, dim);
+  const total = logAddExp(tree.subtreeLogWeight, logWeight);
+  tree.subtreeLogWeight = total;
+  const place = tree.subtreeLeaves++;
+  if (place === 0 || Math.log(step.uniform) < logWeight - total) {
+    tree.candidate.logDensity = logDensity;
+    tree.candidate.z.set(leaf.z);
+    tree.candidate.gradient.set(leaf.gradient);
   }
-  for (let at = from; at < from + dim; at++) subtreeSum[at]! += leaf.momentum[at]!;
-  if (place % 2 === 0) keepCheckpoint(trees, chain, place);
-  else if (turnsWithin(trees, chain, place)) return 'turned';
-  return place + 1 === 2 ** trees.depth[chain]! ? 'subtree-complete' : 'grows';
+  if (tree.depth > 0) {
+    if (place % 2 === 0) keepCheckpoint(tree, leaf, place);
+    else if (turnsWithin(tree, leaf, place)) return 'turned';
+  }
+  return place + 1 === 2 ** tree.depth ? 'subtree-complete' : 'grows';
+}
+
+/** Momentum by half with the new gradient. @returns its squared norm. */
+function kickLeaf(
+  { ends, subtreeSum, dim }: Tree,
+  { end, scale, row }: LeafStep,
+  gradients: Float64Array,
+): number {
+  const { momentum, gradient } = ends[end];
+  const half = end === 1 ? 0.5 : -0.5;
+  const from = row * dim;
+  let squared = 0;
+  for (let i = 0; i < dim; i++) {
+    const slope = gradients[from + i]!;
+    const moved = momentum[i]! + half * scale[i]! * slope;
+    gradient[i] = slope;
+    momentum[i] = moved;
+    subtreeSum[i] = subtreeSum[i]! + moved;
+    squared += moved * moved;
+  }
+  return squared;
 }
 
 /**
  * Joins a complete subtree to the trajectory; its candidate is taken with probability min(1, its weight over the
  * trajectory's), which favours points far from the start.
- * @param end - where the subtree grew.
  * @returns whether the whole trajectory has turned.
  */
-export function joinSubtree(trees: Trees, chain: number, end: 0 | 1, uniform: number): boolean {
-  const { dim, ends, leaf, momentumSum, subtreeSum } = trees;
-  const from = chain * dim;
-  const subtreeLogWeight = trees.subtreeLogWeight[chain]!;
-  if (Math.log(uniform) < subtreeLogWeight - trees.logWeight[chain]!) {
-    trees.chosen.logDensity[chain] = trees.candidate.logDensity[chain]!;
-    copyPoint(trees.candidate, trees.chosen, from, dim);
+export function joinSubtree(tree: Tree, uniform: number): boolean {
+  const { dim, ends, momentumSum, subtreeSum, subtreeLogWeight } = tree;
+  if (Math.log(uniform) < subtreeLogWeight - tree.logWeight) {
+    [tree.chosen, tree.candidate] = [tree.candidate, tree.chosen];
   }
-  trees.logWeight[chain] = logAddExp(trees.logWeight[chain]!, subtreeLogWeight);
-  for (let at = from; at < from + dim; at++) momentumSum[at]! += subtreeSum[at]!;
-  copyPhase(leaf, ends[end], from, dim);
-  trees.depth[chain]!++;
-  let [alongBackward, alongForward] = [0, 0];
-  for (let at = from; at < from + dim; at++) {
-    const backward = ends[0].momentum[at]!;
-    const forward = ends[1].momentum[at]!;
-    const between = momentumSum[at]! - (backward + forward) / 2;
+  tree.logWeight = logAddExp(tree.logWeight, subtreeLogWeight);
+  tree.depth++;
+  const backwards = ends[0].momentum;
+  const forwards = ends[1].momentum;
+  let alongBackward = 0;
+  let alongForward = 0;
+  for (let i = 0; i < dim; i++) {
+    const total = momentumSum[i]! + subtreeSum[i]!;
+    momentumSum[i] = total;
+    const backward = backwards[i]!;
+    const forward = forwards[i]!;
+    const between = total - (backward + forward) / 2;
     alongBackward += backward * between;
     alongForward += forward * between;
   }
@@ -159,14 +203,11 @@ export function joinSubtree(trees: Trees, chain: number, end: 0 | 1, uniform: nu
 }
 
 /** An even leaf starts subtrees; it takes the checkpoint numbered by the set bits of its place without the last. */
-function keepCheckpoint(trees: Trees, chain: number, place: number): void {
-  const { dim, maxDepth, leaf, subtreeSum } = trees;
-  const to = (chain * maxDepth + setBits(place >>> 1)) * dim;
-  const from = chain * dim;
-  for (let i = 0; i < dim; i++) {
-    trees.checkpointMomentum[to + i] = leaf.momentum[from + i]!;
-    trees.checkpointSum[to + i] = subtreeSum[from + i]!;
-  }
+function keepCheckpoint({ dim, checkpoints, subtreeSum }: Tree, { momentum }: Phase, place: number): void {
+  const number = setBits(place >>> 1);
+  checkpoints[number] ??= { momentum: new Float64Array(dim), sum: new Float64Array(dim) };
+  checkpoints[number].momentum.set(momentum);
+  checkpoints[number].sum.set(subtreeSum);
 }
 
 /**
@@ -174,50 +215,23 @@ function keepCheckpoint(trees: Trees, chain: number, place: number): void {
  * @see Phan, Pradhan and Jankowiak, "Composable effects for flexible and accelerated probabilistic programming in
  * NumPyro", 2019, appendix A; criterion of Betancourt, "A conceptual introduction to HMC", 2017, appendix A.4.
  */
-function turnsWithin(trees: Trees, chain: number, place: number): boolean {
-  const { dim, maxDepth, leaf, subtreeSum, checkpointMomentum, checkpointSum } = trees;
+function turnsWithin({ dim, checkpoints, subtreeSum }: Tree, { momentum }: Phase, place: number): boolean {
   const last = setBits(place >>> 1);
   const first = last - trailingOnes(place) + 1;
-  const from = chain * dim;
-  for (let checkpoint = last; checkpoint >= first; checkpoint--) {
-    const kept = (chain * maxDepth + checkpoint) * dim;
-    let [alongStart, alongEnd] = [0, 0];
+  for (let number = last; number >= first; number--) {
+    const { momentum: starts, sum } = checkpoints[number]!;
+    let alongStart = 0;
+    let alongEnd = 0;
     for (let i = 0; i < dim; i++) {
-      const start = checkpointMomentum[kept + i]!;
-      const end = leaf.momentum[from + i]!;
-      const between = subtreeSum[from + i]! - checkpointSum[kept + i]! + start - (start + end) / 2;
+      const start = starts[i]!;
+      const end = momentum[i]!;
+      const between = subtreeSum[i]! - sum[i]! + start - (start + end) / 2;
       alongStart += start * between;
       alongEnd += end * between;
     }
     if (!(alongStart > 0 && alongEnd > 0)) return true;
   }
   return false;
-}
-
-function energy(logDensity: number, momentum: Float64Array, from: number, dim: number): number {
-  let squared = 0;
-  for (let at = from; at < from + dim; at++) squared += momentum[at]! * momentum[at]!;
-  return squared / 2 - logDensity;
-}
-
-function copyPhase(source: PhaseArrays, target: PhaseArrays, from: number, dim: number): void {
-  for (let at = from; at < from + dim; at++) {
-    target.z[at] = source.z[at]!;
-    target.momentum[at] = source.momentum[at]!;
-    target.gradient[at] = source.gradient[at]!;
-  }
-}
-
-function copyPoint(
-  source: Omit<PointArrays, 'logDensity'>,
-  target: Omit<PointArrays, 'logDensity'>,
-  from: number,
-  dim: number,
-): void {
-  for (let at = from; at < from + dim; at++) {
-    target.z[at] = source.z[at]!;
-    target.gradient[at] = source.gradient[at]!;
-  }
 }
 
 function logAddExp(a: number, b: number): number {

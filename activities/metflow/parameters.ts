@@ -75,7 +75,7 @@ export function floatArray(type: FloatType, length: number): FloatArray {
 
 /** A copy in the given type. */
 export function toFloats(values: ArrayLike<number>, type: FloatType): FloatArray {
-  return type === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+  return type === 'float32' ? new Float32Array(values) : new Float64Array(values);
 }
 
 function sizeOf(dims: readonly number[]): number {

@@ -4,14 +4,14 @@
 export type ElementType = 'float32' | 'float64' | 'int32' | 'uint32' | 'int64' | 'bool';
 
 /** Their codes in ONNX's protobuf. */
-export const ONNX_TYPES: Readonly<Record<ElementType, number>> = {
+export const ONNX_TYPES = {
   float32: 1,
   int32: 6,
   int64: 7,
   bool: 9,
   float64: 11,
   uint32: 12,
-};
+} as const satisfies Readonly<Record<ElementType, number>>;
 
 /** Types that inputs and outputs may have. */
 export type TensorType = Exclude<ElementType, 'int64'>;

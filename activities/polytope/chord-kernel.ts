@@ -34,13 +34,20 @@ interface Exports {
 const PAGE_BYTES = 65536;
 const FIRST_FREE_BYTE = 1024;
 
+let compiled: WebAssembly.Module | undefined;
+
+/** Compiled once: a kernel of a fresh module starts with slow code every time. */
+function chordModule(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(CHORD_WASM_BASE64), (char) => char.charCodeAt(0)));
+  return compiled;
+}
+
 /**
  * A fresh kernel.
  * @param mostColumns - the widest row that it will scan.
  */
 export function createChordKernel(mostColumns: number): ChordKernel {
-  const bytes = Uint8Array.from(atob(CHORD_WASM_BASE64), (char) => char.charCodeAt(0));
-  const wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
+  const wasm = new WebAssembly.Instance(chordModule()).exports as unknown as Exports;
   let top = FIRST_FREE_BYTE;
   const reserveBytes = (wanted: number): number => {
     const offset = top;

@@ -20,6 +20,39 @@ export function shuffledLabels(labels: Int32Array, seed: number, stream = 0): In
   return labels.map((label) => (label < 0 ? label : shuffled[next++]!));
 }
 
+/** Orders that shuffles put points in: made once, they serve every clustering of the same points. */
+export class ShuffleOrders {
+  readonly shuffles: number;
+  readonly #points: number;
+  readonly #seed: number;
+  readonly #orders: Uint32Array[] = [];
+
+  constructor(points: number, { seed, shuffles }: { readonly seed: number; readonly shuffles: number }) {
+    this.shuffles = shuffles;
+    this.#points = points;
+    this.#seed = seed;
+  }
+
+  /** `[points]` which value a shuffle puts at each place: that of `shuffle(values, randomStream(seed, number))`. */
+  order(number: number): Uint32Array {
+    let order = this.#orders[number];
+    if (order === undefined) {
+      const numbers = Uint32Array.from({ length: this.#points }, (_, point) => point);
+      order = shuffle(numbers, randomStream(this.#seed, number));
+      this.#orders[number] = order;
+    }
+    return order;
+  }
+}
+
+/** How labels are shuffled: anew, or in orders that were made before for as many labelled points. */
+export interface Shuffling {
+  readonly seed: number;
+  /** @default 1000 */
+  readonly shuffles?: number;
+  readonly orders?: ShuffleOrders;
+}
+
 /**
  * Permutes each bit's column over the rows: keeps how often each bit is on, destroys which are on together.
  * Pad bits are columns too and stay zero.
@@ -74,13 +107,17 @@ export interface ShuffledAgreement {
 export function shuffledAgreement(
   labels: Int32Array,
   clusters: Int32Array,
-  { seed, shuffles = 1000 }: { readonly seed: number; readonly shuffles?: number },
+  { seed, shuffles = 1000, orders = new ShuffleOrders(labels.length, { seed, shuffles }) }: Shuffling,
 ): ShuffledAgreement {
   const margins = agreementMargins(labels, clusters);
   const observed = agreementWithin(margins, null);
-  const drawn = Array.from({ length: shuffles }, (_, i) =>
-    agreementWithin(margins, shuffle(margins.columnOf.slice(), randomStream(seed, i))),
-  );
+  const { columnOf } = margins;
+  const shuffled = columnOf.slice();
+  const drawn = Array.from({ length: orders.shuffles }, (_, i) => {
+    const order = orders.order(i);
+    for (let place = 0; place < order.length; place++) shuffled[place] = columnOf[order[place]!]!;
+    return agreementWithin(margins, shuffled);
+  });
   const over = (of: (values: number[], value: number) => number): Agreement => ({
     nmi: of(
       drawn.map(({ nmi }) => nmi),
@@ -111,26 +148,29 @@ export function shuffledAgreement(
 export function shuffledPurity(
   clusters: Int32Array,
   { classOf, classes }: Labels,
-  { seed, shuffles = 1000 }: { readonly seed: number; readonly shuffles?: number },
+  { seed, shuffles = 1000, orders }: Shuffling,
 ): Float64Array {
   const count = clusters.reduce((most, cluster) => Math.max(most, cluster), -1) + 1;
-  const observed = commonestCounts(clusters, classOf, classes, count);
+  const places = Int32Array.from(classOf.keys()).filter((point) => classOf[point]! >= 0);
+  const labels = places.map((point) => classOf[point]!);
+  const within = places.map((point) => clusters[point]!);
+  const drawn = orders ?? new ShuffleOrders(labels.length, { seed, shuffles });
+  const observed = commonestCounts(within, labels, classes, count);
   const asPure = new Int32Array(count).fill(1);
-  for (let i = 0; i < shuffles; i++) {
-    const drawn = commonestCounts(clusters, shuffledLabels(classOf, seed, i), classes, count);
-    drawn.forEach((most, cluster) => {
+  const shuffled = labels.slice();
+  for (let i = 0; i < drawn.shuffles; i++) {
+    const order = drawn.order(i);
+    for (let place = 0; place < order.length; place++) shuffled[place] = labels[order[place]!]!;
+    commonestCounts(within, shuffled, classes, count).forEach((most, cluster) => {
       if (most >= observed[cluster]!) asPure[cluster]!++;
     });
   }
   return Float64Array.from(asPure, (n, cluster) =>
-    observed[cluster] === 0 ? Number.NaN : n / (shuffles + 1),
+    observed[cluster] === 0 ? Number.NaN : n / (drawn.shuffles + 1),
   );
 }
 
-/**
- * `[clusters]` members of each cluster's commonest class. Labelled members keep their number under
- * shuffling.
- */
+/** `[clusters]` members of each cluster's commonest class; every point is labelled. */
 function commonestCounts(
   clusters: Int32Array,
   classOf: Int32Array,
@@ -140,9 +180,9 @@ function commonestCounts(
   const table = new Int32Array(count * classes);
   const most = new Int32Array(count);
   for (let point = 0; point < clusters.length; point++) {
-    const [cluster, label] = [clusters[point]!, classOf[point]!];
-    if (cluster < 0 || label < 0) continue;
-    const at = cluster * classes + label;
+    const cluster = clusters[point]!;
+    if (cluster < 0) continue;
+    const at = cluster * classes + classOf[point]!;
     table[at]!++;
     if (table[at]! > most[cluster]!) most[cluster] = table[at]!;
   }

@@ -12,7 +12,7 @@ import type { WordCodes } from './hamming.ts';
  * @returns `[min(k, points)]`, furthest first.
  */
 export function topOfDirection(projections: ArrayLike<number>, k: number): Int32Array {
-  return ordered(projections).slice(0, k);
+  return k * FEW_OF < projections.length ? fewHighest(projections, k) : ordered(projections).slice(0, k);
 }
 
 /**
@@ -69,6 +69,9 @@ export function bestAlignedNeuron(direction: Float64Array): AlignedNeuron {
   return { neuron, cosine: direction[neuron]! };
 }
 
+/** Below this share of the points they are picked out, above it all points are sorted. */
+const FEW_OF = 8;
+
 /** A uniformly random unit direction, `[cols]`. */
 export function randomDirection(cols: number, random: RandomStream): Float64Array {
   const direction = unit(Float64Array.from({ length: cols }, random.normal));
@@ -88,7 +91,7 @@ export function euclideanBall({ values, rows, cols }: Observations, centre: numb
     nearness[row] = -squares;
   }
   nearness[centre] = 1;
-  return ordered(nearness).slice(0, k);
+  return topOfDirection(nearness, k);
 }
 
 /**
@@ -101,7 +104,7 @@ export function hammingBall({ words, rows, wordsPerRow }: WordCodes, centre: num
     nearness[row] = -hammingDistance(words, row * wordsPerRow, words, centre * wordsPerRow, wordsPerRow);
   }
   nearness[centre] = 1;
-  return ordered(nearness).slice(0, k);
+  return topOfDirection(nearness, k);
 }
 
 /** Points whose projections lie between two quantiles. */
@@ -149,10 +152,45 @@ export function rangeSets(
   });
 }
 
-/** Point numbers by descending value, then ascending number. */
+/** The k highest, one pass: few points make it among the highest so far. */
+function fewHighest(values: ArrayLike<number>, k: number): Int32Array {
+  const highest = new Int32Array(k);
+  let kept = 0;
+  for (let point = 0; point < values.length; point++) {
+    const value = values[point]!;
+    if (kept === k && !(k > 0 && value > values[highest[k - 1]!]!)) continue;
+    let at = kept < k ? kept++ : k - 1;
+    for (; at > 0 && values[highest[at - 1]!]! < value; at--) highest[at] = highest[at - 1]!;
+    highest[at] = point;
+  }
+  return highest;
+}
+
+/**
+ * Point numbers by descending value, then ascending number. Values are sorted without their numbers, natively, which is several
+ * times as fast as calling back for every comparison; each point then looks up its place.
+ */
 function ordered(values: ArrayLike<number>): Int32Array {
-  const order = Int32Array.from({ length: values.length }, (_, i) => i);
-  return order.sort((a, b) => values[b]! - values[a]! || a - b);
+  const count = values.length;
+  const ascending = new Float64Array(values).sort();
+  const taken = new Int32Array(count);
+  const order = new Int32Array(count);
+  for (let point = 0; point < count; point++) {
+    const first = count - upperBound(ascending, values[point]!);
+    order[first + taken[first]!++] = point;
+  }
+  return order;
+}
+
+/** How many of some ascending values are at most `value`. */
+function upperBound(ascending: Float64Array, value: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function unit(direction: Float64Array): Float64Array | null {

@@ -31,17 +31,59 @@ export interface SolveLimits {
 const LEAST_ROWS = 8;
 
 /** A stage's rows and how they become the next stage's. */
-interface StageStep {
+interface StageRoom {
   readonly width: number;
   readonly piece: Piece;
   readonly capacity: number;
-  /** Null behind the last stage: there the rows are outputs. */
-  readonly scan: StageScan | null;
   readonly refinement: Refinement;
   /** The dense shortcut, with the next stage's rows at the old breakpoints; null where every breakpoint is evaluated. */
   readonly hinges: { readonly filler: HingeFiller; readonly oldAt: number } | null;
   /** Rows of this stage at new breakpoints, for `advance`; -1 where nothing needs them. */
   readonly mixedAt: number;
+}
+
+/** A stage's room with what one solve reads from it; no scan behind the last stage: there the rows are outputs. */
+interface StageStep extends StageRoom {
+  readonly scan: StageScan | null;
+}
+
+/** Memory of a solver, laid out for one net: filling it anew takes longer than solving a small net (bench: crossings). */
+export interface SolverRoom {
+  readonly kernel: ChordKernel;
+  readonly stages: readonly StageRoom[];
+}
+
+/** Rooms larger than this are not kept between solves. */
+const KEPT_BYTES = 2 ** 26;
+
+/** The free room of a net and how it was laid out. */
+const keptRooms = new WeakMap<PiecewiseNet, { readonly layout: string; readonly room: SolverRoom }>();
+
+/** Takes the net's room, or lays one out; give it back when the solve is over. */
+export function takeRoom(net: PiecewiseNet, outputs: number, limits: SolveLimits): SolverRoom {
+  const kept = keptRooms.get(net);
+  keptRooms.delete(net);
+  if (kept?.layout === layoutOf(outputs, limits)) return kept.room;
+  const kernel = createChordKernel(Math.max(...net.stages.map(({ width }) => width)));
+  const widths = solvedWidths(net, outputs);
+  return {
+    kernel,
+    stages: widths.map((width, stage) => stageRoom(net, { widths, width, stage, kernel, limits })),
+  };
+}
+
+/** Keeps a room for the net's next solve. */
+export function giveBackRoom(
+  net: PiecewiseNet,
+  room: SolverRoom,
+  { outputs, limits }: { readonly outputs: number; readonly limits: SolveLimits },
+): void {
+  if (room.kernel.values.byteLength > KEPT_BYTES) return;
+  keptRooms.set(net, { layout: layoutOf(outputs, limits), room });
+}
+
+function layoutOf(outputs: number, { pointsPerAdvance, stageBytes }: SolveLimits): string {
+  return `${outputs} ${pointsPerAdvance} ${stageBytes}`;
 }
 
 export class PathSolver {
@@ -53,20 +95,21 @@ export class PathSolver {
 
   constructor(
     net: PiecewiseNet,
+    { kernel, stages }: SolverRoom,
     parts: {
-      readonly kernel: ChordKernel;
       readonly totals: PathTotals;
       readonly records: PathRecords;
-      readonly limits: SolveLimits;
       readonly signal: AbortSignal | undefined;
     },
   ) {
     this.#net = net;
-    this.#kernel = parts.kernel;
+    this.#kernel = kernel;
     this.#records = parts.records;
     this.#signal = parts.signal;
-    const widths = solvedWidths(net, parts.records);
-    this.#steps = widths.map((width, stage) => stageStep(net, { widths, width, stage, ...parts }));
+    this.#steps = stages.map((room, stage) => {
+      const scanned = net.stages[stage];
+      return { ...room, scan: scanned === undefined ? null : new StageScan(kernel, scanned, parts.totals) };
+    });
   }
 
   /** Solves all paths, one after the other. */
@@ -176,44 +219,35 @@ export class PathSolver {
   }
 }
 
-/** A kernel with room for scans of every stage. */
-export function solverKernel(net: PiecewiseNet): ChordKernel {
-  return createChordKernel(Math.max(...net.stages.map(({ width }) => width)));
-}
-
-function solvedWidths(net: PiecewiseNet, { outputs }: PathRecords): readonly number[] {
+function solvedWidths(net: PiecewiseNet, outputs: number): readonly number[] {
   const widths = net.stages.map(({ width }) => width);
   return outputs > 0 ? [...widths, outputs] : widths;
 }
 
-function stageStep(
+function stageRoom(
   net: PiecewiseNet,
   {
     widths,
     width,
     stage,
     kernel,
-    totals,
     limits,
   }: {
     readonly widths: readonly number[];
     readonly width: number;
     readonly stage: number;
     readonly kernel: ChordKernel;
-    readonly totals: PathTotals;
     readonly limits: SolveLimits;
   },
-): StageStep {
+): StageRoom {
   const capacity = rowsPerPiece(width, limits);
   const nextWidth = widths[stage + 1];
   const isMiddle = nextWidth !== undefined;
   const dense = isMiddle ? net.dense(stage + 1) : null;
-  const hasScan = stage < net.stages.length;
   return {
     width,
     capacity,
     piece: emptyPiece(kernel.reserve(capacity * width), capacity),
-    scan: hasScan ? new StageScan(kernel, net.stages[stage]!, totals) : null,
     refinement: new Refinement(),
     hinges:
       dense === null

@@ -1,10 +1,11 @@
 // Exact crossings of segments with the boundaries of a piecewise-linear network.
 
 import { PipelineError } from '#schemas/errors.ts';
+import type { ChordKernel } from './chord-kernel.ts';
 import { CrossingLog, type PathCrossings } from './crossing-events.ts';
 import { LengthMeter } from './path-lengths.ts';
 import { PathRecords } from './path-records.ts';
-import { type ChordPaths, PathSolver, type SolveLimits, solverKernel } from './path-solver.ts';
+import { type ChordPaths, giveBackRoom, PathSolver, type SolveLimits, takeRoom } from './path-solver.ts';
 import { pathTolerances } from './path-tolerances.ts';
 import type { PiecewiseNet } from './piecewise-net.ts';
 
@@ -73,25 +74,23 @@ export async function crossingsOnChords(
     pointsPerAdvance: options.pointsPerAdvance ?? 1024,
     stageBytes: options.stageBytes ?? 2 ** 24,
   };
-  const kernel = solverKernel(net);
+  const outputs = options.outputs === 'at-breakpoints' ? net.outputs : 0;
+  const tolerance = await pathTolerances(net, paths, { limits, nameOf });
+  const room = takeRoom(net, outputs, limits);
   const totals = {
     log: new CrossingLog(),
     hamming: new Int32Array(count * net.taps.length),
-    tolerance: await pathTolerances(net, paths, { limits, nameOf }),
+    tolerance,
     taps: net.taps.length,
-    meters: options.lengths === 'per-tap' ? lengthMeters(net, kernel, count) : [],
+    meters: options.lengths === 'per-tap' ? lengthMeters(net, room.kernel, count) : [],
   };
-  const records = new PathRecords(count, options.outputs === 'at-breakpoints' ? net.outputs : 0);
-  const solver = new PathSolver(net, { kernel, totals, records, limits, signal: options.signal });
-  await solver.solve(paths);
+  const records = new PathRecords(count, outputs);
+  await new PathSolver(net, room, { totals, records, signal: options.signal }).solve(paths);
+  giveBackRoom(net, room, { outputs, limits });
   return records.finish(net, totals);
 }
 
-function lengthMeters(
-  net: PiecewiseNet,
-  kernel: ReturnType<typeof solverKernel>,
-  paths: number,
-): (LengthMeter | undefined)[] {
+function lengthMeters(net: PiecewiseNet, kernel: ChordKernel, paths: number): (LengthMeter | undefined)[] {
   const meters: (LengthMeter | undefined)[] = net.taps.map(() => undefined);
   net.stages.forEach(({ taps }, stage) => {
     for (const units of taps) meters[units.tap] = new LengthMeter(kernel, { paths, stage, net, units });

@@ -2,6 +2,7 @@
 // grow as in Boruvka's algorithm, but only those whose shortest way out is certain from what is known: neighbour lists
 // first, and per point one exact nearest outsider, found by the kernel where the lists end inside the component.
 
+import { PipelineError } from '#schemas/errors.ts';
 import { componentForest } from './component-forest.ts';
 import { coreKeys, listKeys } from './nearest-lists.ts';
 import { type RunOptions, runWork } from './neighbour-kernel.ts';
@@ -50,6 +51,7 @@ interface Proposals {
  * and the hierarchy of clusters is the same for all of them.
  * @param minSamples - a point's core distance reaches its `minSamples`-th neighbour, itself being the first; at most
  * the lists' length.
+ * @throws PipelineError `internal` where the lists were not filled.
  */
 export async function spanningTree(
   space: PointSpace,
@@ -165,6 +167,8 @@ async function lookOutside(
     components[count] = own;
     floors[count++] = outlook.floors[row]!;
   }
+  // Without this, neighbour lists that were never filled would be asked for ever.
+  if (count === 0) throw noWayOut(labels);
   best.fill(Infinity, 0, count);
   for (const [place, row] of outlook.order.entries()) {
     others[place] = row;
@@ -189,6 +193,14 @@ async function lookOutside(
     outlook.reach[row] = best[place]!;
     outlook.outsider[row] = found[place]!;
   }
+}
+
+function noWayOut(labels: Uint32Array): PipelineError {
+  return new PipelineError({
+    kind: 'internal',
+    what: 'points without known neighbours cannot be joined into a tree',
+    value: `${new Set(labels).size} components left`,
+  });
 }
 
 function byKey(a: Edge, b: Edge): number {

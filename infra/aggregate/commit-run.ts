@@ -1,34 +1,28 @@
 // Merges a run's segments into its final tables. Tables are written into a temporary folder and renamed into
 // place.
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { LAYERS_TABLE } from '#schemas/columns/layers.ts';
 import { RUNS_TABLE } from '#schemas/columns/runs.ts';
-import { SEGMENT_SAMPLE_COLUMNS, SEGMENT_UNIT_COLUMNS } from '#schemas/columns/segments.ts';
 import { TABLES } from '#schemas/columns/tables.ts';
 import { UNITS_TABLE } from '#schemas/columns/units.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
-import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionSizes } from '../../activities/polytope/region-stats.ts';
-import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { unitCounts } from '../arrow/decode-message.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
-import { readBlocks, syncFolder, writeParquet } from '../parquet/parquet-file.ts';
-import { commitTasks, finalContent, runCommitTask, withPart } from './commit-task.ts';
+import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
+import { writeParquet } from '../parquet/parquet-file.ts';
+import { makeCommitFolder, publishTables } from './commit-folder.ts';
+import { compactSegments } from './compact-segments.ts';
+import { commitTasks, finalContent, runCommitTask } from './commit-task.ts';
 import type { CommitTaskOptions } from './commit-task.ts';
-import { tableOptions } from './plan-tables.ts';
 import { expectedCount, SeenBatches } from './seen-batches.ts';
 import { allSegments, SEGMENTS_FOLDER } from './segment-files.ts';
 import type { Segment } from './segment-files.ts';
-import { addSampleBlock, checkUnits } from './statistic-blocks.ts';
 import { layersBlock, runsBlock, tapStats, unitBlocks } from './statistic-tables.ts';
-import type { Statistics } from './statistic-tables.ts';
+import { readStatistics } from './statistics.ts';
 
 export interface CommitOptions {
   /** `<dir>/<run>`; segments lie in `segments/`, tables are written to `.commit-*` and renamed into place. */
@@ -43,6 +37,8 @@ export interface CommitOptions {
    * by one
    */
   readonly runTask?: (options: CommitTaskOptions) => Promise<CommitPartOutput>;
+  /** Segments merged side by side; more of them are first made fewer. @default 128 */
+  readonly mostSegments?: number;
   /** Passed on to every task. */
   readonly merge?: CommitTaskOptions['merge'];
 }
@@ -67,31 +63,34 @@ const RECORD_FILE = '.commit.json';
  */
 export async function commitRun(options: CommitOptions): Promise<CommitSummary> {
   const { runDir, plan } = options;
-  const segments = await allSegments(join(runDir, SEGMENTS_FOLDER), plan);
+  const dir = join(runDir, SEGMENTS_FOLDER);
+  const { mostSegments: most, signal, onProgress } = options;
+  await compactSegments({ dir, plan, most, signal, onProgress });
+  const segments = await allSegments(dir, plan);
   const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
-  await removeLeftovers(runDir);
-  const folder = join(runDir, `.commit-${randomUUID()}`);
+  const folder = await makeCommitFolder(runDir);
   try {
-    await mkdir(folder);
     const summary = await writeTables(options, segments, folder);
-    await publish(folder, runDir);
+    await publishTables(TABLES, { folder, runDir });
     await writeWhole(
       join(runDir, RECORD_FILE),
       Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })),
     );
-    await rm(join(runDir, SEGMENTS_FOLDER), { recursive: true, force: true });
+    await remove(dir);
     return summary;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove(folder);
   }
 }
 
 async function readRecord(runDir: string, plan: SweepPlan): Promise<CommitSummary | null> {
-  const text = await readFile(join(runDir, RECORD_FILE), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const { configSha256, ...summary } = JSON.parse(text) as CommitSummary & { configSha256: string };
+  const bytes = await readIfThere(join(runDir, RECORD_FILE));
+  if (bytes === null) return null;
+  const { configSha256, ...summary } = JSON.parse(bytes.toString()) as CommitSummary & {
+    configSha256: string;
+  };
   return configSha256 === plan.configSha256 ? summary : null;
 }
 
@@ -109,25 +108,6 @@ function checkComplete(segments: readonly Segment[], plan: SweepPlan): void {
       value,
     });
   }
-}
-
-/** What a commit that was killed left behind. */
-async function removeLeftovers(runDir: string): Promise<void> {
-  const names = (await readdir(runDir)).filter((name) => name.startsWith('.commit-'));
-  await Promise.all(names.map((name) => rm(join(runDir, name), { recursive: true, force: true })));
-}
-
-/**
- * Renames the tables into place; segments are still there, so a crash in between is repaired by the next
- * commit.
- */
-async function publish(folder: string, runDir: string): Promise<void> {
-  for (const { path } of TABLES) {
-    const name = path.replace(/\/$/, '');
-    await rm(join(runDir, name), { recursive: true, force: true });
-    await rename(join(folder, name), join(runDir, name));
-  }
-  await syncFolder(runDir);
 }
 
 async function writeTables(
@@ -193,26 +173,6 @@ function sizesOf(
     for (const [count, regions] of results[i]!.sizes) sizes[task.span]!.add(count, regions);
   });
   return sizes;
-}
-
-async function readStatistics(
-  plan: SweepPlan,
-  segments: readonly Segment[],
-): Promise<Pick<Statistics, 'units' | 'sample'>> {
-  const units = new UnitTable();
-  const sample = new CodeSample(tableOptions(plan));
-  for (const { path } of withPart(segments, 'units')) {
-    for await (const block of readBlocks(path, SEGMENT_UNIT_COLUMNS)) {
-      for (const counts of unitCounts(block)) {
-        checkUnits(counts, plan);
-        units.add(counts);
-      }
-    }
-  }
-  for (const { path } of withPart(segments, 'sample')) {
-    for await (const block of readBlocks(path, SEGMENT_SAMPLE_COLUMNS)) addSampleBlock(sample, block);
-  }
-  return { units, sample };
 }
 
 function writeTable(folder: string, table: TableDef, blocks: readonly ColumnBlock[]): Promise<void> {

@@ -37,23 +37,42 @@ export interface MergeOptions {
 
 /** Yields slices of blocks (columns of a segment) of one span, by count descending, then digest. */
 export async function* mergeRegions(options: MergeOptions): AsyncGenerator<BlockSlice> {
-  const { files, table, span, stretchRows = 131_072 } = options;
+  const runs = new Runs(options);
+  for await (const regions of stretchesOf(options)) await runs.add(regionBlock(regions.columns('count')));
+  yield* runs.merged();
+}
+
+/** Yields blocks (columns of a segment) of one span, by digest. */
+export async function* mergeByDigest(
+  options: Omit<MergeOptions, 'spillDir' | 'memoryBytes'>,
+): AsyncGenerator<ColumnBlock> {
+  for await (const regions of stretchesOf(options)) {
+    const block = regionBlock(regions.columns('digest'));
+    if (block.rows > 0) yield block;
+  }
+}
+
+/** The regions of one span, a stretch of digests at a time: one table, filled anew for each. */
+async function* stretchesOf({
+  files,
+  table,
+  span,
+  stretchRows = 131_072,
+}: Omit<MergeOptions, 'spillDir' | 'memoryBytes'>): AsyncGenerator<RegionTable> {
   const rows = files.reduce((sum, { regionsPerSpan }) => sum + regionsPerSpan[span]!, 0);
   const stretches = Math.max(1, Math.ceil(rows / stretchRows));
   const cursors = await Promise.all(files.map((file) => RegionCursor.open(file, span)));
-  const runs = new Runs(options);
   try {
     const regions = new RegionTable(table);
     for (let stretch = 0; stretch < stretches; stretch++) {
       const end = Math.ceil(((stretch + 1) * 2 ** 32) / stretches);
       regions.clear();
       for (const cursor of cursors) await cursor.moveInto(regions, span, end);
-      await runs.add(regionBlock(regions.columns('count')));
+      yield regions;
     }
   } finally {
     await Promise.all(cursors.map((cursor) => cursor.close()));
   }
-  yield* runs.merged();
 }
 
 /** Walks through one segment. */

@@ -11,13 +11,13 @@ import { CodeSample } from '../../activities/polytope/code-sample.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
-import { int32Of } from '../arrow/column-block.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
 import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { groupStarts, inPointOrder } from './point-order.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
 import { expectedBatches, expectedCount, SeenBatches } from './seen-batches.ts';
@@ -108,8 +108,14 @@ export class PartitionAggregator {
     return this.#seen.size >= expectedCount(this.#plan, this.#partition);
   }
 
+  /** Shards of which something has not been seen, ascending. */
+  missing(): number[] {
+    const shards = new Set(this.missingBatches(Number.POSITIVE_INFINITY).map(({ shard }) => shard));
+    return [...shards].sort((a, b) => a - b);
+  }
+
   /** What has not been seen, in plan order; at most `limit` of them. */
-  missing(limit = 100): readonly BatchId[] {
+  missingBatches(limit = 100): readonly BatchId[] {
     const missing: BatchId[] = [];
     if (this.complete) return missing;
     for (const id of expectedBatches(this.#plan, this.#partition)) {
@@ -143,9 +149,21 @@ export class PartitionAggregator {
     return outcome;
   }
 
+  /** Goes on from an offset ahead. A segment without rows says so, so that the chain of segments has no gap. */
+  async skipTo(offset: bigint): Promise<void> {
+    await this.flush();
+    this.#next = offset;
+    await this.#writeSegment();
+  }
+
   /** Writes what has not been written; returns false where there was nothing. */
   async flush(): Promise<boolean> {
     if (this.#fresh.size === 0) return false;
+    await this.#writeSegment();
+    return true;
+  }
+
+  async #writeSegment(): Promise<void> {
     const regions = this.#regions.columns('digest');
     const regionsPerSpan = this.#plan.spans.map(() => 0);
     for (const span of regions.span) regionsPerSpan[span]!++;
@@ -165,7 +183,6 @@ export class PartitionAggregator {
     await writeSegment(this.#dir, note, parts);
     this.#from = this.#next;
     this.#clear();
-    return true;
   }
 
   get #bytes(): number {
@@ -219,22 +236,4 @@ export class PartitionAggregator {
     this.#points = [];
     this.#pointBytes = 0;
   }
-}
-
-/** Blocks in point order; a message's points are consecutive, so sorting messages sorts points. */
-function inPointOrder(blocks: readonly ColumnBlock[]): BlockSlice[] {
-  const sorted = blocks.toSorted((a, b) => int32Of(a, 'point_id')[0]! - int32Of(b, 'point_id')[0]!);
-  return sorted.map((block) => ({ block, from: 0, to: block.rows }));
-}
-
-/** First point of every row group that the slices will be cut into. */
-function groupStarts(slices: readonly BlockSlice[]): number[] {
-  const starts: number[] = [];
-  let before = 0;
-  for (const { block, to } of slices) {
-    while (starts.length * SEGMENT_GROUP_ROWS < before + to)
-      starts.push(int32Of(block, 'point_id')[starts.length * SEGMENT_GROUP_ROWS - before]!);
-    before += to;
-  }
-  return starts;
 }

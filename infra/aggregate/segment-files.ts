@@ -2,14 +2,14 @@
 // written last and
 // carries the metadata, so a segment counts if and only if its regions file is there.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnDef } from '#schemas/columns/column.ts';
 import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { openParquet, syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { makeFolder, namesIn, remove, syncFolder } from '../blobs/storage.ts';
+import { openParquet, writeParquetWhole } from '../parquet/parquet-file.ts';
 import type { SeenRanges } from './seen-batches.ts';
 
 /** Folder of a run that holds finished segments until the commit. */
@@ -63,9 +63,10 @@ export async function writeSegment(
   note: SegmentNote,
   parts: ReadonlyMap<SegmentPart, PartContent>,
 ): Promise<void> {
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const write = (part: SegmentPart): Promise<void> => {
-    const metadata = part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {};
+    // The note is taken when the rows are written: a merge knows only then how many there are.
+    const metadata = () => (part === 'regions' ? { [METADATA_KEY]: JSON.stringify(note) } : {});
     return writeParquetWhole(segmentPath(dir, part, note), { ...parts.get(part)!, metadata, use: 'segment' });
   };
   await Promise.all(note.parts.filter((part) => part !== 'regions').map(write));
@@ -95,11 +96,9 @@ export async function listSegments(
 /** Paths of a partition's segments, by the part that is written last; see {@link listSegments}. */
 export async function segmentChain(dir: string, part: string, partition: number): Promise<string[]> {
   const prefix = `${part}-p${String(partition).padStart(4, '0')}-`;
-  const names = (await folderNames(dir)).filter(
-    (name) => name.startsWith(prefix) && name.endsWith('.parquet'),
-  );
+  const names = (await namesIn(dir)).filter((name) => name.startsWith(prefix) && name.endsWith('.parquet'));
   const byStart = new Map<number, string>();
-  for (const name of names.sort()) byStart.set(Number(name.slice(prefix.length).split('-')[0]), name);
+  for (const name of names) byStart.set(Number(name.slice(prefix.length).split('-')[0]), name);
   const chain: string[] = [];
   for (let name = byStart.get(0); name !== undefined; name = byStart.get(endOf(name)))
     chain.push(join(dir, name));
@@ -122,8 +121,8 @@ export async function allSegments(dir: string, plan: SweepPlan): Promise<Segment
 /** Removes what a crashed aggregator of this partition left half-written. */
 export async function removeLeftovers(dir: string, partition: number): Promise<void> {
   const leftover = new RegExp(`^[a-z_0-9]+-p${String(partition).padStart(4, '0')}-.*\\.tmp$`);
-  const names = (await folderNames(dir)).filter((name) => leftover.test(name));
-  await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
+  const names = (await namesIn(dir)).filter((name) => leftover.test(name));
+  await Promise.all(names.map((name) => remove(join(dir, name))));
 }
 
 async function readNote(
@@ -139,12 +138,5 @@ async function readNote(
     where: path,
     value: `config ${note?.configSha256 ?? 'unknown'}, expected ${configSha256}`,
     remedy: 'Give the run another id, or remove its folder.',
-  });
-}
-
-async function folderNames(dir: string): Promise<string[]> {
-  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
   });
 }

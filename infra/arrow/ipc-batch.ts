@@ -73,8 +73,10 @@ export class BatchDecoder {
  * @throws PipelineError `internal` where the bytes are damaged or have other columns.
  */
 export function decodeBlock(bytes: Uint8Array, columns: readonly ColumnDef[], where: string): ColumnBlock {
-  const decoder = new BatchDecoder(columns, arrowSchema(columns));
-  return decoder.decode(bytes, where) ?? { rows: 0, columns: new Map() };
+  const block = new BatchDecoder(columns, arrowSchema(columns)).decode(bytes, where);
+  if (block !== null) return block;
+  // Only a sweep's skipped batches are empty: here rows were lost.
+  throw new PipelineError({ kind: 'internal', what: 'a message of the code log has no rows', where });
 }
 
 /** Where the message that starts at `at` ends, without its body. */

@@ -13,13 +13,17 @@ import { FAULTS, type FaultKind, faultOf, PipelineError, type PipelineFault } fr
 
 /**
  * The root cause of a failure as a fault. A Temporal failure carries it as `type` = kind and `details[0]` =
- * the fault, anywhere along its chain of causes; the innermost one wins.
+ * the fault, anywhere along its chain of causes; the innermost one wins. What only looks like a lost connection to
+ * Temporal counts where nothing says what it was: an object store's refused connection looks the same.
  */
 export function faultOfFailure(error: unknown): PipelineFault {
   const chain = causes(error);
-  for (const link of [...chain].reverse()) {
-    const fault = linkFault(link);
-    if (fault !== null) return fault;
+  const inwards = [...chain].reverse();
+  for (const meaningOf of [linkFault, connectionFault]) {
+    for (const link of inwards) {
+      const fault = meaningOf(link);
+      if (fault !== null) return fault;
+    }
   }
   return faultOf(chain.at(-1) ?? error);
 }
@@ -56,7 +60,7 @@ function linkFault(link: unknown): PipelineFault | null {
     const what = `no worker finished a task in time (${link.timeoutType ?? 'timeout'})`;
     return { kind: 'service-unavailable', what, remedy: 'tessera logs RUN shows what the workers wrote.' };
   }
-  return connectionFault(link);
+  return null;
 }
 
 function applicationFault(failure: ApplicationFailure): PipelineFault | null {

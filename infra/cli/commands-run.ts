@@ -1,4 +1,4 @@
-// Commands about runs: run, status, list, logs, pause, resume, cancel, extend, schedule, report.
+// Commands about runs: run, status, list, logs, pause, resume, cancel, extend, schedule, report, migrate.
 
 import type { Command } from 'commander';
 
@@ -21,6 +21,7 @@ export function addRunCommands(program: Command, context: CommandContext, done: 
   addExtend(program, context, done);
   addSchedule(program, context, done);
   addReport(program, context, done);
+  addMigrate(program, context, done);
 }
 
 function addRun(program: Command, context: CommandContext, done: Done): void {
@@ -64,7 +65,7 @@ function addStatus(program: Command, context: CommandContext, done: Done): void 
     .option('--out <dir>', OUT_HELP, 'runs')
     .action(async (options: Place) => {
       const { listCommand } = await import('./list-command.ts');
-      done(listCommand(options, context));
+      done(await listCommand(options, context));
     });
 }
 
@@ -82,7 +83,7 @@ function addLogs(program: Command, context: CommandContext, done: Done): void {
     .option('--lines <n>', 'show only the last lines', parseCount)
     .action(async (run: string, options: Place & { readonly lines?: number }) => {
       const { logsCommand } = await import('./logs-command.ts');
-      done(logsCommand(run, options, context));
+      done(await logsCommand(run, options, context));
     });
 }
 
@@ -174,4 +175,17 @@ function addReport(program: Command, context: CommandContext, done: Done): void 
         done(await reportCommand(runs, options, context));
       },
     );
+}
+
+function addMigrate(program: Command, context: CommandContext, done: Done): void {
+  addCommand(program, {
+    usage: 'migrate <run>',
+    about: 'bring the tables of a run that an older version wrote to the layout of this one',
+    examples: ['tessera migrate mnist-mlp', 'tessera migrate s3://results/mnist-mlp'],
+  })
+    .option('--out <dir>', OUT_HELP, 'runs')
+    .action(async (run: string, options: Place) => {
+      const { migrateCommand } = await import('./migrate-command.ts');
+      done(await migrateCommand(run, options, context));
+    });
 }

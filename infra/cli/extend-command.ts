@@ -1,8 +1,8 @@
 // `tessera extend RUN --draws N`: more draws of each chain, of a run that goes on or of one that has ended.
 
-import { existsSync, readFileSync } from 'node:fs';
 import { PipelineError } from '#schemas/errors.ts';
 import { runWorkflowId, SIGNAL_EXTEND } from '#schemas/messages.ts';
+import { readIfThere } from '../blobs/storage.ts';
 import { refuseCode } from '../config/load-config.ts';
 import { temporalAddress, attach } from './local-services.ts';
 import { drawsOf, type MetflowPlan, planPath } from '../metflow/metflow-plan.ts';
@@ -31,9 +31,10 @@ export async function extendCommand(
 ): Promise<ExitCode> {
   const startedMs = Date.now();
   const env = context.env();
-  const run = findRun(name, { home: env.home, out: options.out });
+  const run = await findRun(name, { home: env.home, out: options.out });
   const { runId, runDir } = run;
-  const config = configOf(run);
+  const plan = await planOf(run);
+  const { config } = plan;
   if (options.draws < 1) throw wrong('an extension has at least one draw', String(options.draws));
   if (options.allowCode !== true) refuseCode(runDir, config);
   if (await tellOpenRun(runId, options.draws, context)) {
@@ -42,16 +43,17 @@ export async function extendCommand(
       context.terminal.answer(JSON.stringify({ run: runId, sent: 'extend', output: runDir, exitCode: 0 }));
     return 0;
   }
-  const plan = JSON.parse(readFileSync(planPath(runDir), 'utf8')) as MetflowPlan;
   const draws = drawsOf(plan) + options.draws;
   const { configSha256 } = plan;
   const loaded = { file: run.configFile ?? planPath(runDir), runId, config, configSha256, runDir };
   return runToEnd(loaded, { context, options, startedMs, start: { draws } });
 }
 
-function configOf({ runId, runDir, manifest }: KnownRun): MetflowPlan['config'] {
+async function planOf({ runId, runDir, manifest }: KnownRun): Promise<MetflowPlan> {
   const config = manifest?.config;
-  if (config?.kind === 'metflow' && 'target' in config && existsSync(planPath(runDir))) return config;
+  const bytes = config?.kind === 'metflow' && 'target' in config ? await readIfThere(planPath(runDir)) : null;
+  if (config?.kind === 'metflow' && 'target' in config && bytes !== null)
+    return { ...(JSON.parse(bytes.toString()) as MetflowPlan), config };
   const value = config === undefined ? runId : `${runId}, kind: ${config.kind}`;
   throw wrong('only runs of kind: metflow that have been planned have chains to extend', value);
 }

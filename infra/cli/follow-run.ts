@@ -73,11 +73,11 @@ export interface WatchOptions {
 export async function watchRun(client: Client, runId: string, options: WatchOptions): Promise<RunResult> {
   let progress: RunProgress | null = null;
   let silentSinceMs: number | null = null;
-  const ended = endOf(client, runId);
+  const ended = endOf(client, runId, options.signal);
   while (true) {
     options.signal.throwIfAborted();
     try {
-      const look = await lookAt(client, runId, progress);
+      const look = await cancellable(client, options.signal, () => lookAt(client, runId, progress));
       progress = look.progress;
       if (silentSinceMs !== null) options.onNote('the Temporal server answers again');
       silentSinceMs = null;
@@ -114,11 +114,27 @@ export async function watchWithSession(
 }
 
 /** Resolves when the run has ended, so that nobody waits for the next look; never where that cannot be told. */
-function endOf(client: Client, runId: string): Promise<unknown> {
+function endOf(client: Client, runId: string, signal: AbortSignal): Promise<unknown> {
   const workflow = client.workflow.getHandle(runWorkflowId(runId));
-  return workflow
-    .result()
-    .catch((error) => (error instanceof WorkflowFailedError ? null : new Promise(() => undefined)));
+  return cancellable(client, signal, () => workflow.result()).catch((error) =>
+    error instanceof WorkflowFailedError ? null : new Promise(() => undefined),
+  );
+}
+
+/**
+ * Requests that end with the signal. Left open they would fail when the server stops, be tried again by the client on
+ * a connection that is closed by then, and end the process from a timer.
+ */
+async function cancellable<T>(client: Client, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  // One controller for each: the client never takes its listeners off a signal.
+  const own = new AbortController();
+  const end = () => own.abort();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await client.withAbortSignal(own.signal, ask);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
 
 /** Lets a server that is restarting be silent for a while; everything else is thrown on. */

@@ -5,11 +5,11 @@ import { formatCount, formatSeconds, formatTable } from './format.ts';
 import { type KnownRun, knownRuns } from './run-folder.ts';
 
 /** Lists runs, newest last. */
-export function listCommand(
+export async function listCommand(
   options: GlobalOptions & { readonly out: string },
   { terminal, env }: CommandContext,
-): ExitCode {
-  const runs = knownRuns(env().home, options.out).filter(({ manifest }) => manifest !== null);
+): Promise<ExitCode> {
+  const runs = (await knownRuns(env().home, options.out)).filter(({ manifest }) => manifest !== null);
   if (options.json === true) {
     terminal.answer(JSON.stringify({ runs: runs.map(summaryOf) }));
     return 0;

@@ -1,11 +1,11 @@
 // Talking to services that run already: for status, pause and the like, which never start any.
 
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { Env } from '../env.ts';
 import { type ServiceStatus, servicesStatus } from '../services.ts';
-import { connect } from './session.ts';
+import { clientOf, connect } from './session.ts';
 
 /** A client of a running Temporal server. */
 export interface Attached extends AsyncDisposable {
@@ -37,7 +37,7 @@ export async function attach(env: Env): Promise<Attached> {
   const { namespace } = env.temporal;
   const connection = await connect(env, { temporal: { address, namespace } });
   return {
-    client: new Client({ connection, namespace }),
+    client: clientOf(env, connection),
     address,
     [Symbol.asyncDispose]: () => connection.close(),
   };

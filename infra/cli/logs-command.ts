@@ -34,13 +34,13 @@ export interface LogsOptions extends GlobalOptions {
 export type LogLine = Readonly<Record<string, unknown>> & { readonly time: number };
 
 /** Prints the run's log lines. */
-export function logsCommand(
+export async function logsCommand(
   name: string,
   options: LogsOptions,
   { terminal, env: readEnv }: CommandContext,
-): ExitCode {
+): Promise<ExitCode> {
   const env = readEnv();
-  const { runId, runDir } = findRun(name, { home: env.home, out: options.out });
+  const { runId, runDir } = await findRun(name, { home: env.home, out: options.out });
   const texts = [...logTexts(join(env.home, 'logs')), ...logTexts(join(runDir, 'logs'))];
   const found = logLines(texts, runId);
   const shown =

@@ -1,70 +1,88 @@
 // Progress on screen: a redrawn block on a terminal, a line every few seconds elsewhere.
 
+import type { RunConfig } from '#schemas/messages.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
-import {
-  EMPTY_METER,
-  observe,
-  type ProgressMeter,
-  type RunSnapshot,
-  rowsPerSecond,
-  secondsLeft,
-} from './progress.ts';
+import { blockLines } from './live-block.ts';
+import { EMPTY_METER, observe, type ProgressMeter, type RunSnapshot, secondsLeft } from './progress.ts';
+import { chainFacts, collectorFacts, isWorking, percentText, phaseText, rateText } from './progress-facts.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Phases in which there is a rate to show. */
-const WORKING: ReadonlySet<string> = new Set(['encoding', 'computing', 'training', 'sampling']);
 
 /** Shows the runs of one command. */
 export interface ProgressView {
   show(snapshot: RunSnapshot): void;
   /** A line that stays: a restart, a notice. */
   note(line: string): void;
+  /** The page of a run at the Temporal server. */
+  link(runId: string, page: string): void;
   /** Removes the live block. */
   close(): void;
 }
 
 export interface ViewOptions {
   readonly terminal: Terminal;
+  /** Kind of the runs: their stages. */
+  readonly kind: RunConfig['kind'];
   /** Least time between plain lines of a run. @default 5000 */
   readonly plainEveryMs?: number;
+  /** @default Date.now */
+  readonly now?: () => number;
 }
 
+/** Between two looks the block is drawn again so that its clock goes on and a resized window is filled. */
+const TICK_MS = 500;
+
 /** A view over any number of runs, in the order in which they appear. */
-export function progressView({ terminal, plainEveryMs = 5000 }: ViewOptions): ProgressView {
+export function progressView({
+  terminal,
+  kind,
+  plainEveryMs = 5000,
+  now = Date.now,
+}: ViewOptions): ProgressView {
   const meters = new Map<string, ProgressMeter>();
+  const pages = new Map<string, string>();
   const printed = new Map<string, { readonly atMs: number; readonly state: string; readonly line: string }>();
   const seen = new Set<string>();
-
-  function note(line: string): void {
-    terminal.note(line);
-  }
+  let ticking: NodeJS.Timeout | null = null;
 
   function noteOnce(runId: string, notices: readonly string[]): void {
     for (const notice of notices) {
       const key = `${runId}\n${notice}`;
-      if (!seen.has(key)) note(`${runId}: ${notice}`);
+      if (!seen.has(key)) terminal.note(`${runId}: ${notice}`);
       seen.add(key);
     }
+  }
+
+  function drawAll(): void {
+    const { columns, colours } = terminal;
+    const lines = [...meters].flatMap(([runId, meter]) =>
+      blockLines(meter, { kind, columns, colours, nowMs: now(), page: pages.get(runId) ?? null }),
+    );
+    terminal.draw(lines);
+  }
+
+  function printPlain(meter: ProgressMeter, { runId, phase, paused, atMs }: RunSnapshot): void {
+    const last = printed.get(runId);
+    const state = `${phase} ${paused}`;
+    if (last !== undefined && last.state === state && atMs - last.atMs < plainEveryMs) return;
+    const line = plainLine(meter);
+    if (line !== last?.line) terminal.note(line);
+    printed.set(runId, { atMs, state, line });
   }
 
   return {
     show(snapshot) {
       const meter = observe(meters.get(snapshot.runId) ?? EMPTY_METER, snapshot);
       meters.set(snapshot.runId, meter);
-      noteOnce(snapshot.runId, snapshot.notices);
-      if (terminal.live) {
-        terminal.draw([...meters.values()].flatMap((each) => blockLines(each, terminal.columns)));
-        return;
-      }
-      const last = printed.get(snapshot.runId);
-      const state = `${snapshot.phase} ${snapshot.paused}`;
-      if (last !== undefined && last.state === state && snapshot.atMs - last.atMs < plainEveryMs) return;
-      const line = plainLine(meter);
-      if (line !== last?.line) terminal.note(line);
-      printed.set(snapshot.runId, { atMs: snapshot.atMs, state, line });
+      noteOnce(snapshot.runId, [...snapshot.notices, ...snapshot.retries]);
+      if (!terminal.live) return printPlain(meter, snapshot);
+      drawAll();
+      ticking ??= setInterval(drawAll, TICK_MS).unref();
     },
-    note,
+    note: (line) => terminal.note(line),
+    link: (runId, page) => void pages.set(runId, page),
     close() {
+      if (ticking !== null) clearInterval(ticking);
+      ticking = null;
       terminal.draw([]);
     },
   };
@@ -73,71 +91,21 @@ export function progressView({ terminal, plainEveryMs = 5000 }: ViewOptions): Pr
 /** One run as one line without control characters. */
 export function plainLine(meter: ProgressMeter): string {
   const { latest } = meter;
-  return latest === null ? '' : `${latest.runId}: ${facts(meter).join('  ')}`;
-}
-
-/** One run as the lines of the live block, none wider than the terminal. */
-export function blockLines(meter: ProgressMeter, columns: number): readonly string[] {
-  const { latest } = meter;
-  if (latest === null) return [];
-  const share = latest.rows > 0 ? latest.doneRows / latest.rows : 0;
-  const width = Math.max(10, Math.min(40, columns - 40));
-  const full = Math.floor(share * width);
-  const bar = `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
-  const lines = [`${latest.runId}  ${bar} ${percent(latest)}`, `  ${facts(meter, 'block').join('  ')}`];
-  return lines.map((line) => (line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`));
-}
-
-function facts(meter: ProgressMeter, form: 'line' | 'block' = 'line'): readonly string[] {
-  const { latest } = meter;
-  if (latest === null) return [];
-  const phase = latest.paused ? `${latest.phase} (paused)` : latest.phase;
-  if (latest.rows === 0) return [phase];
-  const rate = rowsPerSecond(meter);
+  if (latest === null) return '';
+  const phase = phaseText(latest);
+  if (latest.rows === 0) return `${latest.runId}: ${phase}`;
+  const rate = rateText(meter);
   const left = secondsLeft(meter);
-  const { partitions, messages } = latest.aggregating;
-  const working = WORKING.has(latest.phase);
-  return [
+  const facts = [
     phase,
     `${formatCount(latest.doneRows)}/${formatCount(latest.rows)} ${latest.unit}`,
-    ...(form === 'line' ? [percent(latest)] : []),
-    ...(working && rate !== null ? [`${formatRate(rate)} ${latest.unit}/s`] : []),
-    ...(working && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
+    percentText(latest),
+    ...(rate === null ? [] : [rate]),
+    ...(isWorking(latest) && left !== null ? [`ETA ${formatSeconds(left)}`] : []),
     ...(latest.elbo === null ? [] : [`ELBO ${latest.elbo.toPrecision(5)}`]),
     ...chainFacts(latest),
-    ...(partitions > 0 && !working
-      ? [`${plural(partitions, 'partition')}, ${formatCount(messages)} messages`]
-      : []),
+    ...collectorFacts(latest),
     plural(latest.restarts, 'restart'),
   ];
-}
-
-/** What chains say so far: acceptance by kind of kernel, and R-hat and ESS at the last look. */
-function chainFacts({ chains, phase }: RunSnapshot): readonly string[] {
-  if (chains === null || phase === 'training') return [];
-  const rates = new Map<string, { steps: number; accepted: number }>();
-  for (const { kernel, steps, acceptance } of chains.kernels) {
-    const kind = kernel.replace(/\d+$/, '');
-    const sum = rates.get(kind) ?? { steps: 0, accepted: 0 };
-    rates.set(kind, { steps: sum.steps + steps, accepted: sum.accepted + steps * acceptance });
-  }
-  const accepted = [...rates].map(
-    ([kind, sum]) => `${kind} accepts ${((100 * sum.accepted) / sum.steps).toFixed(0)} %`,
-  );
-  if (chains.lookedAt === 0) return accepted;
-  const { rHat, essBulk } = chains;
-  const figures = [
-    `R-hat ${rHat === null ? 'not defined' : rHat.toFixed(3)}`,
-    `ESS ${essBulk === null ? 'not defined' : formatCount(Math.round(essBulk))}`,
-  ];
-  return [...accepted, `${figures.join(', ')} at draw ${formatCount(chains.lookedAt)}`];
-}
-
-/** Slow units need a digit behind the point. */
-function formatRate(rate: number): string {
-  return rate > 0 && rate < 10 ? rate.toFixed(1) : formatCount(rate);
-}
-
-function percent({ rows, doneRows }: RunSnapshot): string {
-  return `${(rows > 0 ? (100 * doneRows) / rows : 0).toFixed(1)} %`;
+  return `${latest.runId}: ${facts.join('  ')}`;
 }

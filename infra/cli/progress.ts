@@ -21,19 +21,42 @@ export interface RunSnapshot {
   /** Attempts beyond the first of anything in this run. */
   readonly restarts: number;
   /** Partitions that are still being aggregated, with the messages that they have read. */
-  readonly aggregating: { readonly partitions: number; readonly messages: number };
+  readonly aggregating: {
+    readonly partitions: number;
+    readonly messages: number;
+    /** Messages on the log that they have still to read. */
+    readonly lag: number;
+  };
+  /** Tasks that wait until aggregation has caught up. */
+  readonly waiting: number;
+  /** Tasks of the plan, or null where the run has none; `underWay` are those that a worker has begun. */
+  readonly tasks: TaskCounts | null;
   readonly notices: readonly string[];
+  /** Why tasks are being tried again, each reason once. */
+  readonly retries: readonly string[];
   /** Runs of chains: what these say so far. */
   readonly chains: ChainsProgress | null;
   /** While training: the bound of the last batch. */
   readonly elbo: number | null;
+  /** When the run was started, milliseconds. */
+  readonly startedAtMs: number;
   readonly atMs: number;
+}
+
+export interface TaskCounts {
+  /** What a task is, in the plural: shards, shard groups, tasks. */
+  readonly name: string;
+  readonly total: number;
+  readonly done: number;
+  readonly underWay: number;
 }
 
 /** A pending activity, reduced to what progress needs. */
 export interface PendingActivity {
   readonly type: string;
   readonly attempt: number;
+  /** Whether a worker has begun this attempt. */
+  readonly started: boolean;
   readonly heartbeat: unknown;
   /** Why the attempt before this one failed, or null. */
   readonly lastFailure: string | null;
@@ -79,12 +102,29 @@ export function snapshotOf(
     aggregating: {
       partitions: aggregators.length,
       messages: sum(aggregators.map(({ messages }) => messages)),
+      lag: sum(aggregators.map(({ lag = 0 }) => lag)),
     },
-    notices: [...progress.notices, ...retryReasons(pending)],
+    waiting: beats.filter((beat) => (isEncodeBeat(beat) || isLensBeat(beat)) && beat.waits === true).length,
+    tasks: tasksOf(progress, pending),
+    notices: progress.notices,
+    retries: retryReasons(pending),
     chains: progress.chains ?? null,
     elbo: training?.elbo ?? onImages.find(({ elbo }) => elbo !== null)?.elbo ?? null,
+    startedAtMs: progress.startedAtMs,
     atMs,
   };
+}
+
+/** Activities that each do one task of the plan. */
+const TASK_ACTIVITIES: ReadonlySet<string> = new Set(['encodeShards', 'runLensTask']);
+
+function tasksOf({ tasks }: RunProgress, pending: readonly PendingActivity[]): TaskCounts | null {
+  if (tasks === undefined) return null;
+  const { name, total, waiting } = tasks;
+  const open = pending.filter(({ type }) => TASK_ACTIVITIES.has(type));
+  // The two were asked for one after the other: a task may have ended in between.
+  const done = Math.max(0, total - waiting - open.length);
+  return { name, total, done, underWay: open.filter(({ started }) => started).length };
 }
 
 /** Adds a look; rows never go back on screen, though a retried task reports its own from the start. */
@@ -145,7 +185,7 @@ function isImageBeat(value: unknown): value is ImageHeartbeat {
   return beatKind(value) === 'images';
 }
 
-function isAggregateBeat(value: unknown): value is { readonly messages: number } {
+function isAggregateBeat(value: unknown): value is { readonly messages: number; readonly lag?: number } {
   return beatKind(value) === 'aggregate';
 }
 

@@ -1,8 +1,9 @@
 // `tessera report RUN...`: one page about finished runs.
 
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
-import { writeWhole } from '../blobs/run-folder.ts';
+import { joinPath, resolvePath } from '../blobs/object-path.ts';
+import { type LocalCopy, localCopy, writeWhole } from '../blobs/storage.ts';
 import { type ReportRun, openReportRun } from '../report/report-run.ts';
 import { renderReport, writeFigures } from '../report/write-report.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
@@ -22,9 +23,10 @@ export async function reportCommand(
   { terminal, env: readEnv }: CommandContext,
 ): Promise<ExitCode> {
   const { home } = readEnv();
-  const found = names.map((name) => findRun(name, { home, out: options.out }));
+  const found: KnownRun[] = [];
+  for (const name of names) found.push(await findRun(name, { home, out: options.out }));
   const runDirs = [...new Set(found.map(({ runDir }) => runDir))];
-  const file = resolve(options.output ?? defaultFile(found));
+  const file = resolvePath(options.output ?? defaultFile(found));
   const { bytes, figures } = await writeReport(runDirs, { file, figures: options.figures });
   terminal.note(`${file} (${formatBytes(bytes)}): open it in a browser`);
   if (options.figures !== undefined)
@@ -45,8 +47,14 @@ export async function writeReport(
   { file, figures }: { readonly file: string; readonly figures?: string | undefined },
 ): Promise<{ readonly bytes: number; readonly figures: number }> {
   const runs: ReportRun[] = [];
+  const copies: LocalCopy[] = [];
   try {
-    for (const runDir of runDirs) runs.push(await openReportRun(runDir, readManifest(runDir)));
+    for (const runDir of runDirs) {
+      const manifest = await readManifest(runDir);
+      const copy = await localCopy(runDir);
+      copies.push(copy);
+      runs.push(await openReportRun(copy.folder, manifest));
+    }
     const report = await renderReport(runs);
     const bytes = Buffer.from(report.html);
     await writeWhole(file, bytes);
@@ -54,16 +62,17 @@ export async function writeReport(
     return { bytes: bytes.length, figures: report.figures.length };
   } finally {
     for (const run of runs) run.close();
+    for (const copy of copies) await copy.remove();
   }
 }
 
 /** In the folder of a run; beside the first one where there are several. */
 function defaultFile(runs: readonly KnownRun[]): string {
   const [first] = runs;
-  if (runs.length === 1) return join(first!.runDir, 'report.html');
+  if (runs.length === 1) return joinPath(first!.runDir, 'report.html');
   const name = runs
     .map(({ runId }) => runId)
     .join('+')
     .slice(0, 100);
-  return join(dirname(first!.runDir), `report-${name}.html`);
+  return joinPath(dirname(first!.runDir), `report-${name}.html`);
 }

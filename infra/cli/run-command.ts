@@ -2,15 +2,18 @@
 
 import { resolve } from 'node:path';
 
+import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { runWorkflowId } from '#schemas/messages.ts';
 import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { progressView } from './progress-view.ts';
 import { rememberRun } from './run-folder.ts';
-import { reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
+import { eventLine, type RunEvents, runEvents } from './run-events.ts';
+import { finishedEvent, reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
 import { checkRunFolder } from './run-identity.ts';
 import { openSession, type Session } from './session.ts';
+import type { RunSnapshot } from './progress.ts';
 import { startRun, type StartOptions, watchWithSession } from './follow-run.ts';
 
 export interface RunOptions extends GlobalOptions {
@@ -36,7 +39,7 @@ export async function runCommand(
   if ((await checkOrFail(loaded, startedMs)) === 'done') {
     context.terminal.note(`run ${loaded.runId} is finished already; nothing to do`);
     const seconds = (Date.now() - startedMs) / 1000;
-    return finish(reportRun(loaded, { status: 'done', seconds }), { context, options });
+    return finish(await reportRun(loaded, { status: 'done', seconds }), { context, options });
   }
   return runToEnd(loaded, { context, options, startedMs });
 }
@@ -50,9 +53,9 @@ export async function runToEnd(
   try {
     if (options.processes !== 0) checkFilesExist(loaded);
     const status = await followRun(loaded, command);
-    return finish(reportRun(loaded, { status, seconds: (Date.now() - startedMs) / 1000 }), command);
+    return finish(await reportRun(loaded, { status, seconds: (Date.now() - startedMs) / 1000 }), command);
   } catch (error) {
-    throw failed(loaded, error, startedMs);
+    throw await failed(loaded, error, startedMs);
   }
 }
 
@@ -60,14 +63,16 @@ async function checkOrFail(loaded: LoadedRun, startedMs: number): Promise<'done'
   try {
     return await checkRunFolder(loaded);
   } catch (error) {
-    throw failed(loaded, error, startedMs);
+    throw await failed(loaded, error, startedMs);
   }
 }
 
-function failed(loaded: LoadedRun, error: unknown, startedMs: number): RunFailed {
+async function failed(loaded: LoadedRun, error: unknown, startedMs: number): Promise<RunFailed> {
   const fault = faultOfFailure(error);
   const seconds = (Date.now() - startedMs) / 1000;
-  return new RunFailed(reportRun(loaded, { status: statusOf(fault), fault, seconds }), { cause: error });
+  return new RunFailed(await reportRun(loaded, { status: statusOf(fault), fault, seconds }), {
+    cause: error,
+  });
 }
 
 interface Command {
@@ -80,32 +85,56 @@ async function followRun(
   { options, context, start = {} }: Command & { readonly start?: StartOptions },
 ): Promise<'done' | 'running'> {
   const { terminal, interrupts } = context;
+  const { signal } = interrupts;
   const env = context.env();
-  const view = progressView({ terminal });
+  const view = progressView({ terminal, kind: loaded.config.kind });
+  const events = runEvents({ terminal, json: options.json === true });
   const session = await openSession({
     env,
     processes: options.processes ?? null,
     lifetime: options.detach === true ? 'background' : 'command',
     onNote: view.note,
-    signal: interrupts.signal,
+    onRestart: (of, reason) => {
+      view.note(reason);
+      events.restarted(loaded.runId, of, reason);
+    },
+    signal,
     onForce: interrupts.onForce,
   });
   try {
     rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
-    await startAndTell(session, { loaded, start, note: view.note });
+    const page = await startAndTell(session, { loaded, start, note: view.note, events });
     if (options.detach === true) return 'running';
-    await watchWithSession(session, loaded.runId, {
-      onSnapshot: view.show,
-      onNote: view.note,
-      signal: interrupts.signal,
-    });
+    if (page !== null) view.link(loaded.runId, page);
+    const onSnapshot = (snapshot: RunSnapshot) => {
+      view.show(snapshot);
+      events.show(snapshot);
+    };
+    await watchWithSession(session, loaded.runId, { onSnapshot, onNote: view.note, signal });
     return 'done';
+  } catch (error) {
+    throw signal.aborted ? interrupted(error, { loaded, ownWorkers: session.ownWorkers }) : error;
   } finally {
     view.close();
-    if (interrupts.signal.aborted)
+    if (signal.aborted && session.ownWorkers)
       terminal.note('stopping workers and services; press Ctrl-C again to end at once');
     await session.stop();
   }
+}
+
+/** An interruption that says how to come back to this very run. */
+function interrupted(
+  error: unknown,
+  { loaded, ownWorkers }: { readonly loaded: LoadedRun; readonly ownWorkers: boolean },
+): PipelineError {
+  const fault: PipelineFault = faultOfFailure(error);
+  if (fault.kind !== 'interrupted') return new PipelineError(fault, { cause: error });
+  // Without a cause: the innermost fault is the one that is told.
+  const { runId } = loaded;
+  const remedy = ownWorkers
+    ? `What is recorded stays: the same command goes on where run ${runId} stopped; tessera status ${runId} shows it.`
+    : `Run ${runId} goes on with workers elsewhere: the same command watches it again, tessera cancel ${runId} ends it.`;
+  return new PipelineError({ ...fault, remedy });
 }
 
 async function startAndTell(
@@ -114,24 +143,29 @@ async function startAndTell(
     loaded,
     start,
     note,
+    events,
   }: {
     readonly loaded: LoadedRun;
     readonly start: StartOptions;
     readonly note: (line: string) => void;
+    readonly events: RunEvents;
   },
-): Promise<void> {
+): Promise<string | null> {
+  const { runId, runDir, config } = loaded;
   const how = await startRun(session.client, loaded, start);
-  const verb = how === 'started' ? 'run' : 'going on with run';
-  note(`${verb} ${loaded.runId} → ${loaded.runDir}`);
+  note(`${how === 'started' ? 'run' : 'going on with run'} ${runId} → ${runDir}`);
   const { uiUrl, namespace } = session.services.temporal;
-  if (uiUrl !== undefined)
-    note(
-      `its page: ${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(runWorkflowId(loaded.runId))}`,
-    );
+  const page =
+    uiUrl === undefined
+      ? null
+      : `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(runWorkflowId(runId))}`;
+  if (page !== null) note(`its page: ${page}`);
+  events.tell({ event: 'started', run: runId, how, kind: config.kind, output: runDir, page });
+  return page;
 }
 
-function finish(report: RunReport, { options, context }: Command): ExitCode {
-  for (const line of resultLines(report)) context.terminal.note(line);
-  if (options.json === true) context.terminal.answer(JSON.stringify(report));
+async function finish(report: RunReport, { options, context }: Command): Promise<ExitCode> {
+  for (const line of await resultLines(report)) context.terminal.note(line);
+  if (options.json === true) context.terminal.answer(eventLine(finishedEvent(report), Date.now()));
   return report.exitCode;
 }

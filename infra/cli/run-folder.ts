@@ -1,11 +1,13 @@
-// Runs on disk: their manifests, and where on this machine they lie.
+// Runs: their manifests, and where they lie, on this machine or in object storage.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
+import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
+import { namesIn, readIfThere } from '../blobs/storage.ts';
 import { didYouMean } from '../config/similar-name.ts';
 
 /** A run that this machine knows of. `manifest` is null until planning has written `run.json`. */
@@ -21,12 +23,12 @@ export interface KnownRun {
  * @returns null where there is none.
  * @throws PipelineError `data-invalid` where it is not a manifest.
  */
-export function readManifest(runDir: string): RunManifest | null {
-  const file = join(runDir, 'run.json');
-  const text = readOrNull(file);
-  if (text === null) return null;
+export async function readManifest(runDir: string): Promise<RunManifest | null> {
+  const file = joinPath(runDir, 'run.json');
+  const bytes = await readIfThere(file);
+  if (bytes === null) return null;
   try {
-    const manifest = JSON.parse(text) as Partial<RunManifest>;
+    const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
     if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
       return manifest as RunManifest;
   } catch {
@@ -52,38 +54,37 @@ export function rememberRun(
  * Every run below `out`, every remembered run, and their neighbours (scheduled runs), newest last. Runs
  * without a manifest are in planning, or failed there.
  */
-export function knownRuns(home: string, out: string): readonly KnownRun[] {
+export async function knownRuns(home: string, out: string): Promise<readonly KnownRun[]> {
   const remembered = rememberedRuns(home);
-  const places = new Set([resolve(out), ...remembered.map(({ runDir }) => dirname(runDir))]);
-  const folders = new Map<string, { readonly runId: string; readonly configFile: string | null }>();
+  const asked = resolvePath(out);
+  const places = new Set([asked, ...remembered.map(({ runDir }) => dirname(runDir))]);
+  const runs = new Map<string, KnownRun>();
   for (const place of places) {
-    for (const name of entries(place)) {
-      const runDir = join(place, name);
-      if (readOrNull(join(runDir, 'run.json')) !== null)
-        folders.set(runDir, { runId: name, configFile: null });
+    for (const name of await entriesOf(place, asked)) {
+      const runDir = joinPath(place, name);
+      const manifest = await manifestOrNull(runDir);
+      if (manifest !== null) runs.set(runDir, { runId: manifest.runId, runDir, configFile: null, manifest });
     }
   }
-  for (const { runId, runDir, configFile } of remembered) folders.set(runDir, { runId, configFile });
-  return [...folders]
-    .map(([runDir, { runId, configFile }]) => {
-      const manifest = manifestOrNull(runDir);
-      return { runId: manifest?.runId ?? runId, runDir, configFile, manifest };
-    })
-    .sort((a, b) => compare(createdAt(a), createdAt(b)) || compare(a.runDir, b.runDir));
+  for (const { runId, runDir, configFile } of remembered)
+    runs.set(runDir, { runId, manifest: null, ...runs.get(runDir), runDir, configFile });
+  return [...runs.values()].sort(
+    (a, b) => compare(createdAt(a), createdAt(b)) || compare(a.runDir, b.runDir),
+  );
 }
 
 /**
  * The run that a user names by id or by folder; the newest where several folders hold the id.
  * @throws PipelineError `run-unknown`, listing the known ones.
  */
-export function findRun(
+export async function findRun(
   name: string,
   { home, out }: { readonly home: string; readonly out: string },
-): KnownRun {
-  const asFolder = manifestOrNull(resolve(name));
+): Promise<KnownRun> {
+  const asFolder = await manifestOrNull(resolvePath(name));
   if (asFolder !== null)
-    return { runId: asFolder.runId, runDir: resolve(name), configFile: null, manifest: asFolder };
-  const runs = knownRuns(home, out);
+    return { runId: asFolder.runId, runDir: resolvePath(name), configFile: null, manifest: asFolder };
+  const runs = await knownRuns(home, out);
   const found = runs.filter(({ runId }) => runId === name).at(-1);
   if (found !== undefined) return found;
   const names = [...new Set(runs.filter(({ manifest }) => manifest !== null).map(({ runId }) => runId))];
@@ -107,12 +108,14 @@ function rememberedRuns(home: string): readonly { runId: string; runDir: string;
   });
 }
 
-function manifestOrNull(runDir: string): RunManifest | null {
-  try {
-    return readManifest(runDir);
-  } catch {
-    return null;
-  }
+/** Names in a folder. A place that is only remembered may be out of reach; the one that was asked for may not. */
+async function entriesOf(place: string, asked: string): Promise<readonly string[]> {
+  if (!isObjectPath(place)) return entries(place);
+  return place === asked ? namesIn(place) : namesIn(place).catch(() => []);
+}
+
+function manifestOrNull(runDir: string): Promise<RunManifest | null> {
+  return readManifest(runDir).catch(() => null);
 }
 
 function entries(folder: string): readonly string[] {

@@ -17,7 +17,7 @@ import { readManifest } from './run-folder.ts';
  */
 export async function checkRunFolder(loaded: LoadedRun): Promise<'done' | 'open'> {
   const { runId, runDir, config, configSha256 } = loaded;
-  const manifest = readManifest(runDir);
+  const manifest = await readManifest(runDir);
   if (manifest === null) return 'open';
   if (manifest.configSha256 !== configSha256) {
     throw mismatch(runId, {

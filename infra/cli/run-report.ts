@@ -2,6 +2,7 @@
 
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
+import type { BareRunEvent } from '#schemas/run-events.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { exitCodeOf } from './cli-fault.ts';
 import { imageLines } from './image-lines.ts';
@@ -43,12 +44,12 @@ interface Outcome {
 }
 
 /** The report of a run, with what its manifest knows. */
-export function reportRun<T extends Outcome>(
+export async function reportRun<T extends Outcome>(
   { runId, runDir }: LoadedRun,
   outcome: T,
-): RunReport & Pick<T, 'fault'> {
+): Promise<RunReport & Pick<T, 'fault'>> {
   const { status, fault } = outcome;
-  const manifest = manifestOf(runDir);
+  const manifest = await manifestOf(runDir);
   const seconds = status === 'done' ? (manifest?.seconds ?? outcome.seconds) : outcome.seconds;
   return {
     run: runId,
@@ -62,20 +63,26 @@ export function reportRun<T extends Outcome>(
   } as RunReport & Pick<T, 'fault'>;
 }
 
+/** The last event of a run that did not fail. */
+export function finishedEvent({ status, fault: _, ...rest }: RunReport): BareRunEvent {
+  return { event: 'finished', ...rest, status: status === 'running' ? 'running' : 'done' };
+}
+
 /** What a fault makes of a run. */
 export function statusOf(fault: PipelineFault): RunReport['status'] {
   return fault.kind === 'cancelled' || fault.kind === 'interrupted' ? fault.kind : 'failed';
 }
 
 /** A short account of a run for people. */
-export function resultLines({ run, output, rows, seconds, restarts, status }: RunReport): readonly string[] {
+export async function resultLines(report: RunReport): Promise<readonly string[]> {
+  const { run, output, rows, seconds, restarts, status } = report;
   if (status === 'running') {
     return [
       `run ${run} goes on in the background; tessera status ${run} shows it, tessera down stops everything`,
     ];
   }
   const tables = Object.entries(rows).map(([table, count]) => `${table} ${formatCount(count)}`);
-  const manifest = manifestOf(output);
+  const manifest = await manifestOf(output);
   const skipped = manifest?.skipped.length ?? 0;
   return [
     `run ${run} is done in ${formatSeconds(seconds)}${restarts > 0 ? `, ${plural(restarts, 'restart')}` : ''}`,
@@ -91,10 +98,6 @@ export function resultLines({ run, output, rows, seconds, restarts, status }: Ru
 }
 
 /** The manifest, or null where there is none or it cannot be read: a report never fails because of it. */
-function manifestOf(runDir: string): RunManifest | null {
-  try {
-    return readManifest(runDir);
-  } catch {
-    return null;
-  }
+function manifestOf(runDir: string): Promise<RunManifest | null> {
+  return readManifest(runDir).catch(() => null);
 }

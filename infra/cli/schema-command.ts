@@ -6,18 +6,19 @@ import { TABLES } from '#schemas/columns/tables.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { allExperiments, SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import { configSchema } from '../config/config-schema.ts';
+import { eventsSchema } from '../docs/events-page.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatTable } from './format.ts';
 
-/** Prints all tables, one table's columns, or the JSON Schema of the config. */
+/** Prints all tables, one table's columns, or the JSON Schema of the config or of the events of `--json`. */
 export function schemaCommand(
   name: string | null,
   options: GlobalOptions,
   { terminal }: CommandContext,
 ): ExitCode {
-  if (name === 'config') {
-    const schema = configSchema();
+  if (name === 'config' || name === 'events') {
+    const schema = name === 'config' ? configSchema() : eventsSchema();
     terminal.answer(options.json === true ? JSON.stringify(schema) : JSON.stringify(schema, null, 2));
     return 0;
   }
@@ -49,7 +50,7 @@ function findTables(name: string, all: readonly ListedTable[]): readonly ListedT
       found.findIndex((each) => JSON.stringify(each.columns) === JSON.stringify(columns)) === i,
   );
   if (different.length > 0) return different;
-  const names = [...new Set(all.map((each) => each.name)), 'config'];
+  const names = [...new Set(all.map((each) => each.name)), 'config', 'events'];
   const remedy = `Allowed: ${names.join(', ')}${didYouMean(name, names) || '.'}`;
   throw new PipelineError({ kind: 'command-invalid', what: 'no such table', value: name, remedy });
 }
@@ -72,7 +73,7 @@ function overviewLines(all: readonly ListedTable[]): readonly string[] {
   return [
     ...formatTable(titles, rows),
     '',
-    'tessera schema TABLE shows columns; tessera schema config the JSON Schema of the config.',
+    'tessera schema TABLE shows columns; tessera schema config and tessera schema events are JSON Schemas.',
   ];
 }
 

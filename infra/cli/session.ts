@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { PipelineError } from '#schemas/errors.ts';
 import { TIMEOUTS } from '../../temporal.config.ts';
 import { type Env, temporalConnectionOptions } from '../env.ts';
+import { dataConverterOf } from '../payload-codec.ts';
 import { ensureServices, type Services } from '../services.ts';
 import { backgroundWorkers, startBackgroundWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
@@ -22,6 +23,8 @@ export interface SessionOptions {
   readonly lifetime: 'command' | 'background';
   /** Lines for people. */
   readonly onNote: (line: string) => void;
+  /** A process that died is back; a line for people. @default onNote */
+  readonly onRestart?: (of: 'worker' | 'service', line: string) => void;
   readonly signal: AbortSignal;
   /** Registers what must be killed when the user insists on ending at once. */
   readonly onForce?: (kill: () => void) => void;
@@ -30,6 +33,8 @@ export interface SessionOptions {
 export interface Session extends AsyncDisposable {
   readonly client: Client;
   readonly services: Services;
+  /** Whether workers of this session do the work, so that it stands still without them. */
+  readonly ownWorkers: boolean;
   /** Rejects when workers keep dying; never resolves. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -48,13 +53,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   try {
     const services = await ensureServices({ env, keep: options.lifetime === 'background', onNote, signal });
     cleanups.defer(() => services.stop());
+    const restarted = options.onRestart ?? ((_, line) => onNote(line));
     const watch = services.supervise(({ name, pid, seconds }) =>
-      onNote(`${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
+      restarted('service', `${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
     );
     cleanups.defer(() => watch[Symbol.dispose]());
     const connection = await connect(env, services);
     cleanups.defer(() => connection.close());
-    const client = new Client({ connection, namespace: services.temporal.namespace });
+    const client = clientOf(env, connection);
     const group = await provideWorkers(options, services);
     if (group !== null) {
       cleanups.defer(() => group.stop());
@@ -63,7 +69,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     }
     signal.throwIfAborted();
     const stop = () => cleanups.run();
-    return { client, services, failed: group?.failed ?? forever(), stop, [Symbol.asyncDispose]: stop };
+    const failed = group?.failed ?? forever();
+    return { client, services, ownWorkers: group !== null, failed, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await cleanups.run();
     throw error;
@@ -84,6 +91,12 @@ export async function connect(env: Env, services: Pick<Services, 'temporal'>): P
   }
 }
 
+/** A client that reads and writes what this environment's workers do. */
+export function clientOf(env: Env, connection: Connection): Client {
+  const { namespace, payloadKeys } = env.temporal;
+  return new Client({ connection, namespace, dataConverter: dataConverterOf(payloadKeys) });
+}
+
 /** Environment that points child processes at the session's services. */
 export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEnv {
   const address = env.temporal.address === null ? { TEMPORAL_ADDRESS: services.temporal.address } : {};
@@ -92,7 +105,7 @@ export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEn
 }
 
 async function provideWorkers(options: SessionOptions, services: Services): Promise<WorkerGroup | null> {
-  const { env, onNote, lifetime } = options;
+  const { env, onNote, onRestart, lifetime } = options;
   const address = services.temporal.address;
   const running = backgroundWorkers(env.home).filter(({ temporal }) => temporal === address);
   if (options.processes === 0 || (options.processes === null && running.length > 0)) return null;
@@ -104,7 +117,12 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
     return null;
   }
   const command = await workerCommand({ ...variables, ...shareOfCores(processes) }, env.home);
-  return startWorkers({ command, processes, onRestart: onNote, graceMs: WORKER_GRACE_MS });
+  return startWorkers({
+    command,
+    processes,
+    onRestart: onRestart === undefined ? onNote : (line) => onRestart('worker', line),
+    graceMs: WORKER_GRACE_MS,
+  });
 }
 
 function forever(): Promise<never> {

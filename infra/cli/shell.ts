@@ -39,20 +39,41 @@ async function tell(
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const { exitCodeOf, faultOfFailure } = await import('./cli-fault.ts');
   const { RunFailed } = await import('./run-report.ts');
-  const fault = error instanceof CommanderError ? commandFault(error) : faultOfFailure(error);
-  terminal.note(`error: ${describeFault(fault)}`);
+  const { eventLine } = await import('./run-events.ts');
+  const fault = error instanceof CommanderError ? commandFault(error, args[0] ?? '') : faultOfFailure(error);
+  for (const line of faultLines(fault)) terminal.note(line);
   if (args.includes('--debug')) terminal.note(inspect(error));
   const exitCode = exitCodeOf(fault);
   if (args.includes('--json')) {
-    const report = error instanceof RunFailed ? error.report : { status: 'failed', exitCode, fault };
-    terminal.answer(JSON.stringify(report));
+    const report = error instanceof RunFailed ? error.report : { exitCode, fault };
+    terminal.answer(eventLine({ event: 'error', ...report, fault, status: failureOf(fault) }, Date.now()));
   }
   return exitCode;
 }
 
-function commandFault(error: CommanderError): PipelineFault {
+/** One line; what was tried stands on lines of its own, where there is much of it. */
+function faultLines({ tried = [], remedy, ...fault }: PipelineFault): readonly string[] {
+  if (tried.length === 0)
+    return [`error: ${describeFault({ ...fault, ...(remedy === undefined ? {} : { remedy }) })}`];
+  return [
+    `error: ${describeFault(fault)}:`,
+    ...tried.map((line) => `  ${line}`),
+    ...(remedy === undefined ? [] : [remedy]),
+  ];
+}
+
+function failureOf({ kind }: PipelineFault): 'failed' | 'cancelled' | 'interrupted' {
+  return kind === 'cancelled' || kind === 'interrupted' ? kind : 'failed';
+}
+
+/** @param command - what was typed first: where it is a command, its own help is the one to read. */
+function commandFault(error: CommanderError, command: string): PipelineFault {
   const [what = '', hint] = error.message.replace(/^error: /, '').split(/\s*\n\(Did you mean /);
   const meant = hint === undefined ? '' : `Did you mean ${hint.replace(/\?\)$/, '')}? `;
-  const remedy = `${meant}tessera --help lists the commands, tessera COMMAND --help explains one.`;
+  const known = error.code !== 'commander.unknownCommand' && /^[a-z]+$/.test(command);
+  const help = known
+    ? `tessera ${command} --help explains it.`
+    : 'tessera --help lists the commands, tessera COMMAND --help explains one.';
+  const remedy = meant + help;
   return { kind: 'command-invalid', what: what.replace(/\.$/, ''), remedy };
 }

@@ -28,6 +28,10 @@ export interface RunState {
   readonly rowsPerSecond: number | null;
   readonly secondsLeft: number | null;
   readonly restarts: number;
+  /** Messages on the log that are not aggregated yet; null where nobody reads. */
+  readonly lagMessages: number | null;
+  /** Tasks that wait until aggregation has caught up. */
+  readonly waitingTasks: number;
   readonly fault?: PipelineFault;
 }
 
@@ -40,8 +44,8 @@ export async function statusCommand(
   const env = readEnv();
   const runs =
     name === null
-      ? knownRuns(env.home, options.out).filter(isUnfinished)
-      : [findRun(name, { home: env.home, out: options.out })];
+      ? (await knownRuns(env.home, options.out)).filter(isUnfinished)
+      : [await findRun(name, { home: env.home, out: options.out })];
   const address = await temporalAddress(env);
   const attached = address === null ? null : await attach(env).catch(() => null);
   const states = (await runStates(runs, attached)).filter(
@@ -118,6 +122,8 @@ export function stateOf(
     rowsPerSecond: rowsPerSecond(meter),
     secondsLeft: secondsLeft(meter),
     restarts: latest?.restarts ?? manifest?.restarts ?? 0,
+    lagMessages: latest === null || latest.aggregating.partitions === 0 ? null : latest.aggregating.lag,
+    waitingTasks: latest?.waiting ?? 0,
     ...(manifest?.fault === undefined || open ? {} : { fault: manifest.fault }),
   };
 }

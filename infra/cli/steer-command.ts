@@ -26,7 +26,7 @@ export async function steerCommand(
   }: { readonly options: GlobalOptions & { readonly out: string }; readonly context: CommandContext },
 ): Promise<ExitCode> {
   const env = context.env();
-  const { runId, runDir } = findRun(name, { home: env.home, out: options.out });
+  const { runId, runDir } = await findRun(name, { home: env.home, out: options.out });
   await using attached = await attach(env);
   const state = await describeRun(attached.client, runId);
   if (state === null || !isOpen(state.status)) throw ended(verb, { runId, status: state?.status ?? null });

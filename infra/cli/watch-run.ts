@@ -1,7 +1,10 @@
 // Looking at a workflow from outside: its progress query, its pending activities, how it ended.
 
 import { type Client, type WorkflowExecutionStatusName, WorkflowNotFoundError } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 
 import { QUERY_PROGRESS, type RunProgress, runWorkflowId } from '#schemas/messages.ts';
@@ -9,6 +12,9 @@ import { type PendingActivity, type RunSnapshot, snapshotOf } from './progress.t
 
 /** Longest wait for one answer; a dead worker or server must not freeze the screen. */
 const ANSWER_MS = 3000;
+
+/** Temporal's `PENDING_ACTIVITY_STATE_STARTED`: a worker has begun it. */
+const STARTED = 2;
 
 /** What Temporal says of a run, or null where it knows none. */
 export interface WorkflowState {
@@ -22,12 +28,8 @@ export async function describeRun(client: Client, runId: string): Promise<Workfl
   const handle = client.workflow.getHandle(runWorkflowId(runId));
   try {
     const description = await client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
-    const pending = (description.raw.pendingActivities ?? []).map((activity) => ({
-      type: activity.activityType?.name ?? '',
-      attempt: activity.attempt ?? 1,
-      heartbeat: heartbeatOf(activity.heartbeatDetails),
-      lastFailure: activity.lastFailure?.message ?? null,
-    }));
+    const activities = description.raw.pendingActivities ?? [];
+    const pending = await Promise.all(activities.map((activity) => pendingOf(client, activity)));
     return { status: description.status.name, pending, memo: description.memo ?? {} };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
@@ -64,12 +66,25 @@ export function isOpen(status: WorkflowExecutionStatusName): boolean {
   return status === 'RUNNING' || status === 'CONTINUED_AS_NEW' || status === 'PAUSED';
 }
 
-function heartbeatOf(details: temporal.api.common.v1.IPayloads | null | undefined): unknown {
-  const payload = details?.payloads?.[0];
-  if (payload === undefined) return null;
-  try {
-    return defaultPayloadConverter.fromPayload(payload);
-  } catch {
-    return null;
-  }
+/** Temporal hands these out as its server keeps them, which may be encrypted. */
+async function pendingOf(
+  client: Client,
+  {
+    activityType,
+    attempt,
+    state,
+    heartbeatDetails,
+    lastFailure,
+  }: temporal.api.workflow.v1.IPendingActivityInfo,
+): Promise<PendingActivity> {
+  const converter = client.options.loadedDataConverter;
+  const [heartbeat] = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads);
+  const failure = await decodeOptionalFailureToOptionalError(converter, lastFailure);
+  return {
+    type: activityType?.name ?? '',
+    attempt: attempt ?? 1,
+    started: state === STARTED,
+    heartbeat: heartbeat ?? null,
+    lastFailure: failure?.message ?? null,
+  };
 }

@@ -103,10 +103,11 @@ function commandOf(command: WorkerCommand, slot: number): WorkerCommand {
 }
 
 function restartLine(
-  { how }: WorkerExit,
+  { how, fault }: WorkerExit,
   { pid, seconds }: { readonly pid: number; readonly seconds: number },
 ): string {
-  return `a worker died (${how}); worker ${pid} took over after ${seconds.toFixed(1)} s`;
+  const why = fault === null ? how : `${fault.what}: ${fault.value ?? how}`;
+  return `a worker died (${why}); worker ${pid} took over after ${seconds.toFixed(1)} s`;
 }
 
 function workerError({ how, fault, lastError }: WorkerExit): PipelineError {

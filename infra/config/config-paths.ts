@@ -7,13 +7,14 @@ import type { RunConfig } from '#schemas/messages.ts';
 import type { RegionsConfig } from '#schemas/metflow-config.ts';
 import type { InpaintingConfig } from '#schemas/metflow-images.ts';
 import type { TargetConfig } from '#schemas/metflow-targets.ts';
+import { isObjectPath, resolvePath } from '../blobs/object-path.ts';
 
 /** Formats whose `labels` are files; for the others it is a column, a field or a member suffix. */
 const LABEL_FILES: ReadonlySet<DatasetConfig['format']> = new Set(['idx', 'npy']);
 
 /** The config with every path made absolute from the config file's folder. Globs keep their pattern. */
 export function absolutePaths<Config extends RunConfig>(config: Config, folder: string): Config {
-  return mapPaths(config, (path) => resolve(folder, path));
+  return mapPaths(config, (path) => resolvePath(path, folder));
 }
 
 /**
@@ -22,6 +23,7 @@ export function absolutePaths<Config extends RunConfig>(config: Config, folder: 
  */
 export function portablePaths<Config extends RunConfig>(config: Config, folder: string): Config {
   return mapPaths(config, (path) => {
+    if (isObjectPath(path)) return path;
     const portable = relative(folder, resolve(folder, path));
     return isAbsolute(portable) ? portable : portable.split(sep).join('/');
   });

@@ -11,7 +11,7 @@ import { inpaintingConfig, vaeConfig } from '#schemas/metflow-images.ts';
 /** The parts of JSON Schema that `z.toJSONSchema` emits for our config. */
 export interface JsonSchema {
   readonly title?: string;
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly JsonSchema[];
@@ -24,6 +24,8 @@ export interface JsonSchema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
+  /** What the values of an object with any keys are. */
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly minLength?: number;
   readonly pattern?: string;
   readonly description?: string;
@@ -139,7 +141,11 @@ export function allowedBy(schema: JsonSchema): string {
   if (options !== undefined) return [...new Set(options.map(allowedBy))].join(' or ');
   if (schema.const !== undefined) return String(schema.const);
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
-  switch (schema.type) {
+  const { type } = schema;
+  if (typeof type === 'object') return type.map((one) => allowedBy({ ...schema, type: one })).join(' or ');
+  switch (type) {
+    case 'null':
+      return 'null';
     case 'integer':
       return `a whole number${rangeOf(schema)}`;
     case 'number':
@@ -153,10 +159,16 @@ export function allowedBy(schema: JsonSchema): string {
         ? `a list, each ${allowedBy(schema.items ?? {})}`
         : `a list [${schema.prefixItems.map(allowedBy).join(', ')}]`;
     case 'object':
+      if (schema.properties === undefined) return anyKeys(schema.additionalProperties);
       return `a section with the keys ${Object.keys(schema.properties ?? {}).join(', ')}`;
     default:
       return 'any value';
   }
+}
+
+function anyKeys(values: JsonSchema['additionalProperties']): string {
+  const each = typeof values === 'object' ? allowedBy(values) : 'any value';
+  return each === 'any value' ? 'a section with any keys' : `a section with any keys, each ${each}`;
 }
 
 function rangeOf({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {

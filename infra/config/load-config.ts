@@ -1,11 +1,12 @@
 // A config file as the run it asks for: read, overridden, validated, resolved, named and hashed.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunConfig } from '#schemas/messages.ts';
+import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
 import { configFault, quoteValue } from './config-faults.ts';
 import { configSha256 } from './config-hash.ts';
 import { absolutePaths, configFiles, isGlob, portablePaths, withOutputDir } from './config-paths.ts';
@@ -58,14 +59,14 @@ export function loadConfig(file: string, { sets = [], out, allowCode = false }: 
   const folder = dirname(resolve(file));
   const hash = configSha256(portablePaths(parsed.data, folder));
   const config = absolutePaths(parsed.data, folder);
-  const dir = out === undefined ? config.output.dir : resolve(out);
+  const dir = out === undefined ? config.output.dir : resolvePath(out);
   const runId = config.run ?? derivedRunId(file, hash);
   return {
     file: resolve(file),
     runId,
     config: withOutputDir(config, dir),
     configSha256: hash,
-    runDir: join(dir, runId),
+    runDir: joinPath(dir, runId),
   };
 }
 
@@ -76,7 +77,10 @@ export function loadConfig(file: string, { sets = [], out, allowCode = false }: 
  */
 export function checkFilesExist({ config, file }: LoadedRun): void {
   const where = `${basename(file)}: `;
-  const remedy = `Paths in a config are relative to its folder, ${dirname(file)}.`;
+  const remedyFor = (path: string) =>
+    isObjectPath(path)
+      ? 'Data and models are files of each machine: mount the bucket, or copy them. Only runs lie in object storage.'
+      : `Paths in a config are relative to its folder, ${dirname(file)}.`;
   const modelFile = 'model' in config ? (config.model?.file ?? null) : null;
   if (modelFile !== null && !existsSync(modelFile)) {
     const value = modelFile;
@@ -85,7 +89,7 @@ export function checkFilesExist({ config, file }: LoadedRun): void {
       what: 'no such file',
       where: `${where}model.file`,
       value,
-      remedy,
+      remedy: remedyFor(value),
     });
   }
   for (const { key, path } of configFiles(config)) {
@@ -95,7 +99,7 @@ export function checkFilesExist({ config, file }: LoadedRun): void {
       what: 'no such file',
       where: `${where}${key}`,
       value: path,
-      remedy,
+      remedy: remedyFor(path),
     });
   }
 }

@@ -2,27 +2,37 @@
 
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
-import type { CodeLog, CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
+import type { CodeLog, CodeMessage } from '../../activities/ports.ts';
+import { LagGate } from './lag-gate.ts';
+import { readLog } from './log-reader.ts';
 import { TopicConnection } from './topic-connection.ts';
 
 const { Kafka, logLevel } = kafkajs;
 
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-/** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
-const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
+
+/** A connection to one topic, and what was written over it. */
+interface Writer {
+  readonly topic: string;
+  readonly connection: TopicConnection;
+  readonly gate: LagGate;
+}
 
 /** Opens the code log. Connections are made on first use. */
-export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
+export function kafkaCodeLog(
+  config: KafkaConfig,
+  { maxLagBytes }: { readonly maxLagBytes: number },
+): CodeLog & AsyncDisposable {
   const kafka = new Kafka({ ...config, logLevel: logLevel.NOTHING });
-  let current: { readonly topic: string; readonly connection: TopicConnection } | null = null;
+  let current: Writer | null = null;
 
   /** One connection per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
-  function connectionOf(topic: string): TopicConnection {
-    if (current?.topic === topic) return current.connection;
+  function writerOf(topic: string): Writer {
+    if (current?.topic === topic) return current;
     disconnect();
-    current = { topic, connection: new TopicConnection(config, topic) };
-    return current.connection;
+    current = { topic, connection: new TopicConnection(config, topic), gate: new LagGate(maxLagBytes) };
+    return current;
   }
 
   async function disconnect(): Promise<void> {
@@ -33,9 +43,16 @@ export function kafkaCodeLog(config: KafkaConfig): CodeLog & AsyncDisposable {
 
   return {
     createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
-    append: (topic, messages) => guarded(config, () => send(connectionOf(topic), messages)),
+    append: (topic, messages, options) => guarded(config, () => send(writerOf(topic), messages, options)),
     offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
-    read: (topic, partition, options) => read(config, { topic, partition, ...options }),
+    read: (topic, partition, options) =>
+      readLog(new TopicConnection(config, topic), {
+        topic,
+        partition,
+        ...options,
+        offsets: () => offsets(kafka, topic, partition),
+        guard: (act) => guarded(config, act),
+      }),
     deleteTopic: (topic) =>
       guarded(config, () => withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }))),
     [Symbol.asyncDispose]: disconnect,
@@ -58,7 +75,9 @@ function createTopic(
   { partitions }: { partitions: number },
 ): Promise<void> {
   const configEntries = [
+    { name: 'cleanup.policy', value: 'delete' },
     { name: 'retention.ms', value: '-1' },
+    { name: 'retention.bytes', value: '-1' },
     { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
     { name: 'compression.type', value: 'producer' },
   ];
@@ -81,10 +100,19 @@ async function offsets(
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
 }
 
-async function send(connection: TopicConnection, messages: readonly CodeMessage[]): Promise<void> {
+async function send(
+  { connection, gate }: Writer,
+  messages: readonly CodeMessage[],
+  options: { readonly signal: AbortSignal; readonly onWait?: () => void },
+): Promise<void> {
   const largest = messages.reduce((most, { value }) => Math.max(most, value.byteLength), 0);
   if (largest > MAX_MESSAGE_BYTES) throw tooLarge(`${largest} bytes`);
-  for (const group of requests(messages)) await connection.produce(group);
+  const ask = (partitions: readonly number[]) => connection.readPositions(partitions);
+  for (const group of requests(messages)) {
+    const partitions = [...new Set(group.map(({ partition }) => partition))];
+    await gate.pass(partitions, { ask, signal: options.signal, onWait: options.onWait });
+    gate.wrote(group, await connection.produce(group));
+  }
 }
 
 /** Cuts a batch's messages, in order, into requests that a broker takes. */
@@ -111,44 +139,6 @@ function tooLarge(value: string): PipelineError {
     value,
     remedy:
       'Choose a smaller stream.batchRows or codes.wideSpanBytes, or raise message.max.bytes of the broker.',
-  });
-}
-
-/** Every reader has a connection of its own: a broker answers the requests of one connection in turn. */
-async function* read(
-  config: KafkaConfig,
-  { topic, partition, from, signal }: { topic: string; partition: number; from: bigint; signal: AbortSignal },
-): AsyncGenerator<readonly ReceivedMessage[]> {
-  await using connection = new TopicConnection(config, topic);
-  for (let next = from; !signal.aborted; ) {
-    const fetched = guarded(config, () => connection.fetch(partition, { from: next, ...FETCH }));
-    const messages = await untilAborted(fetched, signal);
-    if (messages === null) return;
-    if (messages.length === 0) continue;
-    yield messages;
-    next = messages.at(-1)!.offset + 1n;
-  }
-}
-
-/**
- * The result, or null as soon as the signal aborts. A race against one promise for all fetches would keep every answer alive
- * as long as that promise.
- */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const stop = () => resolve(null);
-    signal.addEventListener('abort', stop, { once: true });
-    const done = () => signal.removeEventListener('abort', stop);
-    work.then(
-      (value) => {
-        done();
-        resolve(value);
-      },
-      (error) => {
-        done();
-        reject(error);
-      },
-    );
   });
 }
 

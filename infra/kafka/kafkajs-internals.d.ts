@@ -30,6 +30,26 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
 
   export interface Broker {
+    offsetCommit(request: {
+      readonly groupId: string;
+      readonly groupGenerationId: number;
+      readonly memberId: string;
+      readonly topics: readonly {
+        readonly topic: string;
+        readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+      }[];
+    }): Promise<unknown>;
+    offsetFetch(request: {
+      readonly groupId: string;
+      readonly topics: readonly {
+        readonly topic: string;
+        readonly partitions: readonly { readonly partition: number }[];
+      }[];
+    }): Promise<{
+      readonly responses: readonly {
+        readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+      }[];
+    }>;
     readonly connectionPool: {
       getConnectionByRequest(request: { readonly request: { readonly apiKey: number } }): Promise<Connection>;
     };
@@ -48,6 +68,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     disconnect(): Promise<void>;
     addTargetTopic(topic: string): Promise<void>;
     refreshMetadata(): Promise<void>;
+    findGroupCoordinator(options: { readonly groupId: string }): Promise<Broker>;
     findBroker(options: { readonly nodeId: string }): Promise<Broker>;
     findLeaderForPartitions(
       topic: string,

@@ -6,9 +6,9 @@ import kafkajs, { type KafkaConfig } from 'kafkajs';
 import Cluster, { type Connection } from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
-import protocolErrors from 'kafkajs/src/protocol/error.js';
 import { PipelineError } from '#schemas/errors.ts';
-import type { CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
+import type { CodeMessage, FetchedMessages } from '../../activities/ports.ts';
+import { fetchedRecords, producedAt } from './answers.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readRecordBatches, writeRecordBatch } from './record-batch.ts';
 
@@ -45,30 +45,58 @@ export class TopicConnection implements AsyncDisposable {
     this.#topic = topic;
   }
 
-  /** Resolves when every replica in sync has the messages. A broken connection may repeat some. */
-  async produce(messages: readonly CodeMessage[]): Promise<void> {
-    await this.#trying(async (cluster) => {
+  /**
+   * Resolves when every replica in sync has the messages. A broken connection may repeat some.
+   * @returns the offset behind the last message of each partition.
+   */
+  async produce(messages: readonly CodeMessage[]): Promise<Map<number, bigint>> {
+    return this.#trying(async (cluster) => {
       const byPartition = groupedByPartition(messages);
       const leaders = Object.entries(cluster.findLeaderForPartitions(this.#topic, [...byPartition.keys()]));
       if (leaders.reduce((sum, [, partitions]) => sum + partitions.length, 0) < byPartition.size)
         throw new Error(`a partition of ${this.#topic} has no leader`);
+      const ends = new Map<number, bigint>();
       const requests = leaders.map(async ([nodeId, partitions]) => {
         const connection = await connectionTo(cluster, nodeId, PRODUCE);
         const answer = await this.#exchange(connection, PRODUCE, (writer) => {
           writer.int16(-1).int16(-1).int32(ACKNOWLEDGE_MS).int32(1).string(this.#topic);
           writeRecordSets(writer, partitions, byPartition);
         });
-        checkProduced(answer);
+        for (const [partition, base] of producedAt(answer))
+          ends.set(partition, base + BigInt(byPartition.get(partition)?.length ?? 0));
       });
       await Promise.all(requests);
+      return ends;
+    });
+  }
+
+  /** How far each partition has been read, as its reader noted it; without those that nobody has read yet. */
+  readPositions(partitions: readonly number[]): Promise<Map<number, bigint>> {
+    const groupId = groupOf(this.#topic);
+    return this.#trying(async (cluster) => {
+      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      const topics = [{ topic: this.#topic, partitions: partitions.map((partition) => ({ partition })) }];
+      const { responses } = await coordinator.offsetFetch({ groupId, topics });
+      const noted = responses.flatMap((response) => response.partitions);
+      return new Map(
+        noted.flatMap(({ partition, offset }) => (BigInt(offset) < 0n ? [] : [[partition, BigInt(offset)]])),
+      );
+    });
+  }
+
+  /** Notes how far a partition has been read: Kafka's own tools show it as the lag of a consumer group. */
+  noteRead(partition: number, next: bigint): Promise<void> {
+    const groupId = groupOf(this.#topic);
+    return this.#trying(async (cluster) => {
+      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      const topics = [{ topic: this.#topic, partitions: [{ partition, offset: String(next) }] }];
+      // As a consumer that chose its partition itself.
+      await coordinator.offsetCommit({ groupId, groupGenerationId: -1, memberId: '', topics });
     });
   }
 
   /** Messages from an offset on; none where the wait ended first. */
-  fetch(
-    partition: number,
-    { from, minBytes, maxWaitMs, maxBytes }: FetchOptions,
-  ): Promise<ReceivedMessage[]> {
+  fetch(partition: number, { from, minBytes, maxWaitMs, maxBytes }: FetchOptions): Promise<FetchedMessages> {
     return this.#trying(async (cluster) => {
       const [nodeId] = Object.keys(cluster.findLeaderForPartitions(this.#topic, [partition]));
       if (nodeId === undefined) throw new Error(`partition ${partition} of ${this.#topic} has no leader`);
@@ -77,7 +105,8 @@ export class TopicConnection implements AsyncDisposable {
         writer.int32(-1).int32(maxWaitMs).int32(minBytes).int32(maxBytes).int8(0);
         writer.int32(1).string(this.#topic).int32(1).int32(partition).int64(from).int32(maxBytes);
       });
-      return readRecordBatches(fetchedRecords(answer), { from });
+      const { records, high } = fetchedRecords(answer);
+      return { messages: readRecordBatches(records, { from }), high };
     });
   }
 
@@ -180,26 +209,7 @@ function writeRecordSets(
   }
 }
 
-/** topics [name, partitions [index int32, error int16, baseOffset int64, logAppendTime int64]], throttle int32 */
-function checkProduced(answer: Buffer): void {
-  const partitionsAt = 4 + 2 + answer.readInt16BE(4);
-  for (let i = 0; i < answer.readInt32BE(partitionsAt); i++) {
-    checkCode(answer.readInt16BE(partitionsAt + 4 + i * 22 + 4));
-  }
-}
-
-/**
- * throttle int32, topics [name, partitions [index int32, error int16, highWatermark int64, lastStableOffset int64,
- * aborted [producer int64, first int64], records bytes]]
- */
-function fetchedRecords(answer: Buffer): Buffer {
-  const at = 8 + 2 + answer.readInt16BE(8) + 4 + 4;
-  checkCode(answer.readInt16BE(at));
-  const abortedAt = at + 2 + 16;
-  const recordsAt = abortedAt + 4 + Math.max(0, answer.readInt32BE(abortedAt)) * 16;
-  return answer.subarray(recordsAt + 4, recordsAt + 4 + Math.max(0, answer.readInt32BE(recordsAt)));
-}
-
-function checkCode(code: number): void {
-  if (protocolErrors.failure(code)) throw protocolErrors.createErrorFromCode(code);
+/** One group for each topic. */
+function groupOf(topic: string): string {
+  return `${topic}.aggregators`;
 }

@@ -1,19 +1,19 @@
 // Merges an experiment's segments into its final tables and lets it conclude. Tables are written into a temporary folder
 // and renamed into place.
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ConcludeContext, Experiment, TableRows } from '../../activities/experiments/experiment.ts';
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
+import { makeCommitFolder, publishTables } from '../aggregate/commit-folder.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import type { BlockSlice } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
-import { ROW_GROUP_ROWS, syncFolder, writeParquet } from '../parquet/parquet-file.ts';
+import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
+import { ROW_GROUP_ROWS, writeParquet } from '../parquet/parquet-file.ts';
 import { writeParts } from '../parquet/part-files.ts';
 import { claimCells, type ClaimRecord, claimRows, runRows } from './fixed-tables.ts';
 import { type LensPlan, measuredTables, partitionOf, tableNamed } from './lens-plan.ts';
@@ -56,18 +56,16 @@ export async function commitExperiment(options: CommitOptions): Promise<CommitSu
   const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
-  await removeLeftovers(runDir);
-  const folder = join(runDir, `.commit-${randomUUID()}`);
+  const folder = await makeCommitFolder(runDir);
   try {
-    await mkdir(folder);
     const summary = await writeTables(options, segments, folder);
-    await publish([...SHARED_TABLES, ...options.experiment.tables], { folder, runDir });
+    await publishTables([...SHARED_TABLES, ...options.experiment.tables], { folder, runDir });
     const record = Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary }));
     await writeWhole(join(runDir, RECORD_FILE), record);
-    await rm(join(runDir, SEGMENTS_FOLDER), { recursive: true, force: true });
+    await remove(join(runDir, SEGMENTS_FOLDER));
     return summary;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove(folder);
   }
 }
 
@@ -79,9 +77,11 @@ async function segmentsOf({ config, configSha256 }: LensPlan, dir: string): Prom
 }
 
 async function readRecord(runDir: string, plan: LensPlan): Promise<CommitSummary | null> {
-  const text = await readFile(join(runDir, RECORD_FILE), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const { configSha256, ...summary } = JSON.parse(text) as CommitSummary & { configSha256: string };
+  const bytes = await readIfThere(join(runDir, RECORD_FILE));
+  if (bytes === null) return null;
+  const { configSha256, ...summary } = JSON.parse(bytes.toString()) as CommitSummary & {
+    configSha256: string;
+  };
   return configSha256 === plan.configSha256 ? summary : null;
 }
 
@@ -93,25 +93,6 @@ function checkComplete(segments: readonly RowSegment[], plan: LensPlan): void {
   if (task < 0) return;
   const where = `task ${task}, partition ${partitionOf(task, plan)}`;
   throw new PipelineError({ kind: 'internal', what: 'the segments do not hold every row', where });
-}
-
-/** What a commit that was killed left behind. */
-async function removeLeftovers(runDir: string): Promise<void> {
-  const names = (await readdir(runDir)).filter((name) => name.startsWith('.commit-'));
-  await Promise.all(names.map((name) => rm(join(runDir, name), { recursive: true, force: true })));
-}
-
-/** Renames the tables into place; segments are still there, so a crash in between is repaired by the next commit. */
-async function publish(
-  tables: readonly TableDef[],
-  { folder, runDir }: { readonly folder: string; readonly runDir: string },
-): Promise<void> {
-  for (const { path } of tables) {
-    const name = path.replace(/\/$/, '');
-    await rm(join(runDir, name), { recursive: true, force: true });
-    await rename(join(folder, name), join(runDir, name));
-  }
-  await syncFolder(runDir);
 }
 
 async function writeTables(

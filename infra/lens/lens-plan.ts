@@ -1,6 +1,5 @@
 // The plan of an experiment's run, as plan.json holds it.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
@@ -11,6 +10,7 @@ import type { CodedPoints, Experiment, LensTask } from '../../activities/experim
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import type { ModelVariant } from '../../activities/experiments/network.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
+import { readFile } from '../blobs/storage.ts';
 
 /** A task of the experiment, or a model's rows of the layers table, or some of its points table. */
 export interface PlannedTask extends LensTask {
@@ -51,7 +51,7 @@ export const PLAN_FILE = 'plan.json';
 /** Reads the plan of a run. @throws PipelineError `internal` where it belongs to another config. */
 export async function readLensPlan(runDir: string, configSha256: string): Promise<LensPlan> {
   const file = join(runDir, PLAN_FILE);
-  const plan = JSON.parse(await readFile(file, 'utf8')) as LensPlan;
+  const plan = JSON.parse((await readFile(file)).toString()) as LensPlan;
   if (plan.configSha256 === configSha256) return plan;
   throw new PipelineError({ kind: 'internal', where: file, what: 'the plan belongs to another config' });
 }

@@ -71,6 +71,10 @@ export class PartitionCollector {
     return this.#next;
   }
 
+  get complete(): boolean {
+    return this.missing().length === 0;
+  }
+
   /** Tasks of this partition of which not everything was seen, ascending (flush before you rely on the others). */
   missing(): number[] {
     const { plan, partition } = this.#options;
@@ -91,9 +95,21 @@ export class PartitionCollector {
     }
   }
 
+  /** Goes on from an offset ahead. An empty segment says so, so that the chain of segments has no gap. */
+  async skipTo(offset: bigint): Promise<void> {
+    await this.flush();
+    this.#next = offset;
+    await this.#writeSegment();
+  }
+
   /** Writes what has not been written; returns false where there was nothing. */
   async flush(): Promise<boolean> {
     if (this.#pending.length === 0) return false;
+    await this.#writeSegment();
+    return true;
+  }
+
+  async #writeSegment(): Promise<void> {
     const { dir, partition, plan, tables } = this.#options;
     const pending = this.#pending.sort(byPlace);
     const messages: HeldMessage[] = [];
@@ -119,7 +135,6 @@ export class PartitionCollector {
     this.#from = this.#next;
     this.#pending = [];
     this.#bytes = 0;
-    return true;
   }
 }
 

@@ -1,11 +1,12 @@
 // Tables of run folders, column by column, as experiments read them.
 
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { Cell, ReadTable } from '../../activities/experiments/experiment.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
+import { isFile, namesIn } from '../blobs/storage.ts';
+import { checkLayout } from '../parquet/layout-version.ts';
 import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
 import { readManifest } from '../run-manifest.ts';
 
@@ -27,21 +28,16 @@ export async function readRunTable(
     throw new PipelineError({ kind: 'data-missing', where: 'runs', what, value: runDir, remedy });
   }
   const files = await tableFiles(runDir, table);
+  await checkLayout(files[0]!, runDir);
   return readFiles(files, await namedColumns(files[0]!, columns));
 }
 
 /** The Parquet files of a table: one, or parts in order. */
 export async function tableFiles(folder: string, table: string): Promise<string[]> {
   const file = join(folder, `${table}.parquet`);
-  if (
-    await stat(file).then(
-      () => true,
-      () => false,
-    )
-  )
-    return [file];
-  const parts = await readdir(join(folder, table)).catch(() => []);
-  if (parts.length > 0) return parts.sort().map((part) => join(folder, table, part));
+  if (await isFile(file)) return [file];
+  const parts = await namesIn(join(folder, table));
+  if (parts.length > 0) return parts.map((part) => join(folder, table, part));
   const remedy = 'tessera schema lists the tables of each kind of run.';
   throw new PipelineError({
     kind: 'data-missing',

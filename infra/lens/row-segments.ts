@@ -1,14 +1,14 @@
 // Segments of an experiment's rows on disk: per range of offsets one file per table and an index of the messages in it. The
 // index is written last and carries the metadata, so a segment counts if and only if its index is there.
 
-import { mkdir } from 'node:fs/promises';
 import type { ColumnDef, TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { segmentChain, segmentPath } from '../aggregate/segment-files.ts';
 import { cellsOfColumn, columnFromCells } from '../arrow/cells.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
 import { int32Of } from '../arrow/column-block.ts';
-import { openParquet, syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { makeFolder, syncFolder } from '../blobs/storage.ts';
+import { openParquet, writeParquetWhole } from '../parquet/parquet-file.ts';
 
 const INDEX = 'index';
 const METADATA_KEY = 'tessera:segment';
@@ -68,7 +68,7 @@ export async function writeRowSegment(
   tables: ReadonlyMap<TableDef, AsyncIterable<ColumnBlock>>,
 ): Promise<void> {
   const { dir, note, messages } = segment;
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   for (const [{ name, columns }, blocks] of tables)
     await writeParquetWhole(rowsPath(segment, name), { columns, blocks, metadata: {}, use: 'segment' });
   await syncFolder(dir);

@@ -1,12 +1,11 @@
 // Samples of a data set by number, over readers that stream shards: only the batches that are asked for are decoded.
 
-import { readFile } from 'node:fs/promises';
 import type { DatasetConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { SampleBatch, Samples } from '../../activities/experiments/experiment.ts';
 import type { DatasetPlan, DatasetReader, InputBatch, InputTensor } from '../../activities/ports.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { readIfThere, writeWhole } from '../blobs/storage.ts';
 
 /** Samples that are decoded together: few, because neighbours are seldom asked for. */
 const BATCH_SAMPLES = 16;
@@ -56,7 +55,7 @@ export function openSamples(options: SamplesOptions): Samples {
 }
 
 async function labelsOf({ plan, config, reader, labelsFile }: SamplesOptions): Promise<Int32Array> {
-  const cached = await readFile(labelsFile).catch(() => null);
+  const cached = await readIfThere(labelsFile);
   if (cached?.byteLength === plan.samples * 4) return new Int32Array(new Uint8Array(cached).buffer);
   const labels = new Int32Array(plan.samples).fill(-1);
   let at = 0;

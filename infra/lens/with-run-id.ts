@@ -5,7 +5,7 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 
 /** Adds `run_id` to a table's columns and blocks, and counts the rows that pass. */
 export function withRunId(
-  { columns }: TableDef,
+  { columns }: Pick<TableDef, 'columns'>,
   blocks: AsyncIterable<ColumnBlock>,
   { runId, onRows }: { readonly runId: string; readonly onRows: (rows: number) => void },
 ): { readonly columns: readonly ColumnDef[]; readonly blocks: AsyncIterable<ColumnBlock> } {

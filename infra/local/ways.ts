@@ -41,7 +41,7 @@ export async function firstThatWorks<T>(ways: readonly Way<T>[], options: WaysOp
     kind: 'service-unavailable',
     what: `no way to get ${options.what} worked`,
     where: options.service,
-    value: failures.join('; '),
+    tried: failures,
     remedy: options.remedy,
   });
 }

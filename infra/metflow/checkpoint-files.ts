@@ -1,8 +1,8 @@
 // Checkpoints on disk: `checkpoints/<name>.ckpt` and the one before it as `<name>.previous.ckpt`. The new one is on disk
 // under a temporary name before the old one is renamed, so at any moment one of the two is whole.
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFault, faultOf, PipelineError } from '#schemas/errors.ts';
 import {
@@ -12,7 +12,15 @@ import {
   type Checkpoint,
   type CheckpointOrigin,
 } from '../../activities/metflow/checkpoint.ts';
-import { syncFolder } from '../parquet/parquet-file.ts';
+import {
+  keepAs,
+  makeFolder,
+  moveFile,
+  readIfThere,
+  remove,
+  syncFolder,
+  temporaryFor,
+} from '../blobs/storage.ts';
 
 /** Folder of a run that holds its checkpoints. */
 export const CHECKPOINTS_FOLDER = 'checkpoints';
@@ -37,8 +45,8 @@ export function checkpointPaths(runDir: string, name: string): readonly [last: s
 export async function writeCheckpoint(runDir: string, name: string, checkpoint: Checkpoint): Promise<void> {
   const folder = join(runDir, CHECKPOINTS_FOLDER);
   const [last, previous] = checkpointPaths(runDir, name);
-  const temporary = `${last}.${randomUUID()}.tmp`;
-  await mkdir(folder, { recursive: true });
+  const temporary = temporaryFor(last);
+  await makeFolder(folder);
   try {
     await using file = await open(temporary, 'w');
     await file.writeFile(encodeCheckpoint(checkpoint, sha256Of));
@@ -47,8 +55,8 @@ export async function writeCheckpoint(runDir: string, name: string, checkpoint: 
     await rm(temporary, { force: true });
     throw error;
   }
-  await rename(last, previous).catch(ignoreMissing);
-  await rename(temporary, last);
+  await keepAs(last, previous);
+  await moveFile(temporary, last);
   await syncFolder(folder);
 }
 
@@ -74,8 +82,8 @@ export async function findCheckpoint(
   const notices: string[] = [];
   let damage: PipelineError | null = null;
   for (const path of checkpointPaths(runDir, name)) {
-    const bytes = await readFile(path).catch(ignoreMissing);
-    if (bytes === undefined) continue;
+    const bytes = await readIfThere(path);
+    if (bytes === null) continue;
     try {
       const checkpoint = decodeCheckpoint(bytes, { where: path, sha256: sha256Of });
       checkOrigin(checkpoint.origin, origin, path);
@@ -95,7 +103,7 @@ export async function findCheckpoint(
 
 /** Removes the checkpoints of a name: its chains start over. */
 export async function removeCheckpoints(runDir: string, name: string): Promise<void> {
-  for (const path of checkpointPaths(runDir, name)) await rm(path, { force: true });
+  for (const path of checkpointPaths(runDir, name)) await remove(path);
 }
 
 function versionNotice({ origin: found }: Checkpoint, wanted: CheckpointOrigin): string[] {
@@ -103,8 +111,4 @@ function versionNotice({ origin: found }: Checkpoint, wanted: CheckpointOrigin):
   return [
     `a checkpoint of version ${found.codeVersion} is gone on with by version ${wanted.codeVersion}: bytes may differ`,
   ];
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

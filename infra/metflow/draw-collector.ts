@@ -1,12 +1,11 @@
 // One partition's collector: messages of the log in, parts of draws out. A segment that was sent twice is written once.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DRAW_COLUMNS } from '#schemas/columns/metflow/draws.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { decodeBlock } from '../arrow/ipc-batch.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { readIfThere, writeWhole } from '../blobs/storage.ts';
 import { partOfMessage } from './draw-messages.ts';
 import {
   coveredDraws,
@@ -60,6 +59,17 @@ export class DrawCollector {
 
   get nextOffset(): bigint {
     return this.#next;
+  }
+
+  get complete(): boolean {
+    return this.missing().length === 0;
+  }
+
+  /** Goes on from an offset ahead; segments of draws that had begun before it stay unfinished. */
+  async skipTo(offset: bigint): Promise<void> {
+    this.#pending.clear();
+    this.#next = offset;
+    await this.flush();
   }
 
   /** Groups of this partition whose draws are not all in parts. */
@@ -121,6 +131,6 @@ function placePath(runDir: string, partition: number): string {
 }
 
 async function readPlace(runDir: string, partition: number): Promise<NotedPlace | null> {
-  const text = await readFile(placePath(runDir, partition), 'utf8').catch(() => null);
-  return text === null ? null : (JSON.parse(text) as NotedPlace);
+  const bytes = await readIfThere(placePath(runDir, partition));
+  return bytes === null ? null : (JSON.parse(bytes.toString()) as NotedPlace);
 }

@@ -1,7 +1,6 @@
 // draws/: one Parquet part per segment and group of chains, named by its draws. A part is written whole, under its final
 // name, and never again: what it holds depends on the config alone.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DRAW_COLUMNS, DRAWS_TABLE } from '#schemas/columns/metflow/draws.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
@@ -9,7 +8,8 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { bitColumns } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
-import { syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { makeFolder, namesIn, remove, syncFolder } from '../blobs/storage.ts';
+import { writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** Draws `[from, to)` of a group of chains. */
 export interface DrawPart {
@@ -34,8 +34,8 @@ export function partPath(runDir: string, { group, from, to }: DrawPart): string 
 
 /** Parts that are there, in the order of their names. */
 export async function listParts(runDir: string): Promise<DrawPart[]> {
-  const names = await readdir(join(runDir, DRAWS_TABLE.path)).catch(() => []);
-  return names.sort().flatMap((name) => {
+  const names = await namesIn(join(runDir, DRAWS_TABLE.path));
+  return names.flatMap((name) => {
     const [, from, to, group] = NAME.exec(name) ?? [];
     return group === undefined ? [] : [{ group: Number(group), from: Number(from), to: Number(to) }];
   });
@@ -56,7 +56,7 @@ export async function writePart(
   { runId, blocks }: { readonly runId: string; readonly blocks: readonly ColumnBlock[] },
 ): Promise<void> {
   const folder = join(runDir, DRAWS_TABLE.path);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const table = { ...DRAWS_TABLE, columns: DRAW_COLUMNS };
   const slices = blocks.map((block) => ({ block, from: 0, to: block.rows }));
   const grouped = inRowGroups(slices, GROUP_ROWS, bitColumns(table));
@@ -67,8 +67,16 @@ export async function writePart(
 
 /** Removes what a killed collector left half-written. */
 export async function removeHalfParts(runDir: string, groups: readonly number[]): Promise<void> {
-  const folder = join(runDir, DRAWS_TABLE.path);
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.tmp'));
-  const own = names.filter((name) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1)));
-  await Promise.all(own.map((name) => rm(join(folder, name), { force: true })));
+  const isOwn = (name: string) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1));
+  await removeHalfFiles(join(runDir, DRAWS_TABLE.path), isOwn);
+}
+
+/** Removes files of a folder that never got their final names; `isOwn` tells which of them. */
+export async function removeHalfFiles(
+  folder: string,
+  isOwn: (name: string) => boolean = () => true,
+): Promise<void> {
+  const names = await namesIn(folder);
+  const half = names.filter((name) => name.endsWith('.tmp') && isOwn(name));
+  await Promise.all(half.map((name) => remove(join(folder, name))));
 }

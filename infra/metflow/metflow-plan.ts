@@ -1,11 +1,11 @@
 // The plan of a MetFlow run, as plan.json holds it: the config, the target's identity, and where the chains end.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
+import { readIfThere } from '../blobs/storage.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -42,9 +42,9 @@ export async function findPlan<Plan extends { readonly configSha256: string }>(
   runDir: string,
   configSha256: string,
 ): Promise<Plan | null> {
-  const text = await readFile(planPath(runDir), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const plan = JSON.parse(text) as Plan;
+  const bytes = await readIfThere(planPath(runDir));
+  if (bytes === null) return null;
+  const plan = JSON.parse(bytes.toString()) as Plan;
   if (plan.configSha256 === configSha256) return plan;
   throw new PipelineError({
     kind: 'run-config-mismatch',

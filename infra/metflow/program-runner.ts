@@ -4,17 +4,17 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { PipelineError } from '#schemas/errors.ts';
 import {
   ONNX_TYPES,
-  type OnnxAttribute,
   type OnnxProgram,
   type ProgramRunner,
   type RunningProgram,
   type TensorData,
   type TensorSpec,
 } from '../../activities/numeric/onnx-program.ts';
-import { encodeModel, type AttributeProto, type NodeProto } from '../models/onnx/proto.ts';
+import { encodeModel, type NodeProto } from '../models/onnx/proto.ts';
+import { node } from '../models/onnx/tensors.ts';
 
 const OPSET = 20;
-const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 };
+const FLOAT_ATTRIBUTES = ['alpha', 'beta'];
 
 /**
  * Opens programs on the CPU. One thread by default: with one, sums have one order, and bytes do not depend on the
@@ -38,7 +38,8 @@ async function openSession(bytes: Uint8Array, threads: number): Promise<Inferenc
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      // Idle threads wait awake within a run, which is made of many small nodes, and sleep between runs.
+      extra: { session: { intra_op: { allow_spinning: threads > 1 ? '1' : '0' }, force_spinning_stop: '1' } },
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -102,20 +103,8 @@ function encodeProgram({ inputs, outputs, initializers, nodes }: OnnxProgram): U
 }
 
 function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxProgram['nodes'][number]): NodeProto {
-  return {
-    opType: op,
-    ...(domain === undefined ? {} : { domain }),
-    input: [...inputs],
-    output: [...outputs],
-    attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
-  };
-}
-
-function attributeProto(name: string, value: OnnxAttribute): AttributeProto {
-  if (typeof value === 'string') return { name, type: ATTRIBUTE.string, s: new TextEncoder().encode(value) };
-  if (typeof value === 'object') return { name, type: ATTRIBUTE.ints, ints: [...value] };
-  if (name === 'alpha' || name === 'beta') return { name, type: ATTRIBUTE.float, f: value };
-  return { name, type: ATTRIBUTE.int, i: value };
+  const own = domain === undefined ? {} : { domain };
+  return { ...node(op, inputs, outputs, attributes, FLOAT_ATTRIBUTES), ...own };
 }
 
 function valueInfo({ name, type, dims }: TensorSpec) {

@@ -1,13 +1,13 @@
 // The small tables of a MetFlow run, written from rows.
 
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import type { Cell } from '../../activities/experiments/experiment.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { blockOf } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
-import { syncFolder, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { makeFolder, syncFolder } from '../blobs/storage.ts';
+import { writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** A row by column name, without `run_id`. */
 export type TableRow = Readonly<Record<string, Cell>>;
@@ -30,7 +30,7 @@ export async function writeRows(
   const whole = withRunId({ ...table, columns }, blocksOf(block), { runId, onRows: () => undefined });
   const content = finalContent({ ...table, columns: whole.columns }, whole.blocks);
   const file = join(runDir, table.path, part);
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeParquetWhole(file, content);
   await syncFolder(dirname(file));
   return rows.length;

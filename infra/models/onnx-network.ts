@@ -9,6 +9,7 @@ import { openPiecewise } from './onnx/network/piecewise.ts';
 import { openSampled } from './onnx/network/sampled.ts';
 import { inexactOperators, planStages } from './onnx/network/stage-plan.ts';
 import { poolTaps } from './onnx/network/stage-units.ts';
+import { ShortContexts } from './onnx/network/short-contexts.ts';
 import { startSpaces } from './onnx/network/start-spaces.ts';
 
 /**
@@ -30,6 +31,10 @@ export async function openNetwork({
 }): Promise<Network> {
   const model = await openModel({ model: config, variant, sampleShape });
   const forward = createForward(model, threads);
+  const contexts = new ShortContexts({ model, forward }, async (tokens) => {
+    const short = await openModel({ model: config, variant, sampleShape: [tokens] });
+    return { model: short, forward: createForward(short, threads) };
+  });
   const gelus = geluNodes(model.index);
   const inexactFrom = (start: string) => inexactOperators(model, start, gelus);
   return {
@@ -50,7 +55,13 @@ export async function openNetwork({
       const start = tensorNamed(model, from);
       return openPiecewise(model, planStages(model, start, inexactFrom(start)), { name: from, threads });
     },
-    sampled: ({ from, at }) => openSampled(model, forward, { from, at }),
-    close: forward.close,
+    async sampled({ from, at }) {
+      const found = await contexts.around(at);
+      return openSampled(found.context.model, found.context.forward, { from, at: found.at });
+    },
+    async close() {
+      await contexts.close();
+      await forward.close();
+    },
   };
 }

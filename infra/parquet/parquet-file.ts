@@ -1,8 +1,6 @@
 // Parquet files through parquet-wasm, block by block: the only file that knows the library.
 
-import { randomUUID } from 'node:crypto';
-import { openAsBlob } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { tableFromIPC } from 'apache-arrow';
 import * as parquet from 'parquet-wasm';
@@ -11,6 +9,7 @@ import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { decodeBatch, encodeBlock } from '../arrow/arrow-columns.ts';
 import type { ColumnBlock, ColumnValues } from '../arrow/column-block.ts';
+import { moveFile, openBlob, temporaryFor } from '../blobs/storage.ts';
 import { appendMetadata } from './footer-metadata.ts';
 
 /** Fixed, so that a new release of the library does not change the bytes of a table by its name alone. */
@@ -23,12 +22,13 @@ export interface ParquetContent {
   readonly columns: readonly ColumnDef[];
   /** One row group each. */
   readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
-  readonly metadata: Readonly<Record<string, string>>;
+  /** Asked for when all rows are written. */
+  readonly metadata: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   readonly use: ParquetUse;
 }
 
 /**
- * Writes and syncs one file; a failed write leaves none. The name is final: callers choose a temporary one.
+ * Writes and syncs one local file; a failed write leaves none. The name is final: callers choose a temporary one.
  */
 export async function writeParquet(path: string, content: ParquetContent): Promise<void> {
   try {
@@ -50,15 +50,9 @@ export async function writeParquet(path: string, content: ParquetContent): Promi
  * caller.
  */
 export async function writeParquetWhole(path: string, content: ParquetContent): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = temporaryFor(path);
   await writeParquet(temporary, content);
-  await rename(temporary, path);
-}
-
-/** Makes renames in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
+  await moveFile(temporary, path);
 }
 
 /** An open Parquet file whose row groups are read one at a time. */
@@ -76,7 +70,7 @@ export async function openParquet(
   path: string,
   columns: readonly Pick<ColumnDef, 'name' | 'type'>[],
 ): Promise<ParquetReader> {
-  const file = await parquet.ParquetFile.fromFile(await openAsBlob(path));
+  const file = await parquet.ParquetFile.fromFile(await openBlob(path));
   const info = file.metadata();
   const names = columns.map(({ name }) => name);
   return {
@@ -162,7 +156,8 @@ function notes({ columns, metadata, use }: ParquetContent): Record<string, strin
     description,
   }));
   const units = use === 'final' ? { 'tessera:columns': JSON.stringify(described) } : {};
-  return { ...metadata, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
+  const own = typeof metadata === 'function' ? metadata() : metadata;
+  return { ...own, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
 }
 
 function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {

@@ -3,7 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { syncFolder, writeParquet } from './parquet-file.ts';
+import { syncFolder } from '../blobs/storage.ts';
+import { writeParquet } from './parquet-file.ts';
 import type { ParquetContent } from './parquet-file.ts';
 
 /**

@@ -68,6 +68,11 @@ export function draw(options: Plot.PlotOptions, legend: readonly LegendEntry[] =
     document: document as unknown as Document,
     style: { fontSize: '11.5px', background: 'none' },
   });
+  // Names of parts within an image are not for screen readers, and a group without a role may have none.
+  for (const part of drawn.querySelectorAll('[aria-label]')) {
+    part.setAttribute('data-mark', part.getAttribute('aria-label') ?? '');
+    part.removeAttribute('aria-label');
+  }
   const [width, height] = [Number(drawn.getAttribute('width')), Number(drawn.getAttribute('height'))];
   // The class that Plot puts on text sets white-space only; without it drawings carry no style element.
   const inner = drawn.innerHTML.replace(/<style>[\s\S]*?<\/style>/g, '');
@@ -87,6 +92,42 @@ export function rowAxis(names: readonly string[]): Plot.ScaleOptions {
     tickFormat: (i: number) => names[i] ?? '',
     tickSize: 0,
   };
+}
+
+/** Columns of a figure by name; names that would run into each other are shortened. */
+export function columnAxis(
+  names: readonly string[],
+  { width, padding }: { readonly width: number; readonly padding: number },
+): Plot.ScaleOptions {
+  const most = Math.floor(width / names.length / CHARACTER_PX);
+  const shown = new Map(shortened(names, most).map((name, i) => [names[i], name]));
+  return { label: null, domain: names, padding, tickFormat: (name: string) => shown.get(name) ?? name };
+}
+
+/** Names of at most so many characters: without what all long ones begin and end with, else cut in the middle. */
+export function shortened(names: readonly string[], most: number): readonly string[] {
+  const long = names.filter(({ length }) => length > most);
+  const separator = long.some((name) => name.includes('/')) ? /(?<=\/)/ : /(?<=[._])/;
+  const parts = long.map((name) => name.split(separator));
+  const shared = (of: readonly string[][]) => {
+    const least = Math.min(...of.map(({ length }) => length)) - 1;
+    let count = 0;
+    while (count < least && of.every((each) => each[count] === of[0]![count])) count++;
+    return count;
+  };
+  const front = long.length > 1 ? shared(parts) : 0;
+  const back = long.length > 1 ? shared(parts.map((each) => each.slice(front).reverse())) : 0;
+  return names.map((name) => {
+    if (name.length <= most) return name;
+    const own = name.split(separator);
+    const kept = own
+      .slice(front, own.length - back)
+      .join('')
+      .replace(/[/._]$/, '');
+    if (kept.length <= most) return kept;
+    const half = Math.max(1, Math.floor((most - 1) / 2));
+    return `${kept.slice(0, half)}…${kept.slice(-half)}`;
+  });
 }
 
 /** A line of text over drawings. */

@@ -7,6 +7,7 @@ import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { type ParquetQueries, parquetQueries } from '../datasets/parquet-query.ts';
+import { checkLayout } from '../parquet/layout-version.ts';
 
 /** A cell: 64-bit numbers as numbers, lists as arrays, fixed and variable binary as bytes. */
 export type Cell = string | number | boolean | null | Uint8Array | readonly Cell[];
@@ -16,6 +17,7 @@ export interface ReportRun {
   readonly runId: string;
   readonly runDir: string;
   readonly manifest: RunManifest;
+  /** Whether the run left this table with at least one row. */
   has(table: string): boolean;
   /**
    * Rows of a query in which `{name}` stands for a table of the run.
@@ -35,9 +37,14 @@ const SETTINGS = { threads: '2', memory_limit: '1GB', temp_directory: join(tmpdi
 export async function openReportRun(runDir: string, manifest: RunManifest | null): Promise<ReportRun> {
   if (manifest?.status !== 'done') throw unfinished(runDir, manifest);
   const queries = parquetQueries(SETTINGS);
-  const run = runOf(runDir, manifest, queries);
+  const filled = new Set<string>();
+  const run = runOf(runDir, { manifest, queries, filled });
   try {
-    for (const table of tablesOf(runDir)) await run.rows(`SELECT count(*) FROM {${table}}`);
+    for (const table of tablesOf(runDir)) {
+      const [count] = await run.rows(`SELECT count(*) AS n FROM {${table}}`);
+      if (Number(count?.n) > 0) filled.add(table);
+      await checkLayout(tableFiles(runDir, table)[0]!, runDir);
+    }
   } catch (error) {
     queries.close();
     throw error;
@@ -45,12 +52,18 @@ export async function openReportRun(runDir: string, manifest: RunManifest | null
   return run;
 }
 
-function runOf(runDir: string, manifest: RunManifest, queries: ParquetQueries): ReportRun {
+interface Opened {
+  readonly manifest: RunManifest;
+  readonly queries: ParquetQueries;
+  readonly filled: ReadonlySet<string>;
+}
+
+function runOf(runDir: string, { manifest, queries, filled }: Opened): ReportRun {
   return {
     runId: manifest.runId,
     runDir,
     manifest,
-    has: (table) => tableFiles(runDir, table).length > 0,
+    has: (table) => filled.has(table),
     async rows(sql) {
       const filled = sql.replace(/\{(\w+)\}/g, (_, table: string) => tableSource(runDir, table));
       const records = await queries.records(runDir, filled);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { mkdir } from 'node:fs/promises';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { writeWhole } from '../blobs/storage.ts';
 import { CODE_VERSION } from '../run-manifest.ts';
 import { inlineSvg, svgFile } from './chart.ts';
 import { dataTable } from './data-table.ts';
@@ -35,7 +35,9 @@ export async function renderReport(runs: readonly ReportRun[]): Promise<Report> 
 export async function writeFigures(folder: string, figures: readonly FigureFile[]): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const figure of figures) {
-    const { id, title } = figure;
+    const { title } = figure;
+    // Ids hold the run's id, which somebody else's run.json may have chosen.
+    const id = figure.id.replace(/[^\w.-]+/g, '-');
     const svg = Buffer.from(svgFile(figure.draw(), title));
     await writeWhole(join(folder, `${id}.svg`), svg);
     const png = await sharp(svg, { density: 72 * PIXELS_PER_UNIT, unlimited: true })

@@ -16,15 +16,8 @@ const SEGMENT_EVERY_MS = 60_000;
 
 /** Runs until the partition is complete, the log's end is reached (`allSent`), or it is asked to stop. */
 export async function collectTask(input: AggregateInput, context: TaskContext): Promise<AggregateOutput> {
-  return collectPartition(await readLensPlan(input.runDir, input.configSha256), input, context);
-}
-
-/** The same with the plan at hand. */
-export async function collectPartition(
-  plan: LensPlan,
-  { runDir, partition, allSent }: Pick<AggregateInput, 'runDir' | 'partition' | 'allSent'>,
-  context: TaskContext,
-): Promise<AggregateOutput> {
+  const { runDir, configSha256, partition, allSent } = input;
+  const plan = await readLensPlan(runDir, configSha256);
   const collector = await openCollector(plan, runDir, partition);
   return tailLog(collector, { topic: plan.topic, partition, allSent }, context);
 }
@@ -33,9 +26,29 @@ export async function collectPartition(
 export interface LogCollector {
   /** Where to read on. */
   readonly nextOffset: bigint;
+  readonly complete: boolean;
+  /** Shards, tasks or groups of which something was not seen, ascending. */
   missing(): number[];
-  add(messages: readonly ReceivedMessage[]): Promise<void>;
+  add(messages: readonly ReceivedMessage[]): Promise<unknown>;
   flush(): Promise<unknown>;
+  /** Goes on from an offset that lies ahead, for good: what lies between is gone. */
+  skipTo(offset: bigint): Promise<void>;
+}
+
+/**
+ * Moves a collector behind what Kafka has deleted. For planning only, which finds out by {@link LogCollector.missing} what must be
+ * made again; a reader that comes upon such a gap fails.
+ * @returns a notice for people, or null where nothing was deleted.
+ */
+export async function skipDeleted(
+  collector: LogCollector,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): Promise<string | null> {
+  const { low } = await openLog().offsets(topic, partition);
+  const next = collector.nextOffset;
+  if (low <= next) return null;
+  await collector.skipTo(low);
+  return `Kafka deleted offsets ${next} to ${low - 1n} of partition ${partition} before they were aggregated; what they held is made again`;
 }
 
 /** Feeds a collector from the log until nothing is missing, the log's present end is reached, or it is asked to stop. */
@@ -47,15 +60,17 @@ export async function tailLog(
   const last = allSent ? (await openLog().offsets(topic, partition)).high - 1n : null;
   let messages = 0;
   const atEnd = (offset: bigint) => last !== null && offset >= last;
-  const isOver = (offset: bigint) => collector.missing().length === 0 || atEnd(offset);
+  const isOver = (offset: bigint) => collector.complete || atEnd(offset);
   if (!isOver(collector.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
     const from = collector.nextOffset;
-    for await (const batch of openLog().read(topic, partition, { from, signal })) {
-      await collector.add(batch);
-      messages += batch.length;
-      const offset = batch.at(-1)!.offset;
-      progress({ at: 'aggregate', partition, offset: String(offset), messages } satisfies AggregateHeartbeat);
+    for await (const fetched of openLog().read(topic, partition, { from, signal })) {
+      await collector.add(fetched.messages);
+      messages += fetched.messages.length;
+      const offset = fetched.messages.at(-1)!.offset;
+      const lag = Number(fetched.high - offset - 1n);
+      const beat: AggregateHeartbeat = { at: 'aggregate', partition, offset: String(offset), messages, lag };
+      progress(beat);
       if (isOver(offset)) break;
       if (performance.now() - flushedAtMs <= SEGMENT_EVERY_MS) continue;
       await collector.flush();
@@ -63,7 +78,7 @@ export async function tailLog(
     }
     await collector.flush();
   }
-  return { messages, missingShards: collector.missing() };
+  return { messages, missingShards: collector.complete ? [] : collector.missing() };
 }
 
 /** The collector of a partition, with what its segments hold. */

@@ -7,6 +7,7 @@ import type { EncodeInput, EncodeOutput } from '#schemas/tasks.ts';
 import { imagePoints, tokenPoints } from '../../activities/polytope/batch-rows.ts';
 import type { CodeMessage, InputBatch } from '../../activities/ports.ts';
 import { batchMessages, skippedMessages } from '../arrow/encode-batch.ts';
+import { tracing } from '../observability/tracing.ts';
 import { openLog, openPlan, openReader, openSession } from './opened.ts';
 import { isText } from '../sweep-geometry.ts';
 import { readSurvey } from './survey.ts';
@@ -26,7 +27,9 @@ export async function encodeTask(
     const asked = number === task.from.shard ? task.from.batch : 0;
     const fromBatch = Math.max(asked, already.get(number) ?? 0);
     try {
-      await encodeShard(plan, shard, { fromBatch, sender, signal: context.signal });
+      await tracing().span('encode shard', { 'tessera.run': plan.runId, 'tessera.shard': number }, () =>
+        encodeShard(plan, shard, { fromBatch, sender, signal: context.signal }),
+      );
     } catch (error) {
       const why = await skipShard(plan, shard, { error, sender });
       skipped.push({ shard: number, why });
@@ -175,8 +178,14 @@ class Sender {
     const group = this.#group;
     this.#group = null;
     if (group === null) return;
-    this.#onWire = openLog()
-      .append(this.#plan.topic, group.messages)
+    const { topic, runId } = this.#plan;
+    const { signal } = this.#context;
+    const size = { 'messaging.batch.message_count': group.messages.length, 'tessera.bytes': group.bytes };
+    const onWait = () => this.#report({ waits: true });
+    this.#onWire = tracing()
+      .span('produce', { 'tessera.run': runId, ...size }, () =>
+        openLog().append(topic, group.messages, { signal, onWait }),
+      )
       .then(() => this.#acknowledged(group));
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);
@@ -185,6 +194,13 @@ class Sender {
   #acknowledged({ next, samples }: Group): void {
     this.next = next;
     this.samples += samples;
-    this.#context.progress({ at: 'encode', ...next, samples: this.samples } satisfies EncodeHeartbeat);
+    this.#report({});
+  }
+
+  #report(more: Pick<EncodeHeartbeat, 'waits'>): void {
+    // Before the first acknowledgement an earlier attempt's place still holds.
+    if (this.next === null) return;
+    const beat: EncodeHeartbeat = { at: 'encode', ...this.next, samples: this.samples, ...more };
+    this.#context.progress(beat);
   }
 }

@@ -1,6 +1,5 @@
 // The end of a run about images: what its tasks' checkpoints hold becomes tables and nets, and run.json is closed.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   INPAINTING_IMAGES_TABLE,
@@ -20,9 +19,10 @@ import { finishTally } from '../../activities/metflow/vae/likelihood.ts';
 import { type JudgedTraining, likelihoodRows } from '../../activities/metflow/vae/likelihood-rows.ts';
 import { decodedSamples, netsOf } from '../../activities/metflow/vae/vae-decoder.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { makeFolder, writeWhole } from '../blobs/storage.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { CHECKPOINTS_FOLDER, findCheckpoint } from '../metflow/checkpoint-files.ts';
+import { removeHalfFiles } from '../metflow/draw-parts.ts';
 import {
   checkSame,
   type ImagesPlan,
@@ -133,7 +133,7 @@ async function writeNets(
     ['encoder', denseModel(encoder.values, { sizes: encoder.sizes, end: 'none' })],
     ['decoder', denseModel(decoder.values, { sizes: decoder.sizes, end: 'sigmoid' })],
   ] as const;
-  await mkdir(join(runDir, NETS_FOLDER), { recursive: true });
+  await makeFolder(join(runDir, NETS_FOLDER));
   const written: SourceFile[] = [];
   for (const [net, bytes] of models) {
     const file = `${NETS_FOLDER}/${name}-seed-${seed}-${net}.onnx`;
@@ -192,9 +192,6 @@ function jsonRow(row: object): SummaryRow {
 
 /** What a killed worker was writing; nobody writes any more. */
 async function removeHalfWritten(runDir: string): Promise<void> {
-  for (const folder of [INPAINTING_TABLE.path, CHECKPOINTS_FOLDER]) {
-    const names = await readdir(join(runDir, folder)).catch(() => []);
-    for (const name of names.filter((each) => each.endsWith('.tmp')))
-      await rm(join(runDir, folder, name), { force: true });
-  }
+  for (const folder of [INPAINTING_TABLE.path, CHECKPOINTS_FOLDER])
+    await removeHalfFiles(join(runDir, folder));
 }

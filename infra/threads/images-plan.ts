@@ -1,6 +1,5 @@
 // Planning a run about images: read everything once for real, write the plan, and find out where its tasks stand.
 
-import { mkdir } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { PipelineError } from '#schemas/errors.ts';
 import type { DataRecord, ImagesInput } from '#schemas/messages.ts';
@@ -10,7 +9,7 @@ import { betweenOf } from '../../activities/metflow/vae/configured-models.ts';
 import { inpaintingRunOf } from '../../activities/metflow/vae/inpainting-run.ts';
 import { vaeModel } from '../../activities/metflow/vae/vae-model.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { makeFolder, writeWhole } from '../blobs/storage.ts';
 import { canonicalJson } from '../config/config-hash.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { findCheckpoint } from '../metflow/checkpoint-files.ts';
@@ -37,7 +36,7 @@ export async function planImagesTask(
   const base = { runId, configSha256, notices: [] };
   const plan: ImagesPlan = existing ?? { ...base, ...(await planOf(config, signal)) };
   if (existing === null) {
-    await mkdir(runDir, { recursive: true });
+    await makeFolder(runDir);
     await writeWhole(planPath(runDir), Buffer.from(JSON.stringify(plan)));
   }
   await writeManifest(runDir, plan, { status: 'running' });

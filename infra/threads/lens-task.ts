@@ -102,11 +102,17 @@ class RowSender {
   async send(messages: readonly CodeMessage[], units: number): Promise<void> {
     await this.#onWire;
     const fresh = messages.filter(({ headers }) => headers.batch >= this.#skip);
-    const sending = fresh.length === 0 ? Promise.resolve() : openLog().append(this.#plan.topic, fresh);
+    const report = (more: Pick<LensHeartbeat, 'waits'>) => {
+      const beat: LensHeartbeat = { at: 'lens', task: this.#task, units, sent: this.sent, ...more };
+      this.#context.progress(beat);
+    };
+    const { signal } = this.#context;
+    const options = { signal, onWait: () => report({ waits: true }) };
+    const sending =
+      fresh.length === 0 ? Promise.resolve() : openLog().append(this.#plan.topic, fresh, options);
     this.#onWire = sending.then(() => {
       this.sent = Math.max(this.sent, (messages.at(-1)?.headers.batch ?? -1) + 1);
-      const { sent } = this;
-      this.#context.progress({ at: 'lens', task: this.#task, units, sent } satisfies LensHeartbeat);
+      report({});
     });
     // A failure is seen by the next send or by drain; until then it must not count as unhandled.
     this.#onWire.catch(() => undefined);

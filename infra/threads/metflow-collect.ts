@@ -3,7 +3,7 @@
 import type { AggregateInput, AggregateOutput } from '#schemas/tasks.ts';
 import { DrawCollector } from '../metflow/draw-collector.ts';
 import { type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
-import { tailLog } from './collect.ts';
+import { skipDeleted, tailLog } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -13,17 +13,28 @@ export async function collectDrawsTask(
   context: TaskContext,
 ): Promise<AggregateOutput> {
   const plan = await readMetflowPlan(runDir, configSha256);
-  return collectDraws(plan, { runDir, partition, allSent }, context);
+  const collector = await openDrawCollector(plan, runDir, partition);
+  return tailLog(collector, { topic: topicOf(plan), partition, allSent }, context);
 }
 
-/** The same with the plan at hand. */
-export async function collectDraws(
+/** Collects, when a run is planned, what the log still holds. @returns what people should know. */
+export async function surveyDraws(
   plan: MetflowPlan,
-  { runDir, partition, allSent }: Pick<AggregateInput, 'runDir' | 'partition' | 'allSent'>,
+  { runDir, partition }: Pick<AggregateInput, 'runDir' | 'partition'>,
   context: Pick<TaskContext, 'signal' | 'progress'>,
-): Promise<AggregateOutput> {
+): Promise<readonly string[]> {
   const topic = topicOf(plan);
-  const { high } = await openLog().offsets(topic, partition);
-  const collector = await DrawCollector.open({ runDir, partition, plan, high });
-  return tailLog(collector, { topic, partition, allSent }, context);
+  const collector = await openDrawCollector(plan, runDir, partition);
+  const notice = await skipDeleted(collector, { topic, partition });
+  await tailLog(collector, { topic, partition, allSent: true }, context);
+  return notice === null ? [] : [notice];
+}
+
+async function openDrawCollector(
+  plan: MetflowPlan,
+  runDir: string,
+  partition: number,
+): Promise<DrawCollector> {
+  const { high } = await openLog().offsets(topicOf(plan), partition);
+  return DrawCollector.open({ runDir, partition, plan, high });
 }

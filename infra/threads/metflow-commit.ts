@@ -1,7 +1,6 @@
 // The end of a MetFlow run, or of one of its extensions: run.json, and the topic is given back. The draws are in their
 // parts already.
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
@@ -19,6 +18,7 @@ import { runFolder } from '../blobs/run-folder.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
 import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
 import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
+import { removeHalfFiles } from '../metflow/draw-parts.ts';
 import { drawsInParts } from '../metflow/read-draws.ts';
 import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
 import { writeRows } from '../metflow/small-tables.ts';
@@ -108,8 +108,5 @@ async function giveBack(plan: MetflowPlan, runDir: string): Promise<void> {
   await openLog().deleteTopic(topicOf(plan));
   await runFolder(runDir).remove(SEGMENTS_FOLDER);
   // What a killed worker was writing. Nobody writes any more: every draw is in its part.
-  for (const folder of [DRAWS_TABLE.path, CHECKPOINTS_FOLDER]) {
-    const left = (await readdir(join(runDir, folder))).filter((name) => name.endsWith('.tmp'));
-    for (const name of left) await runFolder(runDir).remove(join(folder, name));
-  }
+  for (const folder of [DRAWS_TABLE.path, CHECKPOINTS_FOLDER]) await removeHalfFiles(join(runDir, folder));
 }

@@ -1,8 +1,6 @@
 // Planning a MetFlow run: make the target once for real, write the plan, make the topic, and find out where the chains
 // stand. A checkpoint beyond what log and parts hold is not used: the draws between them would be missing.
 
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
 import { PipelineError } from '#schemas/errors.ts';
@@ -12,7 +10,7 @@ import type { MetflowPlanOutput } from '#schemas/tasks.ts';
 import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
-import { writeWhole } from '../blobs/run-folder.ts';
+import { isFile, makeFolder, remove, writeWhole } from '../blobs/storage.ts';
 import {
   checkpointPaths,
   findCheckpoint,
@@ -34,7 +32,7 @@ import { namedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
 import { findTrainedModel, findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { collectDraws } from './metflow-collect.ts';
+import { surveyDraws } from './metflow-collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -50,12 +48,13 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
   if (plan !== existing) await writePlan(runDir, plan);
   const { partitions } = config.stream;
   await openLog().createTopic(topicOf(plan), { partitions });
+  const deleted: string[] = [];
   for (let partition = 0; partition < partitions; partition++)
-    await collectDraws(plan, { runDir, partition, allSent: true }, context);
+    deleted.push(...(await surveyDraws(plan, { runDir, partition }, context)));
   const parts = await listParts(runDir);
   const groups = Array.from({ length: plan.groups }, (_, group) => group);
   const drawn = groups.map((group) => coveredDraws(parts, group));
-  const notices = await dropLostCheckpoints(plan, runDir, drawn);
+  const notices = [...deleted, ...(await dropLostCheckpoints(plan, runDir, drawn))];
   await writeManifest(runDir, plan, { status: 'running', notices });
   const training = trainsKernels(config) ? await findTraining(runDir, plan) : null;
   return {
@@ -69,7 +68,7 @@ export async function planMetflowTask(input: MetflowInput, context: TaskContext)
       ? {
           steps: config.train.steps,
           trained: training?.state.step ?? 0,
-          ended: existsSync(join(runDir, BOUNDS_TABLE.path)),
+          ended: await isFile(join(runDir, BOUNDS_TABLE.path)),
         }
       : null,
   };
@@ -96,7 +95,7 @@ async function makePlan(
     await using coder = await openDrawCoder(config.model!, plan.dim);
     await checkRegionData(config.regions, { model: plan.model, coder, signal });
   }
-  await mkdir(runDir, { recursive: true });
+  await makeFolder(runDir);
   return plan;
 }
 
@@ -201,5 +200,5 @@ async function dropLostCheckpoints(
 async function dropCheckpoint(runDir: string, group: number, which: 'last' | 'all'): Promise<void> {
   if (which === 'all') return removeCheckpoints(runDir, groupName(group));
   const [last] = checkpointPaths(runDir, groupName(group));
-  await rm(last);
+  await remove(last);
 }

@@ -38,7 +38,7 @@ export async function chainSegmentTask(
     signal,
     onPlace: ({ drawn }) => progress({ at: 'segment', group, drawn } satisfies SegmentHeartbeat),
   });
-  if (done.draws !== null) await send(plan, group, done.draws);
+  if (done.draws !== null) await send(plan, done.draws, { group, signal });
   await writeCheckpoint(runDir, groupName(group), { origin, ...chainContent(done.run) });
   return outputOf(done.run, notices);
 }
@@ -56,11 +56,15 @@ async function digestsOf({ config, dim, model }: MetflowPlan, { z }: DrawRows): 
   return (await coder.opened).digests(z);
 }
 
-async function send(plan: MetflowPlan, group: number, draws: DrawRows): Promise<void> {
+async function send(
+  plan: MetflowPlan,
+  draws: DrawRows,
+  { group, signal }: { readonly group: number; readonly signal: AbortSignal },
+): Promise<void> {
   const { from, to } = draws;
   const block = drawBlock(draws, await digestsOf(plan, draws));
   const messages = drawMessages(plan, { group, from, to }, block);
-  await openLog().append(topicOf(plan), messages);
+  await openLog().append(topicOf(plan), messages, { signal });
 }
 
 function outputOf({ place, health }: ChainRun, notices: readonly string[]): SegmentOutput {

@@ -1,10 +1,10 @@
 // What a thread keeps open between tasks: the current plan, its data set, its model session and the code log.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeLog, DatasetReader, EncoderSession } from '../../activities/ports.ts';
+import { readFile } from '../blobs/storage.ts';
 import { kafkaClientConfig, readKafkaEnv } from '../kafka-env.ts';
 import { kafkaCodeLog } from '../kafka/code-log.ts';
 import { modelLoader } from '../models/registry.ts';
@@ -26,7 +26,7 @@ let log: CodeLog | null = null;
 export function openLog(): CodeLog {
   if (log === null) {
     const kafka = readKafkaEnv();
-    log = kafkaCodeLog(kafkaClientConfig(kafka, kafka.brokers ?? []));
+    log = kafkaCodeLog(kafkaClientConfig(kafka, kafka.brokers ?? []), kafka);
   }
   return log;
 }

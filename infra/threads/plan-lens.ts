@@ -1,7 +1,6 @@
 // Planning an experiment: open data and model once for real, let the experiment cut its tasks, write the plan, make the topic.
 
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { PipelineError } from '#schemas/errors.ts';
 import type { LensConfig } from '#schemas/lens-config.ts';
 import type { LensInput } from '#schemas/messages.ts';
@@ -11,6 +10,7 @@ import { experimentNamed } from '../../activities/experiments/experiments.ts';
 import type { ModelVariant } from '../../activities/experiments/network.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { makeFolder } from '../blobs/storage.ts';
 import { openDataset } from '../datasets/open.ts';
 import { type LensPlan, PLAN_FILE, type PlannedTask, unitsOf } from '../lens/lens-plan.ts';
 import { LensWorld, openLensPlan } from '../lens/opened-lens.ts';
@@ -29,22 +29,22 @@ export async function planLensTask(input: LensInput, context: TaskContext): Prom
   const existing = await openLensPlan(input.runDir, input.configSha256).catch(() => null);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
-  const done = await surveyRows(plan, input.runDir, context);
-  await writeManifest(input.runDir, plan, { status: 'running' });
+  const { done, notices } = await surveyRows(plan, input.runDir, context);
+  await writeManifest(input.runDir, plan, { status: 'running', notices });
   const units = plan.tasks.map(unitsOf);
   return {
     tasks: plan.tasks.length,
     units: units.reduce((sum, count) => sum + count, 0),
     unit: plan.unit,
     partitions: plan.config.stream.partitions,
-    notices: plan.notices,
+    notices: [...plan.notices, ...notices],
     alreadyUnits: done.reduce((sum, task) => sum + units[task]!, 0),
   };
 }
 
 async function makePlan(input: LensInput, context: TaskContext): Promise<LensPlan> {
   const { config, runDir } = input;
-  await mkdir(runDir, { recursive: true });
+  await makeFolder(runDir);
   const data = await planData(config, context);
   const inputShape = data === null ? await modelInputShape(config) : null;
   const world = await LensWorld.open(config, { runDir, data, inputShape });

@@ -1,13 +1,13 @@
 // Planning a sweep: open everything once for real, cut shards, write the plan, make the topic.
 
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { SweepInput } from '#schemas/messages.ts';
 import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
 import type { PlanOutput } from '#schemas/tasks.ts';
 import { pointsPerSample } from '../../activities/polytope/batch-rows.ts';
 import type { DatasetPlan, DatasetReader, EncoderSession, ModelInfo } from '../../activities/ports.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { makeFolder } from '../blobs/storage.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
@@ -31,14 +31,14 @@ export async function planTask(input: SweepInput, context: TaskContext): Promise
   const existing = await openPlan(input.runDir, input.configSha256).catch(() => null);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
-  const alreadySamples = await surveyLog(plan, input.runDir, context);
-  await writeManifest(input.runDir, plan, { status: 'running' });
+  const { samples: alreadySamples, notices } = await surveyLog(plan, input.runDir, context);
+  await writeManifest(input.runDir, plan, { status: 'running', notices });
   return {
     shards: plan.shards.length,
     samples: plan.samples,
     points: plan.points,
     partitions: plan.config.stream.partitions,
-    notices: plan.notices,
+    notices: [...plan.notices, ...notices],
     alreadySamples,
   };
 }
@@ -64,7 +64,7 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
     try {
       await tryFirstBatch(reader, session, data, batchRows);
       const plan = planOf(input, { info, data, session, batchRows });
-      await mkdir(input.runDir, { recursive: true });
+      await makeFolder(input.runDir);
       await runFolder(input.runDir).writeFile(PLAN_FILE, Buffer.from(JSON.stringify(plan)));
       return plan;
     } finally {

@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
+import { tracing } from '../observability/tracing.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
@@ -23,12 +24,15 @@ const MAX_WAITING = 1024;
 export function threadPool({
   threads,
   tasks,
+  heapMb,
 }: {
   readonly threads: number;
+  /** Heap of one thread: one that wants more is replaced, and its task fails. @default what Node holds to be right */
+  readonly heapMb?: number | undefined;
   /** What the threads load: `tasks` of the worker's bundle. */
   readonly tasks: string;
 }): Compute & AsyncDisposable {
-  const pools = openPools(threads, tasks);
+  const pools = openPools(threads, tasks, heapMb);
 
   async function answerOf(
     name: TaskName,
@@ -49,7 +53,8 @@ export function threadPool({
     }
     try {
       const pool = WAITING.has(name) ? pools.waiting : pools.computing;
-      return await pool.run({ input, port: port2 }, { name, transferList: [port2] });
+      const carrier = tracing().carrier();
+      return await pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);
       port1.close();
@@ -66,12 +71,16 @@ export function threadPool({
   };
 }
 
-function openPools(threads: number, tasks: string): { computing: Piscina; waiting: Piscina } {
+function openPools(
+  threads: number,
+  tasks: string,
+  heapMb: number | undefined,
+): { computing: Piscina; waiting: Piscina } {
   const options = {
     filename: pathToFileURL(tasks).href,
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
     execArgv: ['--no-warnings'],
-    resourceLimits: THREAD_LIMITS,
+    resourceLimits: { ...THREAD_LIMITS, ...(heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb }) },
     minThreads: 0,
     // Idle encoders give their sessions back while a long commit needs the memory.
     idleTimeout: 3_000,

@@ -1,11 +1,11 @@
 // Which tasks an earlier execution of this run already delivered in full, so that they are not measured again.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
+import { readIfThere } from '../blobs/storage.ts';
 import type { LensPlan } from '../lens/lens-plan.ts';
-import { collectPartition, openCollector } from './collect.ts';
+import { openCollector, skipDeleted, tailLog } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -13,23 +13,32 @@ export const SURVEY_FILE = 'survey.json';
 
 /**
  * Collects what the log holds and notes which tasks are complete.
- * @returns their numbers, ascending.
+ * @returns their numbers, ascending, and what people should know.
  */
-export async function surveyRows(plan: LensPlan, runDir: string, context: TaskContext): Promise<number[]> {
+export async function surveyRows(
+  plan: LensPlan,
+  runDir: string,
+  context: TaskContext,
+): Promise<{ readonly done: readonly number[]; readonly notices: readonly string[] }> {
   await dropOrphanedSegments(plan, runDir);
   const missing = new Set<number>();
+  const notices: string[] = [];
+  const { topic } = plan;
   for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
-    const { missingShards } = await collectPartition(plan, { runDir, partition, allSent: true }, context);
+    const collector = await openCollector(plan, runDir, partition);
+    const notice = await skipDeleted(collector, { topic, partition });
+    if (notice !== null) notices.push(notice);
+    const { missingShards } = await tailLog(collector, { topic, partition, allSent: true }, context);
     for (const task of missingShards) missing.add(task);
   }
   const done = plan.tasks.map((_, task) => task).filter((task) => !missing.has(task));
   await runFolder(runDir).writeFile(SURVEY_FILE, Buffer.from(JSON.stringify(done)));
-  return done;
+  return { done, notices };
 }
 
 /** Tasks that need no measuring. */
 export async function surveyedTasks(runDir: string): Promise<ReadonlySet<number>> {
-  const bytes = await readFile(join(runDir, SURVEY_FILE)).catch(() => null);
+  const bytes = await readIfThere(join(runDir, SURVEY_FILE));
   return new Set(bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]));
 }
 

@@ -4,11 +4,21 @@
 import type { MessagePort } from 'node:worker_threads';
 import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
+import { openTracing, type TraceCarrier, workAttributes } from '../observability/tracing.ts';
 
 /** What a thread task answers. */
 export type TaskAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: PipelineFault; readonly stack?: string };
+
+/** What the pool hands to a thread. */
+export interface ThreadRequest<Name extends keyof ThreadTasks> {
+  readonly name: Name;
+  readonly input: ThreadTasks[Name]['input'];
+  readonly port: MessagePort;
+  /** The span that the task belongs to. */
+  readonly carrier: TraceCarrier;
+}
 
 /** A thread asks the pool to run a part of its task elsewhere. */
 export interface ForkRequest {
@@ -41,16 +51,22 @@ export function threadTask<Name extends keyof ThreadTasks>(
   return async ({
     input,
     port,
-  }: {
-    input: ThreadTasks[Name]['input'];
-    port: MessagePort;
-  }): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
+    name,
+    carrier,
+  }: ThreadRequest<Name>): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
+    const traces = await openTracing();
+    const work = () => task(input, contextOf(port));
     try {
-      return { ok: true, value: await task(input, contextOf(port)) };
+      return {
+        ok: true,
+        value: await traces.within(carrier, () => traces.span(name, workAttributes(input), work)),
+      };
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       return { ok: false, fault: faultOf(error), ...(stack === undefined ? {} : { stack }) };
     } finally {
+      // A thread that idles is ended without notice.
+      await traces.flush();
       port.close();
     }
   };

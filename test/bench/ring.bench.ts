@@ -1,6 +1,7 @@
-// Trains and samples examples/metflow/ring.yaml for several seeds and says what the chains are worth: modes, masses, R-hat
-// over groups of four chains, seconds until every R-hat is at most 1.01, with and without training.
-// node --import tsx test/bench/ring.bench.ts [--seeds 1,2,3] [--set train.steps=500]...
+// Trains and samples examples/metflow/ring.yaml (or another example) for several seeds and says what the chains are worth:
+// modes and masses where they are known, R-hat of all chains and over groups of four, seconds until every R-hat is at most
+// 1.01, with and without training.
+// node --import tsx test/bench/ring.bench.ts [--example two-far] [--seeds 1,2,3] [--set train.steps=500]...
 
 import '../../activities/numeric/float16-array.ts';
 import { fileURLToPath } from 'node:url';
@@ -9,14 +10,16 @@ import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import { beginChains, runSegment } from '../../activities/metflow/chains/chain-run.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import { labelDraws, modeOccupancy } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
+import { bulkEffectiveSize } from '../../activities/metflow/diagnostics/effective-sample-size.ts';
 import { rankNormalisedRHat } from '../../activities/metflow/diagnostics/rank-normalised-r-hat.ts';
+import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { openTrainer } from '../../activities/metflow/training.ts';
 import { loadConfig } from '../../infra/config/load-config.ts';
 import { modelSha256, openSampler } from '../../infra/metflow/opened-chains.ts';
 import { namedTarget } from '../../infra/metflow/named-targets.ts';
 import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
 
-const EXAMPLE = fileURLToPath(new URL('../../examples/metflow/ring.yaml', import.meta.url));
+const EXAMPLES = new URL('../../examples/metflow/', import.meta.url);
 const NEVER = new AbortController().signal;
 /** Chains of one R-hat, and the draws between two looks at it. */
 const GROUP = 4;
@@ -24,6 +27,7 @@ const LOOK_EVERY = 50;
 
 const { values: options } = parseArgs({
   options: {
+    example: { type: 'string', default: 'ring' },
     seeds: { type: 'string', default: '1,2,3' },
     set: { type: 'string', multiple: true, default: [] },
   },
@@ -65,19 +69,29 @@ function part({ z, draws, dim }: Drawn, first: number, upTo: number): Drawn {
   return { z: own, chains: GROUP, draws: upTo, dim };
 }
 
-/** Worst R-hat of the coordinates, and of the indicators of the modes. */
-function worstRHats(drawn: Drawn, modes: Parameters<typeof labelDraws>[1]) {
-  const { z, chains, draws, dim } = drawn;
+/** Worst R-hat of the coordinates, and of the indicators of the modes: 0 where none are known. */
+function worstRHats(drawn: Drawn, modes: TracedTarget['modes']) {
+  const { chains, draws, dim } = drawn;
   const rHat = (values: Float64Array) => rankNormalisedRHat({ values, chains, draws });
-  const coordinate = (i: number) =>
-    Float64Array.from({ length: z.length / dim }, (_, at) => z[at * dim + i]!);
+  const worst = (values: number[]) => values.reduce((most, value) => (value <= most ? most : value), 0);
+  const coordinates = worst(Array.from({ length: dim }, (_, i) => rHat(coordinate(drawn, i))));
+  if (modes === undefined) return { coordinates, modes: 0 };
   const { nearest } = labelDraws(drawn, modes);
   const indicator = (mode: number) => Float64Array.from(nearest, (label) => (label === mode ? 1 : 0));
-  const worst = (values: number[]) => values.reduce((most, value) => (value <= most ? most : value), 0);
-  return {
-    coordinates: worst(Array.from({ length: dim }, (_, i) => rHat(coordinate(i)))),
-    modes: worst(Array.from(modes.weights, (_, mode) => rHat(indicator(mode)))),
-  };
+  return { coordinates, modes: worst(Array.from(modes.weights, (_, mode) => rHat(indicator(mode)))) };
+}
+
+function coordinate({ z, dim }: Drawn, i: number): Float64Array {
+  return Float64Array.from({ length: z.length / dim }, (_, at) => z[at * dim + i]!);
+}
+
+function leastBulkSize(drawn: Drawn): number {
+  const { chains, draws, dim } = drawn;
+  return Math.min(
+    ...Array.from({ length: dim }, (_, i) =>
+      bulkEffectiveSize({ values: coordinate(drawn, i), chains, draws }),
+    ),
+  );
 }
 
 async function sampled(config: MetflowConfig, theta: Float64Array | Float32Array, dim: number) {
@@ -97,16 +111,17 @@ async function sampled(config: MetflowConfig, theta: Float64Array | Float32Array
 }
 
 async function bench(seed: number): Promise<void> {
-  const { config } = loadConfig(EXAMPLE, { sets: [...options.set, `seed=${seed}`] }) as never as {
+  const { config } = loadConfig(fileURLToPath(new URL(`${options.example}.yaml`, EXAMPLES)), {
+    sets: [...options.set, `seed=${seed}`],
+  }) as never as {
     config: MetflowConfig;
   };
   const { theta, seconds, elbo, traced } = await trained(config);
   const found = await sampled(config, theta, traced.dim);
-  const modes = traced.modes!;
+  const { modes } = traced;
   const { draws, chains } = found.drawn;
   const groups = Array.from({ length: Math.floor(chains / GROUP) }, (_, i) => i * GROUP);
   const whole = groups.map((first) => worstRHats(part(found.drawn, first, draws), modes));
-  const { visited, largestMassError } = modeOccupancy(found.drawn, modes);
   const list = (values: number[]) =>
     `${values
       .toSorted((a, b) => a - b)
@@ -115,7 +130,14 @@ async function bench(seed: number): Promise<void> {
   console.log(
     `seed ${seed}: training ${seconds.toFixed(1)} s, bound ${elbo.toFixed(2)}, sampling ${found.seconds.toFixed(1)} s`,
   );
-  console.log(`  modes ${visited}, largest mass error ${largestMassError.toFixed(4)}`);
+  if (modes !== undefined) {
+    const { visited, largestMassError } = modeOccupancy(found.drawn, modes);
+    console.log(`  modes ${visited}, largest mass error ${largestMassError.toFixed(4)}`);
+  }
+  const all = worstRHats(found.drawn, modes);
+  console.log(
+    `  all chains: R-hat ${all.coordinates.toFixed(4)}, of indicators ${all.modes.toFixed(4)}, least bulk ESS ${leastBulkSize(found.drawn).toFixed(0)}`,
+  );
   console.log(`  R-hat of coordinates ${list(whole.map((one) => one.coordinates))}`);
   console.log(`  R-hat of indicators  ${list(whole.map((one) => one.modes))}`);
   const rates = found.health.map(

@@ -41,7 +41,8 @@ try {
   await home.close();
 }
 
-async function sampledRun({ folder, runs, tessera }: LiveHome): Promise<Sample[]> {
+async function sampledRun(home: LiveHome): Promise<Sample[]> {
+  const { folder, runs, tessera } = home;
   const config = await writeInputs(folder);
   const worker = processesOf(folder).find(({ command }) => command.includes('worker.mjs'))!.pid;
   const samples: Sample[] = [];
@@ -51,19 +52,26 @@ async function sampledRun({ folder, runs, tessera }: LiveHome): Promise<Sample[]
     samples.push({ seconds: (performance.now() - startedMs) / 1000, rssMb });
   }, SAMPLE_MS);
   try {
-    // Detached, because a test's command is killed after three minutes.
-    await tessera(['run', config, '--out', runs, '--detach']);
-    await untilDone(join(runs, RUN));
+    // Detached, because a test's command is killed after some minutes.
+    const started = await tessera(['run', config, '--out', runs, '--detach']);
+    if (started.code !== 0) throw new Error(started.stderr);
+    await untilDone(home, join(runs, RUN));
   } finally {
     clearInterval(timer);
   }
   return samples;
 }
 
-async function untilDone(runDir: string): Promise<void> {
-  for (;;) {
+/** A run that fails while it is planned leaves no manifest: then `tessera status` knows that it is over. */
+async function untilDone(home: LiveHome, runDir: string): Promise<void> {
+  for (let looks = 1; ; looks++) {
     await sleep(1000);
     const manifest = await readManifest(runDir);
+    if (manifest === null && looks % 10 === 0) {
+      const { json, stderr } = await home.tessera(['status', RUN, '--json', '--out', home.runs]);
+      if (json?.status !== 'running')
+        throw new Error(`the run ended without a manifest: ${JSON.stringify(json)} ${stderr}`);
+    }
     if (manifest?.status === 'failed') throw new Error(JSON.stringify(manifest.fault));
     if (manifest?.status !== 'done') continue;
     if (manifest.rows?.points !== rows) throw new Error(`${manifest.rows?.points} points instead of ${rows}`);

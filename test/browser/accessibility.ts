@@ -1,6 +1,37 @@
 // Basic rules of accessible pages, as a browser sees them. They run in the page.
 
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
+
+/** What axe-core finds: WCAG 2 A and AA, and its best practices; rule, place and advice of each. */
+export async function axeFaults(page: Page): Promise<string[]> {
+  // As an expression of the debugger: the page's own policy refuses scripts that it does not know.
+  await page.evaluate(`${axe.source};0`);
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document);
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary = '' }) =>
+        `${id}: ${html.slice(0, 120)} ${failureSummary}`.replace(/\s+/g, ' '),
+      ),
+    );
+  });
+}
+
+/** What the Tab key does not reach though it can be used: controls, links, folded parts, what scrolls. */
+export async function unreachable(page: Page): Promise<string[]> {
+  const count = await page.evaluate(() => {
+    const usable = [
+      ...document.querySelectorAll<HTMLElement>('button, select, input, summary, a[href], [tabindex="0"]'),
+    ].filter((each) => each.checkVisibility() && !(each as HTMLButtonElement).disabled);
+    for (const each of usable) each.dataset.unreached = '';
+    document.addEventListener('focusin', (event) => delete (event.target as HTMLElement).dataset.unreached);
+    return usable.length;
+  });
+  for (let i = 0; i < count + 2; i++) await page.keyboard.press('Tab');
+  return page.evaluate(() =>
+    [...document.querySelectorAll('[data-unreached]')].map(({ outerHTML }) => outerHTML.slice(0, 100)),
+  );
+}
 
 /** What is wrong with the page, in words; empty where nothing is. */
 export function accessibilityFaults(page: Page): Promise<string[]> {

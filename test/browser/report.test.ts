@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport } from '../../infra/cli/report-command.ts';
 import { makeChains, makeImages, makeSlice, makeSweep } from '../infra/report/make-run.ts';
-import { accessibilityFaults, lowestContrast } from './accessibility.ts';
+import { accessibilityFaults, axeFaults, lowestContrast, unreachable } from './accessibility.ts';
 import { launchBrowser, openPage } from './open-page.ts';
 
 const HOSTILE = `</script><img src=x onerror=alert(1)>`;
@@ -68,6 +68,7 @@ describe.each(Object.keys(files) as (keyof typeof files)[])('the page about %s',
       expect(opened.requests).toEqual([]);
       expect(opened.loadMs).toBeLessThan(2000);
       expect(await accessibilityFaults(opened.page)).toEqual([]);
+      expect(await axeFaults(opened.page)).toEqual([]);
       expect(await lowestContrast(opened.page)).toBeGreaterThan(4.5);
       // The page itself never scrolls sideways: wide tables and figures do so within themselves.
       expect(await opened.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
@@ -75,6 +76,12 @@ describe.each(Object.keys(files) as (keyof typeof files)[])('the page about %s',
       );
     },
   );
+
+  it('can be used by keyboard alone: Tab reaches everything that does something', async () => {
+    await using opened = await openPage(browser, files[name]);
+    await opened.page.waitForTimeout(200);
+    expect(await unreachable(opened.page)).toEqual([]);
+  });
 });
 
 describe('text from data', () => {

@@ -50,6 +50,8 @@ const PLANTED = KIND_OF.map((kind) =>
     Math.fround(kind < 0 ? 1.5 * random.below(2) : PROTOTYPES[kind]![j]! + 0.15 * random.normal()),
   ),
 );
+// On a boundary: rounding could flip this bit.
+PLANTED[3]![7] = 0.5;
 const LABELS = KIND_OF.map((kind, i) => (kind < 0 ? i : kind) % CLASSES);
 const SHUFFLED = Array.from(shuffle(Int32Array.from(LABELS), randomStream(22)));
 const ISOTROPIC = PLANTED.map((point) => point.map(() => Math.fround(random.normal())));
@@ -82,6 +84,18 @@ describe('vectors on both sides of the activation function', () => {
     expect(members(both!, 'layer1:pre')).toEqual(members(pre!, 'layer1'));
     expect(members(both!, 'layer1')).not.toEqual(members(both!, 'layer1:pre'));
     for (const { tables } of [both!, post!, pre!]) expect(tables.codes!.point_id!.length).toBe(160);
+  });
+});
+
+describe('codes', () => {
+  it('say how many of their bits rounding could flip', async () => {
+    const { codes } = (await planted).tables;
+    const trained = codes!.n_ambiguous!.filter((_, row) => codes!.model![row] === 'trained');
+    const expected = PLANTED.map(
+      (point) => point.filter((x) => Math.abs(x - 0.5) < 1e-5 * (Math.hypot(...point) + 0.5)).length,
+    );
+    expect(expected[3]).toBe(1);
+    expect(Array.from(trained)).toEqual(expected);
   });
 });
 

@@ -77,6 +77,22 @@ describe('directions of codes', () => {
     expect(purity![row]).toBeCloseTo(Math.max(...counts) / 7, 6);
   });
 
+  it('stand beside clusters of codes, as many points of the direction that points most towards each', async () => {
+    const { clusters, code_directions } = (await run(LABELS, { components: 3 })).tables;
+    expect(new Set(clusters!.baseline_kind)).toEqual(new Set(['code_pca', 'code_nmf', 'pca', 'nmf']));
+    const clusterIds = new Set(clusters!.cluster_id);
+    expect(clusters!.cluster_id!.length).toBe(4 * clusterIds.size);
+    expect(clusters!.baseline_size).toEqual(clusters!.size);
+    const meanOf = (kind: string) => {
+      const of = clusters!.baseline_entropy_bits!.filter((_, row) => clusters!.baseline_kind![row] === kind);
+      return of.reduce((sum: number, bits) => sum + Number(bits), 0) / of.length;
+    };
+    // Sizes of activations are noise here, so directions of codes are nearer to the classes.
+    expect(meanOf('code_nmf')).toBeLessThan(meanOf('nmf'));
+    expect(meanOf('code_pca')).toBeLessThan(meanOf('pca'));
+    expect(code_directions!.method!.length).toBeGreaterThan(0);
+  });
+
   it('say nothing about labels that were shuffled, or that are not there', async () => {
     const shuffled = Array.from(shuffle(Int32Array.from(LABELS), randomStream(4)));
     const { conclusion } = await run(shuffled);

@@ -112,7 +112,7 @@ function strangeValue(random: RandomStream): unknown {
 
 /** A copy with one to three places changed: another value, a missing or an additional entry. */
 function mutateValue(value: unknown, random: RandomStream): unknown {
-  let mutated = value;
+  const mutated = value;
   for (let times = 1 + random.below(3); times > 0; times--) {
     const places = placesOf(mutated);
     if (places.length === 0) return strangeValue(random);

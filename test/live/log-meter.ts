@@ -44,7 +44,8 @@ export function watchLog(home: LiveHome, runDir: string): LogMeter {
   };
 }
 
-function readPlan(runDir: string): SweepPlan | null {
+/** The plan of a sweep, or null before there is one. */
+export function readPlan(runDir: string): SweepPlan | null {
   try {
     return JSON.parse(readFileSync(join(runDir, 'plan.json'), 'utf8')) as SweepPlan;
   } catch {

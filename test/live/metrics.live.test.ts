@@ -1,29 +1,56 @@
-// A worker's metrics: what Prometheus scrapes, and what the dashboard asks for.
+// What a worker tells of its work: metrics that Prometheus scrapes and the dashboard asks for, and spans for OpenTelemetry.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LiveHome, makeHome, REPOSITORY } from './live-home.ts';
+import { type CollectedSpan, startCollector, type TraceCollector } from './trace-collector.ts';
 
 const ROWS = 3000;
+const CHAINS = `
+kind: metflow
+run: chains
+target: { name: banana }
+kernels: [{ type: rwm }]
+sample: { chains: 2, groups: 2, warmup: 10, draws: 40, checkpointEvery: 20 }
+`;
 const DASHBOARD = join(REPOSITORY, 'infra/observability/grafana-dashboard.json');
 
 let home: LiveHome;
 let port: number;
+let collector: TraceCollector;
 
 beforeAll(async () => {
   home = makeHome('metrics');
   port = await freePort();
-  const up = await home.tessera(['up', '--processes', '1'], { TESSERA_METRICS: `127.0.0.1:${port}` });
+  collector = await startCollector();
+  const observed = { TESSERA_METRICS: `127.0.0.1:${port}`, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  const up = await home.tessera(['up', '--processes', '1'], observed);
   expect(up.code, up.stderr).toBe(0);
   const config = join(REPOSITORY, 'examples/mnist-mlp/sweep.yaml');
   const rows = `dataset.rows=[0, ${ROWS}]`;
-  const run = await home.tessera(['run', config, '--out', home.runs, '--json', '--set', rows]);
+  const run = await home.tessera([
+    'run',
+    config,
+    '--out',
+    home.runs,
+    '--json',
+    '--set',
+    rows,
+    '--set',
+    'run=digits',
+  ]);
   expect(run.code, run.stderr).toBe(0);
+  writeFileSync(join(home.folder, 'chains.yaml'), CHAINS);
+  const chains = await home.tessera(['run', join(home.folder, 'chains.yaml'), '--out', home.runs]);
+  expect(chains.code, chains.stderr).toBe(0);
 });
 
-afterAll(() => home.close());
+afterAll(async () => {
+  await home.close();
+  collector.close();
+});
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -59,4 +86,50 @@ test('the dashboard asks only for metrics that exist', async () => {
   const missing = [...asked].filter((metric) => !later.test(metric) && !text.includes(metric));
   expect(missing).toEqual([]);
   expect(asked.size).toBeGreaterThan(5);
+});
+
+/** Names of the spans above one, from its parent up; fails where one of them never came. */
+function above(span: CollectedSpan): string[] {
+  const names: string[] = [];
+  for (let at = span; at.parentSpanId !== ''; ) {
+    const parent = collector.spans.find(({ spanId }) => spanId === at.parentSpanId);
+    if (parent === undefined) throw new Error(`${at.name} has a parent that was not sent`);
+    expect(parent.traceId).toBe(span.traceId);
+    names.push(parent.name);
+    at = parent;
+  }
+  return names;
+}
+
+const named = (name: string) => collector.spans.filter((span) => span.name === name);
+
+test('spans of a sweep lie below its workflow and name run, shard and partition', async () => {
+  // Workers send what ended within a second.
+  await expect.poll(() => named('RunWorkflow:corpusSweep').length, { timeout: 10_000 }).toBe(1);
+  const shards = named('encode shard');
+  expect(shards.map(({ attributes }) => attributes['tessera.shard']).sort()).toEqual([0]);
+  for (const span of [...shards, ...named('produce')]) {
+    expect(span.attributes['tessera.run']).toBe('digits');
+    const [...names] = above(span);
+    expect(names).toContain('encode');
+    expect(names).toContain('RunActivity:encodeShards');
+    expect(names.at(-1)).toBe('RunWorkflow:corpusSweep');
+  }
+  const partitions = named('aggregate').map(({ attributes }) => attributes['tessera.partition']);
+  expect(new Set(partitions)).toEqual(new Set([0, 1, 2, 3]));
+  expect(named('commit').length).toBe(1);
+});
+
+test('segments of chains are spans below their group and name it', async () => {
+  await expect.poll(() => named('RunWorkflow:metflowExperiment').length, { timeout: 10_000 }).toBe(1);
+  const segments = named('chainSegment');
+  // Two groups of 10 warm-up steps and 40 draws, in segments of at most 20.
+  expect(segments.length).toBeGreaterThanOrEqual(4);
+  for (const span of segments) {
+    expect(span.attributes).toMatchObject({ 'tessera.run': 'chains', 'tessera.group': expect.any(Number) });
+    const names = above(span);
+    expect(names).toContain('RunActivity:runChainSegment');
+    expect(names).toContain('RunWorkflow:metflowChains');
+    expect(names.at(-1)).toBe('RunWorkflow:metflowExperiment');
+  }
 });

@@ -1,7 +1,6 @@
 // What a sweep recorded, as the oracles need it.
 
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import { type CodedPoint, settledCode, type UnitValues } from '../oracle/expected-codes.ts';
 import type { ExpectedSpan } from './expect-tables.ts';
 import { type LiveHome, REPOSITORY } from './live-home.ts';
@@ -21,7 +20,7 @@ export async function finishedSweep(
   sets: Readonly<Record<string, unknown>>,
 ): Promise<string> {
   const end = await home.tessera(['run', config, '--out', home.runs, '--json', ...setOptions(sets)]);
-  expect(end.code, end.stderr).toBe(0);
+  if (end.code !== 0) throw new Error(`exit code ${end.code}: ${end.stderr}`);
   return end.json!.output!;
 }
 

@@ -1,4 +1,5 @@
-// A broker as an administrator would run one: clients need TLS and a password, sizes are Kafka's defaults.
+// A broker as an administrator would run one: clients need TLS and a password, or a certificate of their own; sizes are
+// Kafka's defaults.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,17 +18,21 @@ export interface Login {
 }
 
 export interface SecureKafka {
+  /** Where clients need a password. */
   readonly address: string;
+  /** Where they need a certificate. */
+  readonly mutual: string;
   stop(): Promise<void>;
 }
 
 interface Ports {
   readonly clients: number;
+  readonly mutual: number;
   readonly internal: number;
   readonly controller: number;
 }
 
-/** Formats and starts a broker that knows one user, by SCRAM-SHA-256 and PLAIN. */
+/** Formats and starts a broker that knows one user, by SCRAM and PLAIN. */
 export async function startSecureKafka(
   folder: string,
   options: {
@@ -55,19 +60,13 @@ export async function startSecureKafka(
     program,
     ...args,
   ];
-  const scram = `SCRAM-SHA-256=[name=${login.username},password=${login.password}]`;
+  const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+    '--add-scram',
+    `${mechanism}=[name=${login.username},password=${login.password}]`,
+  ]);
   execFileSync(
     engine.java,
-    java(
-      'kafka.tools.StorageTool',
-      'format',
-      '-t',
-      'c2VjdXJlLWthZmthLTEyMw',
-      '-c',
-      properties,
-      '--add-scram',
-      scram,
-    ),
+    java('kafka.tools.StorageTool', 'format', '-t', 'c2VjdXJlLWthZmthLTEyMw', '-c', properties, ...scram),
     { stdio: 'pipe' },
   );
   const log = openSync(join(folder, 'log'), 'w');
@@ -83,6 +82,7 @@ export async function startSecureKafka(
   });
   return {
     address: `127.0.0.1:${ports.clients}`,
+    mutual: `127.0.0.1:${ports.mutual}`,
     async stop() {
       broker.kill('SIGKILL');
       await once(broker, 'close');
@@ -100,19 +100,27 @@ function serverProperties(
 ): string {
   const security = 'org.apache.kafka.common.security';
   const user = `user_${username}="${password}"`;
-  const listeners = `SASL_SSL://127.0.0.1:${ports.clients},INTERNAL://127.0.0.1:${ports.internal}`;
+  const at = (name: string, port: number) => `${name}://127.0.0.1:${port}`;
+  const outer = [at('SASL_SSL', ports.clients), at('MUTUAL', ports.mutual)];
+  const listeners = [...outer, at('INTERNAL', ports.internal)].join(',');
   const lines = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     listeners: `${listeners},CONTROLLER://127.0.0.1:${ports.controller}`,
     'advertised.listeners': listeners,
-    'listener.security.protocol.map': 'SASL_SSL:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'SASL_SSL:SASL_SSL,MUTUAL:SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INTERNAL',
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
     'listener.name.sasl_ssl.plain.sasl.jaas.config': `${security}.plain.PlainLoginModule required ${user};`,
     'listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config': `${security}.scram.ScramLoginModule required;`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${security}.scram.ScramLoginModule required;`,
+    'listener.name.mutual.ssl.client.auth': 'required',
+    'listener.name.mutual.ssl.truststore.type': 'PEM',
+    'listener.name.mutual.ssl.truststore.location': certificates.ca,
+    'listener.name.mutual.ssl.keystore.type': 'PEM',
+    'listener.name.mutual.ssl.keystore.location': certificates.server.both,
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': certificates.server.both,
     'log.dirs': join(folder, 'data'),

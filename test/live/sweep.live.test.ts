@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runEvent } from '#schemas/run-events.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
 import { askProgress, encodersUnderWay } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
@@ -55,6 +56,22 @@ describe('a sweep of 20,000 digits', () => {
     ]);
     expect(halfWritten(folder('first'))).toEqual([]);
     expect(filesBelow(folder('first')).filter((file) => file.startsWith('segments'))).toEqual([]);
+  });
+
+  it('tells programs what happens, one event a line and nothing else, up to the finished one', () => {
+    const events = first.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => runEvent.parse(JSON.parse(line)));
+    expect(events[0]).toMatchObject({ event: 'started', how: 'started', kind: 'sweep', run: 'digits' });
+    expect(events.at(-1)).toMatchObject({ event: 'finished', status: 'done', rows: { points: ROWS } });
+    const stages = events.flatMap((event) => (event.event === 'stage' ? [event.stage] : []));
+    expect(stages.length).toBeGreaterThan(0);
+    expect(new Set(stages).size).toBe(stages.length);
+    const done = events.flatMap((event) => (event.event === 'progress' ? [event.done] : []));
+    expect(done).toEqual(done.toSorted((a, b) => a - b));
+    const times = events.map(({ time }) => Date.parse(time));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
   it("names the run's page at the Temporal server", async () => {

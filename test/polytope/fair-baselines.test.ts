@@ -22,6 +22,15 @@ describe('topOfDirection', () => {
     expect([...topOfDirection(along, 4)]).toEqual([4, 2, 3, 0]);
     expect([...topOfDirection(along, 9)]).toEqual([4, 2, 3, 0, 1]);
   });
+
+  it('takes the same points however many are asked for', () => {
+    const random = randomStream(3);
+    // Values that repeat, both zeros among them.
+    const values = Float64Array.from({ length: 300 }, (_, i) => (i % 50 === 0 ? -0 : random.below(40) - 20));
+    const all = [...values.keys()].sort((a, b) => values[b]! - values[a]! || a - b);
+    for (let k = 0; k <= 300; k += k < 50 ? 1 : 25)
+      expect([...topOfDirection(values, k)]).toEqual(all.slice(0, k));
+  });
 });
 
 describe('centroidDirection and bestAlignedNeuron', () => {

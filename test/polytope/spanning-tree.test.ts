@@ -128,6 +128,12 @@ describe.each([
   });
 });
 
+it('ends with a fault where neighbours were lost, and does not look for them for ever', async () => {
+  const space = openPointSpace(codes(64), { neighbours: NEIGHBOURS });
+  await findNearest(space, { runBlocks: async () => undefined });
+  await expect(spanningTree(space, { minSamples: 5 }, {})).rejects.toThrow(/without known neighbours/);
+});
+
 describe('a point space', () => {
   it('refuses what does not fit into 4 GB', () => {
     const points: PointSet = {

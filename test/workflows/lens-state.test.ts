@@ -50,6 +50,7 @@ describe('LensState', () => {
       restarts: 0,
       startedAtMs: 5,
       notices: ['n'],
+      tasks: { name: 'tasks', total: 2, waiting: 1 },
     });
     expect(state.allDone).toBe(false);
     state.completed(state.take()!, DONE);

@@ -28,6 +28,15 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(cache, { recursive: true, force: true }));
 
+/** A replay costs about 0.1 s. */
+const MOST_STOPS = 3;
+
+/** At most so many of the items, spread over all of them. */
+function evenly<T>(items: readonly T[], most: number): T[] {
+  const count = Math.min(most, items.length);
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
+}
+
 const { History } = proto.temporal.api.history.v1;
 
 function recorded(release: string, type: string) {
@@ -42,6 +51,20 @@ describe.each(releases)('workflows of release %s', (release) => {
   it.each(Object.keys(workflows))('%s replays', async (type) => {
     const { workflowId, history } = recorded(release, type);
     await Worker.runReplayHistory({ workflowBundle: bundle }, history, workflowId);
+  });
+
+  // What a worker of this release finds when it takes a run over: a history that ends where the old one's worker stopped.
+  it.each(Object.keys(workflows))('%s goes on from wherever it stands', async (type) => {
+    const { workflowId, history } = recorded(release, type);
+    const events = history.events ?? [];
+    const stops = events.flatMap(({ workflowTaskCompletedEventAttributes: task }, i) =>
+      task ? [i + 1] : [],
+    );
+    expect(stops.length).toBeGreaterThan(1);
+    for (const stop of evenly(stops, MOST_STOPS)) {
+      const begun = History.create({ events: events.slice(0, stop) });
+      await Worker.runReplayHistory({ workflowBundle: bundle }, begun, workflowId);
+    }
   });
 
   it('a history that was tampered with does not', async () => {

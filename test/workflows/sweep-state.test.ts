@@ -38,6 +38,18 @@ describe('SweepState', () => {
     },
   );
 
+  it('tells how many shards, or groups of them where there are many, nobody was given yet', () => {
+    const few = planned(5);
+    few.take();
+    expect(few.progress().tasks).toEqual({ name: 'shards', total: 5, waiting: 4 });
+    const many = planned(1000);
+    const task = many.take()!;
+    many.take();
+    many.completed(task, { from: { shard: 1, batch: 0 }, samples: 10, skipped: [], attempt: 1 });
+    const { name, total, waiting } = many.progress().tasks!;
+    expect([name, total - waiting]).toEqual(['shard groups', 1]);
+  });
+
   it('takes a task that was handed back before new ones, at its place', () => {
     const state = planned(1000);
     const task = state.take()!;

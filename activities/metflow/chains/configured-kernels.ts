@@ -12,6 +12,7 @@ import { buildHmc } from '../hmc.ts';
 import type { Target } from '../kernel.ts';
 import { buildMala } from '../mala.ts';
 import { buildNuts } from '../nuts.ts';
+import type { Tree } from '../nuts-tree.ts';
 import { parameterCount, type FloatArray } from '../parameters.ts';
 import { flowKernel } from '../path/flow-kernel.ts';
 import { hamiltonianKernel } from '../path/hamiltonian-kernel.ts';
@@ -146,11 +147,13 @@ function localKernel(
         scales: scalesOf(config, { targetAcceptance: 0.8, first: 'leapfrog' }),
         build: (scales) => buildHmc(target, { scales, rule, steps: config.steps, kept: config.kept }),
       };
-    case 'nuts':
+    case 'nuts': {
+      const pool: Tree[] = [];
       return {
         scales: scalesOf(config, { targetAcceptance: 0.8, first: 'leapfrog' }),
-        build: (scales) => buildNuts(target, { scales, maxDepth: config.maxDepth }),
+        build: (scales) => buildNuts(target, { scales, maxDepth: config.maxDepth, pool }),
       };
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { sum, type JaxArray } from '../../numeric/array-math.ts';
 import { compileFunction } from '../../numeric/jaxpr-to-onnx.ts';
 import type { ProgramRunner, RunningProgram } from '../../numeric/onnx-program.ts';
 import type { Target } from '../kernel.ts';
-import { toFloats, type FloatArray, type FloatType } from '../parameters.ts';
+import { floatArray, type FloatArray, type FloatType } from '../parameters.ts';
 import type { TracedTarget } from './target.ts';
 
 /** Rows are computed in vectors of at most this many; a rest would be computed another way, with other last bits. */
@@ -25,8 +25,18 @@ export function padRows(
   const width = values.length / rows;
   const whole = new Float64Array(padded * width);
   whole.set(values);
-  for (let row = rows; row < padded; row++) whole.copyWithin(row * width, 0, width);
+  repeatFirst(whole, { rows, padded });
   return whole;
+}
+
+/** Fills the rows from `rows` on with the first. */
+function repeatFirst(whole: FloatArray, { rows, padded }: { rows: number; padded: number }): void {
+  const width = whole.length / padded;
+  // Each copy doubles what is there.
+  if (rows === padded) return;
+  whole.copyWithin(rows * width, 0, width);
+  for (let done = 1; rows + done < padded; done *= 2)
+    whole.copyWithin((rows + done) * width, rows * width, (rows + done) * width);
 }
 
 export interface OpenTarget extends Target {
@@ -51,14 +61,16 @@ export async function openTarget(
   const both = await runner.open(
     compileFunction(({ z }) => ({ logDensity: density(z!), gradient: slope(z!.ref) }), specs),
   );
+  const shape = { rows, dim: target.dim, type };
+  const [densityAlone, densityAndGradient] = [inPieces(alone, shape), inPieces(both, shape)];
   return {
     dim: target.dim,
     async logDensity(z) {
-      const [logDensity] = await inPieces(alone, z, { rows, dim: target.dim, type });
+      const [logDensity] = await densityAlone(z);
       return logDensity!;
     },
     async logDensityAndGradient(z) {
-      const [logDensity, gradient] = await inPieces(both, z, { rows, dim: target.dim, type });
+      const [logDensity, gradient] = await densityAndGradient(z);
       return { logDensity: logDensity!, gradient: gradient! };
     },
     async close() {
@@ -67,22 +79,36 @@ export async function openTarget(
   };
 }
 
-async function inPieces(
+interface CompiledShape {
+  readonly rows: number;
+  readonly dim: number;
+  readonly type: FloatType;
+}
+
+/** Runs a program of so many rows on any number of them. */
+function inPieces(
   program: RunningProgram,
-  z: Float64Array,
-  { rows, dim, type }: { rows: number; dim: number; type: FloatType },
-): Promise<Float64Array[]> {
-  const asked = z.length / dim;
-  const results = program.outputs.map(({ dims }) => new Float64Array(asked * (dims.length === 1 ? 1 : dim)));
-  for (let first = 0; first < asked; first += rows) {
-    const count = Math.min(rows, asked - first);
-    const asIs = z.subarray(first * dim, (first + count) * dim);
-    const piece = padRows(asIs, { rows: count, padded: rows });
-    const outputs = (await program.run([toFloats(piece, type)])) as FloatArray[];
-    for (const [i, output] of outputs.entries()) {
-      const width = output.length / rows;
-      results[i]!.set(output.subarray(0, count * width), first * width);
+  { rows, dim, type }: CompiledShape,
+): (z: Float64Array) => Promise<Float64Array[]> {
+  // What goes in is written into arrays that are used again: NUTS asks ten thousand times a second (bench `nuts`).
+  const free: FloatArray[] = [];
+  const widths = program.outputs.map(({ dims }) => (dims.length === 1 ? 1 : dim));
+  const run = async (z: Float64Array, first: number, count: number): Promise<FloatArray[]> => {
+    const piece = free.pop() ?? floatArray(type, rows * dim);
+    piece.set(z.subarray(first * dim, (first + count) * dim));
+    repeatFirst(piece, { rows: count, padded: rows });
+    const outputs = (await program.run([piece])) as FloatArray[];
+    free.push(piece);
+    return outputs.map((output, i) => output.subarray(0, count * widths[i]!) as FloatArray);
+  };
+  return async (z) => {
+    const asked = z.length / dim;
+    if (asked <= rows && type === 'float64') return (await run(z, 0, asked)) as Float64Array[];
+    const results = widths.map((width) => new Float64Array(asked * width));
+    for (let first = 0; first < asked; first += rows) {
+      const outputs = await run(z, first, Math.min(rows, asked - first));
+      for (const [i, output] of outputs.entries()) results[i]!.set(output, first * widths[i]!);
     }
-  }
-  return results;
+    return results;
+  };
 }

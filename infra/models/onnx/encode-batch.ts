@@ -2,6 +2,7 @@
 // rows.
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { PipelineError } from '#schemas/errors.ts';
 import type { EncodedBatch, InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import type { TapGeometry } from './geometry.ts';
@@ -33,7 +34,7 @@ export interface RunningEncoder {
  * @throws PipelineError `shape-mismatch` for an unfit input, `non-finite-input` naming the first bad sample.
  */
 export async function encodeBatch(running: RunningEncoder, input: InputTensor): Promise<EncodedBatch> {
-  const { session, kernel, memory, probed, options } = running;
+  const { kernel, memory, probed, options } = running;
   const samples = checkInput(input, running);
   const ambiguous = options.countAmbiguous
     ? probed.taps.map((tap) => new Uint32Array(samples * tap.rowsPerSample))
@@ -43,7 +44,7 @@ export async function encodeBatch(running: RunningEncoder, input: InputTensor): 
     const valid = Math.min(memory.runSamples, samples - first);
     copySamples(running, input, { first, valid });
     if (input.type === 'float32') takeNorms(running, { first, valid });
-    await session.run(running.feeds, running.fetches[run] as Record<string, Tensor>);
+    await runModel(running, run);
     for (const output of running.outputs) {
       const geometry = probed.taps[output.tap] as TapGeometry;
       if (output.role === 'ambiguous')
@@ -67,6 +68,26 @@ export async function encodeBatch(running: RunningEncoder, input: InputTensor): 
     inputNorms: input.type === 'float32' ? new Float32Array(kernel.buffer, memory.norms, samples) : null,
     ambiguous,
   };
+}
+
+/** A model whose nodes contradict each other may load, and even run on other numbers of samples. */
+async function runModel({ session, feeds, fetches, options }: RunningEncoder, run: number): Promise<void> {
+  try {
+    await session.run(feeds, fetches[run] as Record<string, Tensor>);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    if (!/invalid dimensions|shape|dimension mismatch/i.test(text)) throw error;
+    throw new PipelineError(
+      {
+        kind: 'model-invalid',
+        what: 'the model does not run on a batch',
+        where: options.model.file,
+        value: text.slice(0, 500),
+        remedy: 'Export the model again with a free batch dimension, or check it with onnx.checker.',
+      },
+      { cause: error },
+    );
+  }
 }
 
 /** Samples of the current run: the batch's sample `first`, and how many are no padding. */

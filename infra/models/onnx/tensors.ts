@@ -1,19 +1,20 @@
 // TensorProto, attributes and nodes: reading what exporters wrote, and writing what the rewriter adds.
 
 import { Buffer } from 'node:buffer';
+import { ONNX_TYPES } from '../../../activities/numeric/onnx-program.ts';
 import type { AttributeProto, NodeProto, TensorProto } from './proto.ts';
 import { int } from './proto.ts';
 
-/** Element types of onnx.proto that this code names. */
+/** Element types of onnx.proto that models have: those of compiled programs under their names there, and more. */
 export const ELEMENT = {
-  float: 1,
+  float: ONNX_TYPES.float32,
   uint8: 2,
   int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
+  int32: ONNX_TYPES.int32,
+  int64: ONNX_TYPES.int64,
+  bool: ONNX_TYPES.bool,
   float16: 10,
-  double: 11,
+  double: ONNX_TYPES.float64,
 } as const;
 
 const ATTRIBUTE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;

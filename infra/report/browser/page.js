@@ -7,7 +7,7 @@
   button.hidden = false;
   button.addEventListener('click', () => {
     theme = (theme + 1) % themes.length;
-    document.documentElement.style.colorScheme = themes[theme];
+    document.documentElement.dataset.theme = themes[theme];
     button.textContent = names[theme];
     document.dispatchEvent(new CustomEvent('themechange'));
   });

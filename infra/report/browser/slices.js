@@ -46,6 +46,17 @@
     context.globalAlpha = 1;
     mark();
     drawPoints(dark);
+    tellBox();
+  }
+
+  /** What stretch of the plane the picture shows. */
+  function tellBox() {
+    const { box, space } = scene.slice;
+    const stretch = (from, size, low, high) =>
+      [from, from + size].map((share) => (low + share * (high - low)).toPrecision(3)).join(' to ');
+    const across = stretch(view.x, view.width, box[0], box[2]);
+    const up = stretch(view.y, view.height, box[1], box[3]);
+    at('box').textContent = `Shown: across ${across}, up ${up}, units of ${space}. Paler is flatter.`;
   }
 
   function mark() {

@@ -142,10 +142,10 @@ async function rankDrawing(run: ReportRun, value: string): Promise<Drawing> {
       ...shade(Number(rows.find((row) => row.chain === chain && row.bin === bin)?.ratio ?? 0)),
     })),
   );
-  const height = Math.max(90, Math.min(260, chains.length * 12)) + 50;
+  const height = Math.max(90, Math.min(260, chains.length * 12)) + 66;
   return draw({
     height,
-    marginTop: 8,
+    marginTop: 24,
     x: { label: 'rank among all draws, from lowest to highest →', domain: [0, RANK_BINS], ticks: [] },
     y: { label: 'chain', domain: [0, chains.length], reverse: true, ticks: 4 },
     marks: [

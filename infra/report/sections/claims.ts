@@ -1,6 +1,7 @@
 // What the experiment claims, with intervals: each claim a small forest, the trained net against its controls.
 
 import * as Plot from '@observablehq/plot';
+import { formatCount } from '../../cli/format.ts';
 import { ACCENT, CONTROL, draw, type Drawing, INK, rowAxis, SOFT, stack } from '../chart.ts';
 import { groupedTable } from '../data-table.ts';
 import { pValue, range, significant } from '../format-value.ts';
@@ -17,6 +18,7 @@ interface ClaimRow {
   readonly low: number | null;
   readonly high: number | null;
   readonly nullEffect: number;
+  readonly n: number;
   readonly verdict: string;
   readonly isMain: boolean;
 }
@@ -47,14 +49,14 @@ async function runClaims(
   context: SectionContext,
   { run, rows, index }: { readonly run: ReportRun; readonly rows: readonly Row[]; readonly index: number },
 ): Promise<Markup> {
-  const main = await mainModel(run);
+  const main = await claimedModel(run, rows);
   const isMain = ({ model }: Row) => model === main;
   const controls = rows.filter((row) => !isMain(row));
-  const shown = rows.some(isMain) ? rows.filter(isMain) : rows;
+  const shown = rows.filter(isMain);
   const figure = context.figure({
     id: `claims${index === 0 ? '' : `-${index + 1}`}`,
     title: `Effects and intervals, ${run.runId}`,
-    caption: `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}; grey: controls, one dot each. n counts independent units and stands in the table.`,
+    caption: `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}${controls.length === 0 ? '' : '; grey: controls, one dot each'}; n counts its independent units.`,
     drawing: forests(rows, main),
   });
   const table = claimTable(shown, `Claims about ${main}, ${run.runId}`);
@@ -64,6 +66,13 @@ async function runClaims(
       ? null
       : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${claimTable(controls, 'Claims about controls')}</details>`;
   return html`${verdicts(shown)}${figure}${shown.length > MOST_ROWS ? folded : table}${rest}`;
+}
+
+/** The model that claims are about; a comparison of two runs has claims about their difference only. */
+async function claimedModel(run: ReportRun, rows: readonly Row[]): Promise<string> {
+  const main = await mainModel(run);
+  const named = rows.map(({ model }) => String(model));
+  return named.includes(main) ? main : (named[0] ?? main);
 }
 
 /** What the experiments' intervals are (docs/lens-results.md). */
@@ -116,6 +125,7 @@ function forests(rows: readonly Row[], main: string): Drawing {
         low: row.ci_low as number | null,
         high: row.ci_high as number | null,
         nullEffect: Number(row.null_effect),
+        n: Number(row.n),
         verdict: String(row.verdict),
         isMain: row.model === main,
       },
@@ -140,12 +150,12 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
   const nulls = [...new Set(rows.map(({ nullEffect }) => Number(nullEffect.toPrecision(3))))].slice(0, 3);
   const longest = Math.max(...spans.map(({ length }) => length));
   return draw({
-    height: 62 + spans.length * ROW_PX,
+    height: 74 + spans.length * ROW_PX,
     marginLeft: Math.min(230, 24 + 6.6 * longest),
     marginTop: 26,
-    marginBottom: 36,
-    marginRight: 24,
-    x: { label: null, grid: true, nice: true, ticks: 7 },
+    marginBottom: 48,
+    marginRight: 84,
+    x: { label: effectLabel(rows), grid: true, nice: true, ticks: 7, ...roomFor(rows) },
     y: rowAxis(spans),
     marks: [
       Plot.text([name], {
@@ -162,8 +172,35 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
       Plot.dot(controls, { x: 'effect', y: 'y', fill: CONTROL, r: 2.4 }),
       Plot.ruleY(main, { x1: 'low', x2: 'high', y: 'y', stroke: ACCENT, strokeWidth: 2.2 }),
       Plot.dot(main, { x: 'effect', y: 'y', fill: ACCENT, r: 4.5 }),
+      Plot.text(main, {
+        frameAnchor: 'right',
+        dx: 8,
+        y: 'y',
+        text: ({ n }: ClaimRow) => `n ${formatCount(n)}`,
+        textAnchor: 'start',
+        fill: SOFT,
+      }),
     ],
   });
+}
+
+/** A ratio has the null 1, or near it where a control gives it; a difference or a correlation 0. */
+function effectLabel(rows: readonly ClaimRow[]): string {
+  return rows.every(({ nullEffect }) => nullEffect > 0.5)
+    ? 'effect, ratio →'
+    : 'effect, difference or correlation →';
+}
+
+/** Where everything lies at one value there is nothing to scale the axis by. */
+function roomFor(rows: readonly ClaimRow[]): { readonly domain?: readonly [number, number] } {
+  const values = rows.flatMap(({ effect, low, high, nullEffect }) => [
+    effect,
+    low ?? effect,
+    high ?? effect,
+    nullEffect,
+  ]);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return most > least ? {} : { domain: [least - 1, most + 1] };
 }
 
 /** The main model a little above the middle of its row, controls spread below it. */

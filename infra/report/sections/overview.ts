@@ -24,7 +24,7 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
     'model' in config && config.model !== undefined && 'control' in config.model
       ? config.model.control
       : 'none';
-  const counted = ['points', 'regions', 'draws'].filter((name) => rows[name] !== undefined);
+  const counted = ['points', 'regions', 'draws', 'claims'].filter((name) => (rows[name] ?? 0) > 0);
   const shown = counted.length > 0 ? counted : Object.keys(rows).slice(0, 1);
   return [
     runId,

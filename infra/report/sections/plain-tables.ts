@@ -132,7 +132,8 @@ function groupCell(value: unknown): string {
 
 async function wholeTable(run: ReportRun, { table, title }: (typeof WHOLE)[number]): Promise<Markup> {
   const rows = await run.rows(`SELECT * EXCLUDE (run_id) FROM {${table}}`);
-  const names = Object.keys(rows[0] ?? {});
+  // What names a column of this table says nothing as a row of it.
+  const names = Object.keys(rows[0] ?? {}).filter((name) => !['span', 'model', 'layer_id'].includes(name));
   const shown = (value: unknown) =>
     typeof value === 'number' ? significant(value, 4) : String(value ?? '–');
   const columns = ['column', ...rows.map((row) => String(row.span ?? `${row.model}, layer ${row.layer_id}`))];

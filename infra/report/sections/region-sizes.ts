@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw, type Drawing, type LegendEntry } from '../chart.ts';
+import { colourOf, columnAxis, draw, type Drawing, type LegendEntry } from '../chart.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportRun } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
@@ -152,12 +152,13 @@ function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Mark
 
 function faceted(rows: readonly { readonly span: string }[], height: number): Plot.PlotOptions {
   const spans = [...new Set(rows.map(({ span }) => span))];
+  const width = Math.max(720, 90 + spans.length * 130);
   return {
     height: height + 60,
-    width: Math.max(720, 90 + spans.length * 130),
+    width,
     marginTop: 34,
     marginLeft: 64,
-    fx: { label: null, domain: spans, padding: 0.15 },
+    fx: columnAxis(spans, { width: width - 90, padding: 0.2 }),
   };
 }
 

@@ -50,7 +50,7 @@ export const slices: Section = {
     context.useScript('slices');
     const names = await classNames(context, runs);
     return html`<p>A plane through activation space, cut up exactly: within each polygon every unit keeps its sign and the network is
-affine. Neighbours differ across one boundary.</p>${viewer(packed)}${context.embed('slices-data', { slices: packed, classes: names })}
+affine. Neighbours differ across one boundary. Affine norm: Frobenius norm of that polygon's map from the space to the logits.</p>${viewer(packed)}${context.embed('slices-data', { slices: packed, classes: names })}
 ${sliceTable(rows, packed)}`;
   },
 };
@@ -174,6 +174,8 @@ function viewer(packed: readonly PackedSlice[]): Markup {
 <div class="slice-frame"><canvas id="slices-canvas" width="1200" height="900" tabindex="0" role="img" aria-label="Polygons of the plane. Arrow keys move, plus and minus zoom, 0 shows the whole plane." aria-describedby="slices-hover"></canvas></div>
 <p id="slices-hover" role="status" class="hover">Point at a polygon, or use the arrow keys; the middle of the picture is described.</p>
 <ul id="slices-legend" class="legend"></ul>
+<p class="none hint">Drag to move; <kbd>+</kbd>, <kbd>−</kbd>, or the wheel after a click, to zoom; <kbd>0</kbd> for the whole plane.</p>
+<p class="none" id="slices-box"></p>
 <noscript><p>The pictures need scripts; the table does not.</p></noscript></div>`;
 }
 

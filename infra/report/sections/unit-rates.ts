@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw } from '../chart.ts';
+import { colourOf, columnAxis, draw } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -53,13 +53,14 @@ async function ofRun(run: ReportRun, sql: string): Promise<Row[]> {
 function rateFigure(context: SectionContext, bins: readonly Row[]): Markup {
   const spans = [...new Set(bins.map(({ span }) => String(span)))];
   const { runs } = context;
+  const width = Math.max(720, 90 + spans.length * 130);
   const drawing = draw(
     {
       height: 240,
-      width: Math.max(720, 90 + spans.length * 130),
+      width,
       marginTop: 34,
-      fx: { label: null, domain: spans, padding: 0.12 },
-      x: { label: 'share of points for which the unit is on →', domain: [0, 1], ticks: 5 },
+      fx: columnAxis(spans, { width: width - 90, padding: 0.2 }),
+      x: { label: 'share of points for which the unit is on →', domain: [0, 1], ticks: [0, 0.5, 1] },
       y: { label: '↑ units', grid: true, ticks: 5 },
       color: { domain: runs.map(({ runId }) => runId), range: runs.map((_, i) => colourOf(i)) },
       marks: [

@@ -134,8 +134,8 @@ export const CLUSTERS_TABLE: TableDef = {
     column(
       'baseline_kind',
       'utf8',
-      'neuron | pca | nmf | ica | random_direction | centroid_direction | ball | random_set | neuron_cluster | kmeans | bisecting_kmeans | neuron_50_60 | neuron_80_90 | neuron_99_100',
-      'Top points of the best-aligned neuron or component, of a direction; nearest points of a random one; points nearest to the centre of the k-means cluster that holds most members, of all points or of the neuron’s top 500 split in two; random points of ranges of the neuron. NMF and ICA for the trained model only.',
+      'neuron | pca | nmf | ica | code_pca | code_nmf | random_direction | centroid_direction | ball | random_set | neuron_cluster | kmeans | bisecting_kmeans | neuron_50_60 | neuron_80_90 | neuron_99_100',
+      'Top points of the best-aligned neuron or component, of a direction; nearest points of a random one; points nearest to the centre of the k-means cluster that holds most members, of all points or of the neuron’s top 500 split in two; random points of ranges of the neuron. code_pca and code_nmf: components of the bits, in the experiment code_directions, beside pca and nmf. NMF and ICA for the trained model only.',
     ),
     column(
       'baseline_size',

@@ -60,8 +60,7 @@ export const LENS_CODES_TABLE: TableDef = {
       type: 'int32',
       unit: 'bits',
       nullable: true,
-      description:
-        'Bits with |z| < 1e-5 (|w| |a| + |b|), which rounding could flip; null in the clusters experiment.',
+      description: 'Bits with |z| < 1e-5 (|w| |a| + |b|), which rounding could flip.',
     },
     RUN_ID_COLUMN,
   ],

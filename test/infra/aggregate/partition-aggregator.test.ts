@@ -19,12 +19,12 @@ describe('PartitionAggregator', () => {
     const own = inOrder()[1]!;
     await aggregator.add(own.filter(({ headers: { shard, batch } }) => shard !== 1 || batch !== 3));
     expect(aggregator.complete).toBe(false);
-    expect(aggregator.missing()).toEqual([
+    expect(aggregator.missingBatches()).toEqual([
       { kind: 'codes', shard: 1, batch: 3 },
       { kind: 'points', shard: 1, batch: 3 },
       { kind: 'units', shard: 1, batch: 3 },
     ]);
-    expect(aggregator.missing(1)).toHaveLength(1);
+    expect(aggregator.missingBatches(1)).toHaveLength(1);
   });
 
   test('drops what it has seen, before and after a restart', async () => {

@@ -58,7 +58,7 @@ export async function aggregate(
       expect(aggregator.nextOffset).toBeLessThanOrEqual(BigInt(cut));
       from = Number(aggregator.nextOffset);
     }
-    expect(aggregator.missing()).toEqual([]);
+    expect(aggregator.missingBatches()).toEqual([]);
     expect(aggregator.complete).toBe(true);
   }
 }

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TABLES } from '#schemas/columns/tables.ts';
+import { compactSegments } from '../../../infra/aggregate/compact-segments.ts';
 import { runCommitTask } from '../../../infra/aggregate/commit-task.ts';
 import { PartitionAggregator } from '../../../infra/aggregate/partition-aggregator.ts';
-import { listSegments } from '../../../infra/aggregate/segment-files.ts';
+import { listSegments, segmentPath } from '../../../infra/aggregate/segment-files.ts';
 import {
   aggregate,
   commit,
@@ -33,16 +34,17 @@ describe('aggregation and commit', () => {
       segmentBytes: fc.constantFrom(2 ** 12, 2 ** 15, 2 ** 27),
       stretchRows: fc.constantFrom(7, 50, 1e6),
       memoryBytes: fc.constantFrom(0, 2000, 2 ** 26),
+      mostSegments: fc.constantFrom(1, 1000),
     });
     await fc.assert(
       fc.asyncProperty(
         disturbance,
-        async ({ order, repeats, cuts, segmentBytes, stretchRows, memoryBytes }) => {
+        async ({ order, repeats, cuts, segmentBytes, stretchRows, memoryBytes, mostSegments }) => {
           const runDir = await freshRun();
           const log = [...order, ...repeats].map((i) => LOG[i]!);
           for (const [i, at] of repeats.toReversed().entries()) log.splice(repeats[i]!, 0, LOG[at]!);
           await aggregate(runDir, { partitions: inOrder(PLAN, log), cuts, segmentBytes });
-          await commit(runDir, { merge: { stretchRows, memoryBytes } });
+          await commit(runDir, { mostSegments, merge: { stretchRows, memoryBytes } });
           expect(await tableHashes(runDir)).toEqual(expected);
           await rm(runDir, { recursive: true });
         },
@@ -58,6 +60,49 @@ describe('aggregation and commit', () => {
     const log = [...syntheticMessages(plan, { ...OPTIONS, partitions: 5 })].flat();
     await aggregate(runDir, { plan, partitions: inOrder(plan, log) });
     await commit(runDir, { plan });
+    expect(await tableHashes(runDir)).toEqual(expected);
+  });
+
+  test('merge very many segments in passes, whichever of them an interrupted commit had merged', async () => {
+    const expected = await undisturbed();
+    const runDir = await freshRun();
+    const dir = join(runDir, 'segments');
+    const everyMessage = LOG.map((_, i) => i);
+    await aggregate(runDir, { partitions: inOrder(), cuts: everyMessage });
+    const before = await listSegments(dir, 0, PLAN);
+    expect(before.length).toBeGreaterThan(20);
+    // Of one merged segment only the parts before its regions are there: it does not count yet.
+    await compactSegments({ dir, plan: PLAN, most: 4, fanIn: 7 });
+    const [first] = await listSegments(dir, 0, PLAN);
+    expect(first!.note.to).toBeGreaterThan(before[0]!.note.to);
+    await rm(segmentPath(dir, 'regions', first!.note));
+    expect(await listSegments(dir, 0, PLAN)).not.toContainEqual(first);
+    await commit(runDir, { mostSegments: 2 });
+    expect(await tableHashes(runDir)).toEqual(expected);
+  });
+
+  test('go on behind a gap in the log, and know what was in it', async () => {
+    const expected = await undisturbed();
+    const runDir = await freshRun();
+    const dir = join(runDir, 'segments');
+    const [first, second] = inOrder();
+    const aggregator = await PartitionAggregator.open({ dir, partition: 0, plan: PLAN });
+    await aggregator.add(first!.slice(0, 4));
+    await aggregator.skipTo(9n);
+    const again = await PartitionAggregator.open({ dir, partition: 0, plan: PLAN });
+    expect(again.nextOffset).toBe(9n);
+    await again.add(first!.slice(9));
+    const lost = new Set(first!.slice(4, 9).map(({ headers }) => headers.shard));
+    expect(again.missing()).toEqual([...lost].sort((a, b) => a - b));
+    // Sent once more, behind the end of the log.
+    const end = BigInt(first!.length);
+    await again.add(first!.slice(4, 9).map((message, i) => ({ ...message, offset: end + BigInt(i) })));
+    expect(again.complete).toBe(true);
+    await again.flush();
+    const other = await PartitionAggregator.open({ dir, partition: 1, plan: PLAN });
+    await other.add(second!);
+    await other.flush();
+    await commit(runDir);
     expect(await tableHashes(runDir)).toEqual(expected);
   });
 
@@ -78,7 +123,7 @@ describe('aggregation and commit', () => {
     await mkdir(join(runDir, '.commit-killed'));
     const again = await PartitionAggregator.open({ dir: segments, partition: 0, plan: PLAN });
     expect(again.nextOffset).toBe(10n);
-    expect(again.missing(1)).not.toEqual([]);
+    expect(again.missingBatches(1)).not.toEqual([]);
     expect((await readdir(segments)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
     await again.add(inOrder()[0]!.slice(10));
     await again.flush();

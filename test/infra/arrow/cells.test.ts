@@ -66,6 +66,17 @@ describe('columns from cells', () => {
     expect(COLUMNS.map((column) => plain(cellsOfColumn(decoded!, column)))).toEqual(EXPECTED);
   });
 
+  it('are missed in a message without any, which would pass for one without rows', () => {
+    const bytes = encodeBlock(block(), COLUMNS);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const schemaOnly = bytes.slice(0, 8 + view.getInt32(4, true) + 8);
+    schemaOnly.set([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], schemaOnly.length - 8);
+    for (const empty of [new Uint8Array(0), schemaOnly])
+      expect(() => decodeBlock(empty, COLUMNS, 'task 3')).toThrow(
+        'task 3: a message of the code log has no rows',
+      );
+  });
+
   it('come back as they were given, through a file, also by a foreign reader', async () => {
     const path = join(folder, 'cells.parquet');
     await writeParquet(path, { columns: COLUMNS, blocks: [block()], metadata: {}, use: 'final' });

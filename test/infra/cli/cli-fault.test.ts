@@ -47,6 +47,13 @@ describe('faultOfFailure', () => {
     expect(faultOfFailure(workflowFailure(thrown))).toEqual(FAULT);
   });
 
+  it('does not take a refused connection to another service for Temporal', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' });
+    const store: PipelineFault = { kind: 'service-unavailable', what: 'the object store does not answer' };
+    expect(faultOfFailure(new PipelineError(store, { cause: refused }))).toEqual(store);
+    expect(faultOfFailure(refused).what).toBe('the Temporal server does not answer');
+  });
+
   it('prefers the root cause over what was wrapped around it', () => {
     const inner = ApplicationFailure.create({ message: 'x', type: 'data-invalid', details: [FAULT] });
     const outer = ApplicationFailure.create({

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { RunManifest } from '#schemas/messages.ts';
+import { runEvent } from '#schemas/run-events.ts';
 import { runShell } from '../../../infra/cli/shell.ts';
 import { loadConfig } from '../../../infra/config/load-config.ts';
 import { recordingTerminal } from './recording-terminal.ts';
@@ -140,7 +141,8 @@ describe('tessera', () => {
   it('ends with 3 before any service is started where the model or the data are missing', async () => {
     const model = await tessera('run', 'good.yaml', '--set', 'model.file=no.onnx', '--json');
     expect(model.code).toBe(3);
-    expect(JSON.parse(model.out)).toMatchObject({
+    expect(runEvent.parse(JSON.parse(model.out))).toMatchObject({
+      event: 'error',
       run: 'r1',
       status: 'failed',
       exitCode: 3,
@@ -155,7 +157,8 @@ describe('tessera', () => {
   it('prints one JSON object on stdout with --json, also for a bad command', async () => {
     const { out, code } = await tessera('run', 'bad.yaml', '--json');
     expect(code).toBe(2);
-    expect(JSON.parse(out)).toMatchObject({
+    expect(runEvent.parse(JSON.parse(out))).toMatchObject({
+      event: 'error',
       status: 'failed',
       exitCode: 2,
       fault: { kind: 'config-invalid' },
@@ -232,7 +235,10 @@ describe('a run that is there already', () => {
     writeRun('done');
     const { code, out, err } = await tessera('run', 'good.yaml', '--json');
     expect(err).toContain('run r1 is finished already');
-    expect(JSON.parse(out)).toEqual({
+    expect(runEvent.parse(JSON.parse(out))).toEqual({
+      event: 'finished',
+      version: 1,
+      time: expect.any(String),
       run: 'r1',
       status: 'done',
       output: join(folder, 'runs', 'r1'),

@@ -4,16 +4,8 @@ import { imageLines } from '../../../infra/cli/image-lines.ts';
 import { snapshotOf } from '../../../infra/cli/progress.ts';
 
 const PROGRESS: RunProgress = {
-  runId: 'r',
-  phase: 'computing',
-  paused: false,
-  unit: 'steps',
-  samples: 400,
-  points: 400,
-  doneSamples: 100,
-  restarts: 0,
-  startedAtMs: 0,
-  notices: [],
+  ...{ runId: 'r', phase: 'computing' as const, paused: false, unit: 'steps', samples: 400, points: 400 },
+  ...{ doneSamples: 100, restarts: 0, startedAtMs: 0, notices: [] },
 };
 
 describe('lines about a run of autoencoders', () => {
@@ -50,7 +42,13 @@ describe('lines about a run of autoencoders', () => {
 
 describe('the progress of a run about images', () => {
   it('adds what tasks under way have done since they were begun, and shows the bound of one that trains', () => {
-    const beat = (heartbeat: object) => ({ type: 'runImageTask', attempt: 1, heartbeat, lastFailure: null });
+    const beat = (heartbeat: object) => ({
+      type: 'runImageTask',
+      attempt: 1,
+      started: true,
+      heartbeat,
+      lastFailure: null,
+    });
     const pending = [
       beat({ at: 'images', task: 0, units: 70, from: 40, elbo: null }),
       beat({ at: 'images', task: 1, units: 5, from: 0, elbo: -120.5 }),

@@ -1,28 +1,14 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-import type { RunSnapshot } from '../../../infra/cli/progress.ts';
 import { progressView } from '../../../infra/cli/progress-view.ts';
 import { recordingTerminal } from './recording-terminal.ts';
-
-const SNAPSHOT: RunSnapshot = {
-  runId: 'mnist',
-  phase: 'encoding',
-  paused: false,
-  unit: 'rows',
-  rows: 70_000,
-  doneRows: 0,
-  restarts: 0,
-  aggregating: { partitions: 4, messages: 12 },
-  notices: [],
-  chains: null,
-  elbo: null,
-  atMs: 0,
-};
+import { SNAPSHOT } from './snapshot.ts';
 
 describe('plain progress', () => {
   it('writes a line every few seconds and at each change of phase, with rate and time left', () => {
     const terminal = recordingTerminal();
-    const view = progressView({ terminal, plainEveryMs: 5000 });
+    const view = progressView({ terminal, kind: 'sweep', plainEveryMs: 5000 });
     for (let second = 0; second <= 7; second++)
       view.show({ ...SNAPSHOT, atMs: second * 1000, doneRows: second * 7000 });
     view.show({ ...SNAPSHOT, phase: 'aggregating', atMs: 7500, doneRows: 70_000 });
@@ -33,9 +19,24 @@ describe('plain progress', () => {
     ]);
   });
 
+  it('says how far aggregation lags, and that tasks wait for it', () => {
+    const terminal = recordingTerminal();
+    const view = progressView({ terminal, kind: 'sweep', plainEveryMs: 0 });
+    const at = (lag: number, waiting: number, atMs: number) =>
+      view.show({ ...SNAPSHOT, aggregating: { ...SNAPSHOT.aggregating, lag }, waiting, atMs });
+    at(99, 0, 0);
+    at(4321, 0, 1);
+    at(4321, 2, 2);
+    expect(terminal.notes).toEqual([
+      'mnist: encoding  0/70,000 rows  0.0 %  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages  0 restarts',
+      'mnist: encoding  0/70,000 rows  0.0 %  0 rows/s  lag 4,321 messages, 2 tasks waiting  0 restarts',
+    ]);
+  });
+
   it('does not repeat a line that says nothing new', () => {
     const terminal = recordingTerminal();
-    const view = progressView({ terminal, plainEveryMs: 5000 });
+    const view = progressView({ terminal, kind: 'sweep', plainEveryMs: 5000 });
     for (let second = 0; second < 60; second++)
       view.show({ ...SNAPSHOT, rows: 0, phase: 'planning', atMs: second * 1000 });
     expect(terminal.notes).toEqual(['mnist: planning']);
@@ -43,7 +44,7 @@ describe('plain progress', () => {
 
   it('tells a pause, and each notice of the run once', () => {
     const terminal = recordingTerminal();
-    const view = progressView({ terminal });
+    const view = progressView({ terminal, kind: 'sweep' });
     view.show({ ...SNAPSHOT, notices: ['no labels'] });
     view.show({ ...SNAPSHOT, notices: ['no labels'], paused: true, atMs: 1 });
     expect(terminal.notes[0]).toBe('mnist: no labels');
@@ -53,33 +54,68 @@ describe('plain progress', () => {
 
   it('draws nothing and uses no control characters', () => {
     const terminal = recordingTerminal();
-    progressView({ terminal }).show(SNAPSHOT);
+    progressView({ terminal, kind: 'sweep' }).show(SNAPSHOT);
     expect(terminal.drawn).toEqual([]);
     expect(terminal.notes.join('')).not.toMatch(/\p{Cc}/u);
   });
 });
 
 describe('live progress', () => {
-  it('redraws one block with a bar for each run', () => {
-    const terminal = recordingTerminal({ live: true, columns: 80 });
-    const view = progressView({ terminal });
-    view.show({ ...SNAPSHOT, doneRows: 17_500, restarts: 2 });
-    view.show({ ...SNAPSHOT, runId: 'control', atMs: 1000 });
-    view.show({ ...SNAPSHOT, doneRows: 35_000, restarts: 2, atMs: 2000 });
+  it('redraws one block for each run: stages, a bar, figures', () => {
+    const terminal = recordingTerminal({ live: true, columns: 100 });
+    const view = progressView({ terminal, kind: 'sweep', now: () => 2000 });
+    const tasks = { name: 'shards', total: 18, done: 9, underWay: 2 };
+    view.show({ ...SNAPSHOT, doneRows: 17_500, restarts: 2, tasks });
+    view.show({ ...SNAPSHOT, runId: 'control', phase: 'planning', rows: 0, atMs: 1000 });
+    view.show({ ...SNAPSHOT, doneRows: 35_000, restarts: 2, tasks, atMs: 2000 });
     expect(terminal.notes).toEqual([]);
     expect(terminal.drawn.at(-1)).toEqual([
-      `mnist  ${'█'.repeat(20)}${'░'.repeat(20)} 50.0 %`,
-      '  encoding  35,000/70,000 rows  8,750 rows/s  ETA 4.0 s  2 restarts',
-      `control  ${'░'.repeat(40)} 0.0 %`,
-      '  encoding  0/70,000 rows  0 restarts',
+      'mnist  ✓ planning  ● encoding  · aggregating  · committing  2 s',
+      `  ${'█'.repeat(20)}${'░'.repeat(20)} 50.0 %  ETA 4.0 s`,
+      '  35,000/70,000 rows  8,750 rows/s  shards 9/18, 2 under way  2 restarts',
+      'control  ● planning  · encoding  · aggregating  · committing  2 s',
     ]);
     view.close();
     expect(terminal.drawn.at(-1)).toEqual([]);
   });
 
-  it('never draws a line wider than the terminal: it would wrap and the block could not be erased', () => {
-    const terminal = recordingTerminal({ live: true, columns: 30 });
-    progressView({ terminal }).show({ ...SNAPSHOT, runId: 'a-run-with-a-rather-long-name' });
-    for (const line of terminal.drawn.at(-1) ?? []) expect(line.length).toBeLessThan(30);
+  it.each([24, 40, 60, 80, 120, 200])(
+    'keeps every line narrower than %i columns and leaves out no figure',
+    (columns) => {
+      const terminal = recordingTerminal({ live: true, columns });
+      const view = progressView({ terminal, kind: 'sweep' });
+      view.link('mnist', 'http://localhost:8233/namespaces/default/workflows/tessera%2Frun%2Fmnist');
+      view.show({ ...SNAPSHOT, doneRows: 35_000, restarts: 1 });
+      view.close();
+      const lines = terminal.drawn.at(-2) ?? [];
+      for (const line of lines) expect(line.length).toBeLessThan(columns);
+      const text = lines.join('\n');
+      for (const fact of ['encoding', '50.0 %', '35,000/70,000 rows', '1 restart'])
+        expect(text).toContain(fact);
+      // A link is whole or absent.
+      expect(/workflows/.test(text)).toBe(/tessera%2Frun%2Fmnist/.test(text));
+      expect(/workflows/.test(text)).toBe(columns >= 80);
+    },
+  );
+
+  it('colours only where the terminal may be coloured, and the text is the same', () => {
+    const [plain, bright] = [false, true].map((colours) => {
+      const terminal = { ...recordingTerminal({ live: true, columns: 100 }), colours };
+      const view = progressView({ terminal, kind: 'lens', now: () => 0 });
+      view.show({ ...SNAPSHOT, phase: 'computing', doneRows: 7, restarts: 3 });
+      view.close();
+      return terminal.drawn.at(-2)!;
+    });
+    expect(plain!.join('')).not.toContain('\x1b');
+    expect(bright!.join('')).toContain('\x1b[33m3 restarts\x1b[0m');
+    expect(bright!.map(stripVTControlCharacters)).toEqual(plain);
+  });
+
+  it('says what a paused run waits in', () => {
+    const terminal = recordingTerminal({ live: true, columns: 100 });
+    const view = progressView({ terminal, kind: 'sweep' });
+    view.show({ ...SNAPSHOT, paused: true });
+    view.close();
+    expect(terminal.drawn.at(-2)!.join('\n')).toContain('paused');
   });
 });

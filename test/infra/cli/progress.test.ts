@@ -36,34 +36,59 @@ describe('snapshotOf', () => {
       {
         type: 'encodeShards',
         attempt: 1,
+        started: true,
         lastFailure: null,
         heartbeat: { at: 'encode', shard: 0, batch: 1, samples: 10 },
       },
       {
         type: 'encodeShards',
         attempt: 3,
+        started: true,
         lastFailure: null,
-        heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5 },
+        heartbeat: { at: 'encode', shard: 9, batch: 1, samples: 5, waits: true },
       },
-      { type: 'encodeShards', attempt: 1, lastFailure: null, heartbeat: null },
+      { type: 'encodeShards', attempt: 1, started: false, lastFailure: null, heartbeat: null },
       {
         type: 'aggregateRegions',
         attempt: 1,
+        started: true,
         lastFailure: null,
-        heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7 },
+        heartbeat: { at: 'aggregate', partition: 0, offset: '7', messages: 7, lag: 12 },
       },
     ];
     const snapshot = snapshotOf(PROGRESS, { pending, atMs: 5 });
     expect(snapshot).toMatchObject({ rows: 400, doneRows: 140, restarts: 3, atMs: 5 });
-    expect(snapshot.aggregating).toEqual({ partitions: 1, messages: 7 });
+    expect(snapshot.aggregating).toEqual({ partitions: 1, messages: 7, lag: 12 });
+    expect(snapshot.waiting).toBe(1);
+  });
+
+  it('counts tasks that nobody was given, those under way and those that are done', () => {
+    const encoder = { type: 'encodeShards', attempt: 1, heartbeat: null, lastFailure: null };
+    const pending = [
+      { ...encoder, started: true },
+      { ...encoder, started: false },
+      { ...encoder, type: 'aggregateRegions', started: true },
+    ];
+    const progress = { ...PROGRESS, tasks: { name: 'shards', total: 18, waiting: 9 } as const };
+    expect(snapshotOf(progress, { pending, atMs: 0 }).tasks).toEqual({
+      name: 'shards',
+      total: 18,
+      done: 7,
+      underWay: 1,
+    });
+    expect(snapshotOf(PROGRESS, { pending, atMs: 0 }).tasks).toBeNull();
   });
 
   it('tells each reason of a retry once', () => {
-    const retried = { type: 'encodeShards', attempt: 2, heartbeat: null, lastFailure: 'broker gone' };
-    const { notices } = snapshotOf(PROGRESS, { pending: [retried, retried], atMs: 0 });
-    expect(notices.filter((notice) => notice.includes('broker gone'))).toEqual([
-      'encodeShards is tried again: broker gone',
-    ]);
+    const retried = {
+      type: 'encodeShards',
+      attempt: 2,
+      started: true,
+      heartbeat: null,
+      lastFailure: 'broker gone',
+    };
+    const { retries } = snapshotOf(PROGRESS, { pending: [retried, retried], atMs: 0 });
+    expect(retries).toEqual(['encodeShards is tried again: broker gone']);
   });
 
   it('never counts more rows than there are', () => {
@@ -71,6 +96,7 @@ describe('snapshotOf', () => {
       {
         type: 'encodeShards',
         attempt: 1,
+        started: true,
         lastFailure: null,
         heartbeat: { at: 'encode', shard: 0, batch: 0, samples: 500 },
       },

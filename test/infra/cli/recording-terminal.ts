@@ -12,6 +12,7 @@ export function recordingTerminal({ live = false, columns = 100 } = {}): Recordi
   const [notes, answers, drawn]: [string[], string[], (readonly string[])[]] = [[], [], []];
   return {
     live,
+    colours: false,
     columns,
     notes,
     answers,

@@ -101,6 +101,31 @@ describe('startWorkers', () => {
     await expect(group.ready).rejects.toBeInstanceOf(PipelineError);
   });
 
+  it('says why it replaced a worker that took too much memory, and ends with that fault where it goes on', async () => {
+    const fault = {
+      kind: 'memory-exceeded',
+      what: 'the worker took more memory than it may',
+      value: '401 MiB of 400 MiB',
+    };
+    const said = JSON.stringify(`${JSON.stringify({ event: 'fault', fault })}\n`);
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const { group, notes } = start(`${READY} process.stdout.write(${said});`);
+      let failure: unknown = null;
+      group.failed.catch((error: unknown) => {
+        failure = error;
+      });
+      while (failure === null) {
+        await vi.advanceTimersByTimeAsync(8000);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(failure).toMatchObject({ fault });
+      expect(notes[0]).toContain('took more memory than it may: 401 MiB of 400 MiB');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('gives up on a worker that keeps dying, quoting its last error and keeping its stderr', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {

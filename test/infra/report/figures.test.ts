@@ -1,7 +1,7 @@
 // Small pure parts: numbers as shown, tables, packed polygons, pictures, neighbours.
 
 import { describe, expect, it } from 'vitest';
-import { colourOf, draw, stack, svgFile } from '../../../infra/report/chart.ts';
+import { colourOf, draw, shortened, stack, svgFile } from '../../../infra/report/chart.ts';
 import { dataTable } from '../../../infra/report/data-table.ts';
 import { markedContext } from '../../../infra/report/exemplars.ts';
 import { fixed, percent, pValue, range, significant } from '../../../infra/report/format-value.ts';
@@ -9,6 +9,22 @@ import { imagePixels, imageShape } from '../../../infra/report/pictures.ts';
 import { nearestOf } from '../../../infra/report/sections/region-explorer.ts';
 import { packPolygons } from '../../../infra/report/sections/slices.ts';
 import { gridMarginal } from '../../../infra/report/target-grid.ts';
+
+describe('names of columns', () => {
+  it('stay where they fit', () => {
+    expect(shortened(['fc1', 'network'], 8)).toEqual(['fc1', 'network']);
+  });
+
+  it('lose what all long ones begin and end with, and stay apart', () => {
+    const blocks = [0, 1, 2].map((i) => `/blocks.${i}/fc_in/Add_output_0`);
+    expect(shortened([...blocks, 'network'], 16)).toEqual(['blocks.0', 'blocks.1', 'blocks.2', 'network']);
+    expect(shortened(['/a/conv/Conv_output_0', '/b/conv/Conv_output_0'], 12)).toEqual(['a', 'b']);
+  });
+
+  it('are cut in the middle where that is not enough', () => {
+    expect(shortened(['abcdefghijklmnopqrstuvwxyz'], 9)).toEqual(['abcd…wxyz']);
+  });
+});
 
 describe('numbers', () => {
   it('show significant digits, and a dash for what is not there', () => {

@@ -134,7 +134,7 @@ describe('the report of other runs', () => {
       'Bound and acceptance in training, chains.',
       'Mass of regions of network, chains.',
     ]);
-    expect(document.querySelectorAll('#figure-draws-chains [aria-label="contour"] path').length).toBe(3);
+    expect(document.querySelectorAll('#figure-draws-chains [data-mark="contour"] path').length).toBe(3);
     expect(document.querySelector('#figure-region-mass-network-chains figcaption')?.textContent).toContain(
       'Grey: 1 region that',
     );

@@ -9,7 +9,7 @@ import type { PointSet } from '../../../activities/polytope/point-set.ts';
 const random = randomStream(8);
 /** Ten prototypes of 600 bits: enough for several jobs. */
 const POINTS: PointSet = (() => {
-  const [rows, rowBytes] = [4000, 75];
+  const [rows, rowBytes] = [2200, 75];
   const prototypes = Array.from({ length: 10 }, () =>
     Array.from({ length: rowBytes }, () => random.below(256)),
   );
@@ -20,6 +20,8 @@ const POINTS: PointSet = (() => {
   return { metric: 'hamming', rows, rowBytes, codes };
 })();
 const OPTIONS = { minClusterSize: 20, minSamples: 5 };
+/** The address of the rows' numbers: behind the end of memory a job traps at once. */
+const ROWS_ARGUMENT = 4;
 const alone = densityClusters(POINTS, OPTIONS);
 
 describe('shared jobs', () => {
@@ -52,12 +54,13 @@ describe('shared jobs', () => {
 
   it('end with the fault of a helper that lost one', async () => {
     const trap = sharedBlocks(1, (shared) => {
-      const jobs = shared.work.jobs.map((job) => ({ ...job, args: job.args.map(() => 0xffffffff) }));
+      const jobs = shared.work.jobs.map((job) => ({
+        ...job,
+        args: job.args.with(ROWS_ARGUMENT, 0xfffffff0),
+      }));
       return takeJobs({ ...shared, work: { ...shared.work, jobs } });
     });
-    await expect(densityClusters(POINTS, OPTIONS, { runBlocks: trap })).rejects.toThrow(
-      /out of bounds|unreachable/,
-    );
+    await expect(densityClusters(POINTS, OPTIONS, { runBlocks: trap })).rejects.toThrow(/out of bounds/);
   });
 
   it('stop between two of them, for everybody', async () => {

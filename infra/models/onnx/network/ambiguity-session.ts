@@ -2,6 +2,7 @@
 
 import { Tensor } from 'onnxruntime-node';
 import { addAmbiguity } from '../ambiguity.ts';
+import { tapGeometry } from '../geometry.ts';
 import { createPatch } from '../graph-patch.ts';
 import { openRuntime } from '../runtime.ts';
 import { sideFeeds } from '../side-inputs.ts';
@@ -11,9 +12,30 @@ import type { OpenedModel } from './opened-model.ts';
 
 const MOST_SAMPLES = 16;
 
-/** A session from the model input; its outputs are called as the taps and hold one number per sample or token. */
-export async function openAmbiguitySession(model: OpenedModel, threads: number): Promise<FloatSession> {
-  const { loaded, index, input, taps, trace, device, sampleShape } = model;
+/** Which counts: of every tap, or of one; per sample, or per position of its map. Text is always counted per token. */
+export interface AmbiguityOptions {
+  /** @default every tap */
+  readonly tap?: string;
+  /** @default 'image' */
+  readonly granularity?: 'image' | 'position';
+}
+
+/** A session from the model input; its outputs are called as the taps and hold one number per sample, position or token. */
+export async function openAmbiguitySession(
+  model: OpenedModel,
+  threads: number,
+  { tap: only, granularity = 'image' }: AmbiguityOptions,
+): Promise<FloatSession> {
+  const { loaded, index, input, trace, device, sampleShape, tokens } = model;
+  const taps = model.taps
+    .filter(({ info }) => only === undefined || info.name === only)
+    .map(({ found }) =>
+      tapGeometry(found, trace.shapeOf(found.name) ?? [], index, {
+        granularity,
+        samples: trace.samples,
+        tokens,
+      }),
+    );
   const isFixed = typeof input.dims[0] === 'number' || trace.samples === 1;
   const samples = isFixed ? trace.samples : MOST_SAMPLES;
   const patch = createPatch();

@@ -4,7 +4,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { Network } from '../../../../activities/experiments/network.ts';
 import type { InputTensor } from '../../../../activities/ports.ts';
 import { elements } from '../tensors.ts';
-import { openAmbiguitySession } from './ambiguity-session.ts';
+import { type AmbiguityOptions, openAmbiguitySession } from './ambiguity-session.ts';
 import { type FloatSession, openFloatSession } from './float-session.ts';
 import { INPUT, type OpenedModel, tensorNamed } from './opened-model.ts';
 
@@ -26,16 +26,16 @@ export function createForward(model: OpenedModel, threads: number): Forward {
     sessions.set(key, open);
     return open;
   }
-  function ambiguitySession(): Promise<FloatSession> {
-    const key = 'ambiguous bits';
-    const open = sessions.get(key) ?? openAmbiguitySession(model, threads);
+  function ambiguitySession(options: AmbiguityOptions): Promise<FloatSession> {
+    const key = `ambiguous bits ${JSON.stringify(options)}`;
+    const open = sessions.get(key) ?? openAmbiguitySession(model, threads, options);
     sessions.set(key, open);
     return open;
   }
   return {
     session: sessionFor,
-    async ambiguous(input) {
-      return runAll(await ambiguitySession(), input, { start: model.input.name, model });
+    async ambiguous(input, options = {}) {
+      return runAll(await ambiguitySession(options), input, { start: model.input.name, model });
     },
     async run(input, { from = INPUT, to }) {
       const start = tensorNamed(model, from);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PACKING_WAYS } from '../../../../infra/models/onnx/packing-ways.ts';
 import { encodeModel } from '../../../../infra/models/onnx/proto.ts';
-import { floatTensor, node } from '../../../../infra/models/onnx/tensors.ts';
+import { floatTensor, intTensor, node } from '../../../../infra/models/onnx/tensors.ts';
 import { onnxModels } from '../../../../infra/models/onnx.ts';
 import { mlpNet, model, normals } from '../../../bench/random-nets.ts';
 import { around, mixedConvNet, save, sessionOptions, tokenNet } from './nets.ts';
@@ -39,6 +39,15 @@ describe('a model file', () => {
     await expect(onnxModels.open(sessionOptions(file, { sampleShape: [3] }))).rejects.toMatchObject(
       fault('model-invalid', { where: file }),
     );
+  });
+
+  it('whose answer does not grow with the batch is model-invalid when it meets one, naming it', async () => {
+    const nodes = [node('Relu', ['z'], ['r']), node('ReduceMean', ['r', 'axes'], ['a'])];
+    const file = await save(folder, 'mean-of-batch.onnx', around(nodes, [intTensor('axes', [0])]));
+    const session = await onnxModels.open(sessionOptions(file, { sampleShape: [3] }));
+    const input = { type: 'float32', data: normals(18, 3), dims: [6, 3] } as const;
+    await expect(session.encode(input)).rejects.toMatchObject(fault('model-invalid', { where: file }));
+    await session.close();
   });
 
   it('without pre-activations is model-no-taps', async () => {

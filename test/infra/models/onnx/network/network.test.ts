@@ -7,15 +7,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Network } from '../../../../../activities/experiments/network.ts';
 import { randomStream } from '../../../../../activities/numeric/rng.ts';
 import { curveBetween } from '../../../../../activities/polytope/polyline.ts';
+import { crossingsOnSegments } from '../../../../../activities/polytope/segment-crossings.ts';
 import { sampledCrossings } from '../../../../../activities/polytope/sampled-crossings.ts';
 import type { InputTensor } from '../../../../../activities/ports.ts';
 import { geometryLines } from '../../../../../infra/cli/inspect-geometry.ts';
+import { createForward } from '../../../../../infra/models/onnx/network/forward.ts';
+import { openModel } from '../../../../../infra/models/onnx/network/opened-model.ts';
+import { ShortContexts } from '../../../../../infra/models/onnx/network/short-contexts.ts';
 import { decodeModel, encodeModel, type NodeProto } from '../../../../../infra/models/onnx/proto.ts';
 import { floatTensor, intTensor, node } from '../../../../../infra/models/onnx/tensors.ts';
 import { onnxModels } from '../../../../../infra/models/onnx.ts';
 import { normals } from '../../../../bench/random-nets.ts';
 import { around, GELU_FORMS, geluNodes, save, tokenNet } from '../nets.ts';
-import { openFile, tensorsAt } from './open-net.ts';
+import { openFile, tensorsAt, TRAINED } from './open-net.ts';
 import { inceptionBlock, residual } from './small-nets.ts';
 
 let folder: string;
@@ -120,46 +124,107 @@ describe('start spaces', () => {
   });
 });
 
+it('counts bits that rounding could flip per position where asked to', async () => {
+  const { net, shape } = inceptionBlock();
+  const network = await openFile(await save(folder, 'positions.onnx', net), shape);
+  open.push(network);
+  const exact = await network.piecewise({ from: 'input' });
+  const { size } = exact.start;
+  const [from, to] = [floats(size), floats(size)].map((values) => Float64Array.from(values));
+  const [found] = await crossingsOnSegments(exact, { from: from!, to: to! });
+  await exact.close();
+  let looked = 0;
+  // A point on a boundary of each layer.
+  for (const { name, height, width } of network.taps) {
+    const { flips } = found!;
+    const at = flips.t.findIndex((_, i) => exact.taps[flips.tap[i]!]!.name === name);
+    if (at < 0) continue;
+    looked++;
+    const point = Float32Array.from(from!, (x, i) => x + flips.t[at]! * (to![i]! - x));
+    const input: InputTensor = { type: 'float32', data: point, dims: [1, ...shape] };
+    const whole = (await network.ambiguous(input)).get(name)!;
+    const placed = (await network.ambiguous(input, { tap: name, granularity: 'position' })).get(name)!;
+    const position = flips.unit[at]! % (height * width);
+    expect(placed.length).toBe(height * width);
+    expect(placed[position]).toBeGreaterThan(0);
+    expect(placed.reduce((sum, count) => sum + count, 0)).toBe(whole[0]);
+  }
+  expect(looked).toBeGreaterThan(2);
+});
+
 describe('sampled codes', () => {
-  it('of one token: the others stay as they are, and the codes are those of the whole model', async () => {
-    const tokens = 5;
-    const network = await openFile(await save(folder, 'tokens.onnx', tokenNet(['op', 'tanh-pow'])), [tokens]);
-    open.push(network);
-    expect(network.text).toBe(true);
-    const base: InputTensor = {
-      type: 'int64',
-      data: BigInt64Array.of(3n, 1n, 4n, 1n, 5n),
-      dims: [1, tokens],
-    };
-    const names = network.taps.map(({ name }) => name);
-    const whole = await network.forward(base, { to: [...names, 'ln0', 'h1', 'logits'] });
-    const width = whole.get('ln0')!.length / tokens;
-    for (const from of ['ln0', 'h1']) {
-      const net = await network.sampled({ from, at: { base, token: 2 } });
-      const own = Float64Array.from(whole.get(from)!.subarray(2 * width, 3 * width));
-      // Not a shift of all entries, which a LayerNorm takes away.
-      const other = own.map((value, i) => value + (i % 2));
-      const { pre, outputs } = await net.evaluate(Float64Array.of(...own, ...other), 2);
-      net.taps.forEach(({ name, codeBits }, tap) => {
-        const expected = whole.get(name)!.subarray(2 * codeBits, 3 * codeBits);
-        expect(gap(pre[tap]!.subarray(0, codeBits), expected)).toBeLessThan(1e-5);
-        expect(gap(pre[tap]!.subarray(codeBits), expected)).toBeGreaterThan(1e-3);
-      });
-      expect(gap(outputs.subarray(0, 13), whole.get('logits')!.subarray(2 * 13, 3 * 13))).toBeLessThan(1e-5);
-      const codes = await net.evaluate(own, 1, 'codes');
-      expect(codes.outputs.length).toBe(0);
-      expect(codes.pre.map((values) => [...values])).toEqual(
-        net.taps.map(({ codeBits }, tap) => [...pre[tap]!.subarray(0, codeBits)]),
+  // Of 40 tokens, those from the 17th on are left out where the model does not look at them.
+  it.each([
+    [5, 'looks at itself'],
+    [40, 'looks at itself'],
+    [40, 'looks back'],
+    [40, 'looks ahead'],
+  ] as const)(
+    'of one of %i tokens that %s: the others stay, the codes are the whole model’s',
+    async (tokens, look) => {
+      const file = await save(folder, `tokens-${tokens}-${look}.onnx`, lookingNet(look));
+      const network = await openFile(file, [tokens]);
+      open.push(network);
+      expect(network.text).toBe(true);
+      const base: InputTensor = {
+        type: 'int64',
+        data: BigInt64Array.from({ length: tokens }, (_, i) => BigInt([3, 1, 4, 1, 5, 9, 2][i % 7]!)),
+        dims: [1, tokens],
+      };
+      const names = network.taps.map(({ name }) => name);
+      const whole = await network.forward(base, { to: [...names, 'ln0', 'h1', 'logits'] });
+      const width = whole.get('ln0')!.length / tokens;
+      for (const from of ['ln0', 'h1']) {
+        const net = await network.sampled({ from, at: { base, token: 2 } });
+        const own = Float64Array.from(whole.get(from)!.subarray(2 * width, 3 * width));
+        // Not a shift of all entries, which a LayerNorm takes away.
+        const other = own.map((value, i) => value + (i % 2));
+        const { pre, outputs } = await net.evaluate(Float64Array.of(...own, ...other), 2);
+        net.taps.forEach(({ name, codeBits }, tap) => {
+          const expected = whole.get(name)!.subarray(2 * codeBits, 3 * codeBits);
+          expect(gap(pre[tap]!.subarray(0, codeBits), expected)).toBeLessThan(1e-5);
+          expect(gap(pre[tap]!.subarray(codeBits), expected)).toBeGreaterThan(1e-3);
+        });
+        expect(gap(outputs.subarray(0, 13), whole.get('logits')!.subarray(2 * 13, 3 * 13))).toBeLessThan(
+          1e-5,
+        );
+        const codes = await net.evaluate(own, 1, 'codes');
+        expect(codes.outputs.length).toBe(0);
+        expect(codes.pre.map((values) => [...values])).toEqual(
+          net.taps.map(({ codeBits }, tap) => [...pre[tap]!.subarray(0, codeBits)]),
+        );
+        await net.close();
+      }
+      await expect(network.sampled({ from: 'ln0' })).rejects.toThrow(/needs the token that moves/);
+      await expect(network.sampled({ from: 'ln0', at: { base, token: tokens } })).rejects.toThrow(
+        `one of its tokens (${tokens})`,
       );
-      await net.close();
-    }
-    await expect(network.sampled({ from: 'ln0' })).rejects.toThrow(/needs the token that moves/);
-    await expect(network.sampled({ from: 'ln0', at: { base, token: 5 } })).rejects.toThrow(
-      /one of its tokens \(5\)/,
-    );
-    await expect(network.sampled({ from: 'input', at: { base, token: 0 } })).rejects.toThrow(
-      /no space of floats/,
-    );
+      await expect(network.sampled({ from: 'input', at: { base, token: 0 } })).rejects.toThrow(
+        /no space of floats/,
+      );
+    },
+  );
+
+  it.each([
+    ['looks at itself', 16],
+    ['looks back', 16],
+    ['looks ahead', 40],
+  ] as const)('of a token that %s take a sequence of %i of 40 tokens', async (look, computed) => {
+    const file = await save(folder, `short-${look}.onnx`, lookingNet(look));
+    const contextOf = async (tokens: number) => {
+      const config = { file, control: 'none', taps: 'auto', device: 'cpu', threads: 1 } as const;
+      const model = await openModel({ model: config, variant: TRAINED, sampleShape: [tokens] });
+      return { model, forward: createForward(model, 1) };
+    };
+    const full = await contextOf(40);
+    const contexts = new ShortContexts(full, contextOf);
+    const base: InputTensor = { type: 'int64', data: new BigInt64Array(40).fill(3n), dims: [1, 40] };
+    const { context, at } = await contexts.around({ base, token: 15 });
+    expect([context.model.tokens, at.base.data.length]).toEqual([computed, computed]);
+    const behind = await contexts.around({ base, token: 33 });
+    expect(behind.context.model.tokens).toBe(40);
+    await contexts.close();
+    await full.forward.close();
   });
 
   it('of one MLP do not change when its residual stream is scaled, but for the epsilon of LayerNorm', async () => {
@@ -277,4 +342,20 @@ function batch(data: Float32Array, dims: readonly number[]): InputTensor {
 function gap(a: Float32Array, b: Float32Array): number {
   expect(a.length).toBe(b.length);
   return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i]!)), 0);
+}
+
+/** A text model in which a token's vector is its own, or a sum over those up to it or from it on. */
+function lookingNet(look: 'looks at itself' | 'looks back' | 'looks ahead') {
+  const net = tokenNet(['op', 'tanh-pow']);
+  const graph = net.graph!;
+  if (look === 'looks at itself') return net;
+  graph.node[0] = { ...graph.node[0]!, output: ['own'] };
+  graph.node.splice(
+    1,
+    0,
+    node('CumSum', ['own', 'axis'], ['sum'], look === 'looks ahead' ? { reverse: 1 } : {}),
+    node('Mul', ['sum', 'half'], ['h0']),
+  );
+  graph.initializer.push(intTensor('axis', [1]));
+  return net;
 }

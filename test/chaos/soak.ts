@@ -1,0 +1,146 @@
+// npm run soak -- --minutes N [--seed S] [--report FILE]: sweeps, experiments and chains in a loop while another worker, the broker
+// and the server are killed. One worker is never touched: between runs its memory and its open handles must be flat.
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { randomStream } from '../../activities/numeric/rng.ts';
+import { makeHome } from '../live/live-home.ts';
+import { lives, processesOf } from '../live/process-table.ts';
+import { servicesOf } from '../live/progress-query.ts';
+import { tableHashes } from '../live/run-files.ts';
+import { isFlat, type Trend, trendOf } from './flatness.ts';
+import { type Workload, WORKLOADS } from './workloads.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '120' },
+    seed: { type: 'string', default: '0' },
+    report: { type: 'string' },
+  },
+});
+
+/** Longer than idle threads are kept. */
+const REST_MS = 6_000;
+/** Runs of every kind before the first sample: code is compiled, caches are filled. */
+const WARM_ROUNDS = 1;
+const KILL_EVERY_MS = { least: 8_000, most: 25_000 } as const;
+/** Growth that two hours may bring. */
+const FLAT = { hours: 2, share: 0.1 } as const;
+
+interface Sample {
+  readonly minutes: number;
+  readonly residentMb: number;
+  readonly handles: number;
+}
+
+const random = randomStream(Number(values.seed), 99);
+const startedMs = performance.now();
+const untilMs = startedMs + Number(values.minutes) * 60_000;
+const home = makeHome('soak');
+const samples: Sample[] = [];
+const kills: Record<string, number> = { worker: 0, broker: 0, server: 0 };
+let runs = 0;
+try {
+  const up = await home.tessera(['up', '--processes', '2']);
+  if (up.code !== 0) throw new Error(up.stderr);
+  const [steady] = workers();
+  const hashes = new Map<string, Record<string, string>>();
+  for (let round = 0; performance.now() < untilMs; round++) {
+    for (const workload of WORKLOADS) {
+      const stop = new AbortController();
+      const killing = round < WARM_ROUNDS ? null : killNowAndThen(steady!, stop.signal);
+      await runOnce(workload, hashes);
+      stop.abort();
+      await killing;
+      runs++;
+      if (round < WARM_ROUNDS) continue;
+      await sleep(REST_MS);
+      samples.push(sampleOf(steady!));
+      say(`${workload.name}: ${JSON.stringify(samples.at(-1))}`);
+    }
+  }
+} finally {
+  await home.close();
+}
+const minutes = (performance.now() - startedMs) / 60_000;
+const trends = {
+  residentMb: trendOf(samples.map((sample) => [sample.minutes / 60, sample.residentMb])),
+  handles: trendOf(samples.map((sample) => [sample.minutes / 60, sample.handles])),
+};
+const flat = Object.values(trends).every((trend) => isFlat(trend, FLAT));
+if (values.report !== undefined)
+  writeFileSync(
+    values.report,
+    `${JSON.stringify({ minutes, runs, kills, trends, flat, samples }, null, 1)}\n`,
+  );
+const killed = Object.entries(kills).map(([kind, count]) => `${kind} ${count}`);
+console.log(`${minutes.toFixed(0)} minutes, ${runs} runs with equal bytes, kills: ${killed.join(', ')}`);
+for (const [name, trend] of Object.entries(trends)) console.log(trendLine(name, trend));
+console.log(flat ? 'flat' : 'NOT FLAT');
+process.exit(flat ? 0 : 1);
+
+async function runOnce(workload: Workload, hashes: Map<string, Record<string, string>>): Promise<void> {
+  const out = join(home.runs, `${runs}`);
+  const end = await home.tessera([
+    'run',
+    ...workload.args(home.folder),
+    '--out',
+    out,
+    '--json',
+    '--processes',
+    '0',
+  ]);
+  if (end.code !== 0) throw new Error(`${workload.name}: exit code ${end.code}: ${end.stderr}`);
+  const found = tableHashes(join(out, workload.run));
+  const first = hashes.get(workload.name) ?? found;
+  hashes.set(workload.name, first);
+  if (JSON.stringify(found) !== JSON.stringify(first))
+    throw new Error(`${workload.name}: bytes differ (${out})`);
+  rmSync(out, { recursive: true });
+}
+
+async function killNowAndThen(steady: number, signal: AbortSignal): Promise<void> {
+  const victims: Record<string, () => number | undefined> = {
+    worker: () => workers().find((pid) => pid !== steady),
+    broker: () => servicesOf(home).kafka?.process?.pid,
+    server: () => servicesOf(home).temporal?.process?.pid,
+  };
+  while (!signal.aborted) {
+    const waitMs = KILL_EVERY_MS.least + (KILL_EVERY_MS.most - KILL_EVERY_MS.least) * random.uniform();
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const kind = Object.keys(victims)[random.below(3)]!;
+    const pid = victims[kind]!();
+    if (pid === undefined || !lives(pid)) continue;
+    process.kill(pid, 'SIGKILL');
+    kills[kind]!++;
+  }
+}
+
+/** Worker processes of this home, the oldest first. */
+function workers(): number[] {
+  return processesOf(home.folder)
+    .filter(({ command }) => command.includes('worker.mjs'))
+    .map(({ pid }) => pid)
+    .sort((a, b) => a - b);
+}
+
+function sampleOf(pid: number): Sample {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    minutes: (performance.now() - startedMs) / 60_000,
+    residentMb: Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+function trendLine(name: string, { mean, slope, low, high }: Trend): string {
+  const figure = (value: number) => value.toFixed(1);
+  return `${name}: mean ${figure(mean)}, slope ${figure(slope)} an hour (95 %: ${figure(low)} to ${figure(high)})`;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+}
