@@ -43,6 +43,14 @@ const hmc = z.strictObject({
   count,
   steps: z.int().min(1).max(100).default(2).describe('Leapfrog steps of a trajectory.'),
   stepSize: z.number().positive().default(0.1).describe("The first step size, in units of the encoder's."),
+  kept: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.5)
+    .describe(
+      'Share of the momentum kept at first, which is learned; a kernel costs the bound dim * log(1 / kept) nats.',
+    ),
   reverse,
 });
 

@@ -12,7 +12,11 @@ export function target({ half }) {
       const well = (centre) => np.square(x.ref.sub(centre)).add(np.square(y.ref)).mul(-0.5);
       const wells = np.logaddexp(well(-half), well(half));
       // The neck: a ridge along y = 0 of standard deviation 0.2.
-      const neck = np.square(y.ref.div(0.2)).add(np.square(x.ref.div(half))).mul(-0.5).sub(3);
+      const neck = np
+        .square(y.ref.div(0.2))
+        .add(np.square(x.ref.div(half)))
+        .mul(-0.5)
+        .sub(3);
       return np.logaddexp(wells, neck);
     },
   };

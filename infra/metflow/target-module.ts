@@ -2,8 +2,8 @@
 // bundled so that TypeScript works, and so that it traces with the same jax-js as this program.
 
 import { createHash } from 'node:crypto';
-import { dirname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import '../../activities/numeric/float16-array.ts';
+import * as jax from '@jax-js/jax';
 import { build, type Plugin } from 'esbuild';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ModuleTarget } from '#schemas/metflow-targets.ts';
@@ -36,16 +36,21 @@ export async function loadTargetModule({ module, options }: ModuleTarget): Promi
   return { name: 'module', sha256, traced, files: [{ key: 'target.module', file: module, sha256 }] };
 }
 
-/** The module's jax-js is this program's own, wherever the module lies. */
+/** Where a module finds this program's own jax-js: workers run from a bundle, which has a copy of its own inside. */
+const JAX_KEY = 'tessera.jax';
+Object.assign(globalThis, { [Symbol.for(JAX_KEY)]: jax });
+
+/** The module's jax-js is this program's own, wherever module and program lie: arrays of another one are strangers. */
 const ONE_JAX: Plugin = {
   name: 'one-jax',
-  setup: (build) =>
-    build.onResolve({ filter: /^@jax-js\/jax$/ }, async ({ path, pluginData }) => {
-      if (pluginData === ONE_JAX) return undefined;
-      const resolveDir = dirname(fileURLToPath(import.meta.url));
-      const own = await build.resolve(path, { kind: 'import-statement', resolveDir, pluginData: ONE_JAX });
-      return { path: pathToFileURL(own.path).href, external: true };
-    }),
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@jax-js\/jax$/ }, () => ({ path: 'jax', namespace: 'one-jax' }));
+    onLoad({ filter: /.*/, namespace: 'one-jax' }, () => {
+      const names = Object.keys(jax).filter((name) => name !== 'default');
+      const own = `globalThis[Symbol.for(${JSON.stringify(JAX_KEY)})]`;
+      return { contents: `export const { ${names.join(', ')} } = ${own};` };
+    });
+  },
 };
 
 async function bundled(module: string): Promise<string> {

@@ -199,6 +199,16 @@ describe('a run of chains', () => {
     expect(summary).toHaveLength(9);
   });
 
+  it("samples a target of the user's own in workers, whose code is a bundle", async () => {
+    const config = join(EXAMPLES, 'metflow', 'own-target.yaml');
+    const sets = ['train.steps=5', 'sample.warmup=5', 'sample.draws=20'].flatMap((set) => ['--set', set]);
+    const end = await home.tessera(['run', config, '--out', home.runs, '--json', '--allow-code', ...sets]);
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.json!.rows).toMatchObject({ draws: 16 * 20, bounds: 2 });
+    const manifest = manifestOf(join(home.runs, 'own-target'));
+    expect(manifest.files!.map(({ key }) => key)).toEqual(['target.module']);
+  });
+
   it('leaves no process behind', async () => {
     await home.tessera(['down']);
     await expect.poll(() => processesOf(home.folder).length, { timeout: 20_000 }).toBe(0);

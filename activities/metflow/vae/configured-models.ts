@@ -26,8 +26,8 @@ export function betweenOf(config: BetweenConfig, latent: number): Between {
       return pathOf(config, latent, { kernel, count, conditioning: 'none' });
     }
     case 'hmc': {
-      const { stepSize, steps, count } = config;
-      const kernel = hamiltonianKernel({ dim: latent, stepSize, steps });
+      const { stepSize, steps, kept, count } = config;
+      const kernel = hamiltonianKernel({ dim: latent, stepSize, steps, kept });
       return pathOf(config, latent, { kernel, count, conditioning: 'free' });
     }
   }
