@@ -7,6 +7,7 @@ import { randomStream, shuffle } from '../numeric/rng.ts';
 import { codeRowBytes } from '../polytope/code-layout.ts';
 import { packSigns } from '../polytope/sign-code.ts';
 import type { CodedPoints, Samples } from './experiment.ts';
+import { centre, centrePosition } from './map-centre.ts';
 import type { Network } from './network.ts';
 import { pointPasses } from './point-passes.ts';
 
@@ -245,18 +246,4 @@ class LayerCollector {
     const { taps, activations } = this.#network;
     return this.#request.values === 'pre' ? taps[this.#request.tap]!.name : activations[this.#request.tap]!;
   }
-}
-
-/** All channels at the middle of the map. */
-function centre(
-  values: Float32Array,
-  row: number,
-  { channels, height, width }: Network['taps'][number],
-): Float32Array {
-  const at = row * channels * height * width + centrePosition({ height, width });
-  return Float32Array.from({ length: channels }, (_, channel) => values[at + channel * height * width]!);
-}
-
-function centrePosition({ height, width }: { readonly height: number; readonly width: number }): number {
-  return Math.floor(height / 2) * width + Math.floor(width / 2);
 }

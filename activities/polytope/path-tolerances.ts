@@ -1,7 +1,8 @@
 // How far from 0 a value may lie by rounding alone: measured against the tap's values at the path's two ends.
 
 import { PipelineError } from '#schemas/errors.ts';
-import type { ChordPaths, SolveLimits } from './path-solver.ts';
+import type { ChordPaths } from './path-solver.ts';
+import type { SolveLimits } from './solver-room.ts';
 import type { PiecewiseNet } from './piecewise-net.ts';
 
 /** Relative to the tap's largest value at either end. A bend that touches 0 misses it by this much at most. */

@@ -5,7 +5,8 @@ import type { ChordKernel } from './chord-kernel.ts';
 import { CrossingLog, type PathCrossings } from './crossing-events.ts';
 import { LengthMeter } from './path-lengths.ts';
 import { PathRecords } from './path-records.ts';
-import { type ChordPaths, giveBackRoom, PathSolver, type SolveLimits, takeRoom } from './path-solver.ts';
+import { type ChordPaths, PathSolver } from './path-solver.ts';
+import { giveBackRoom, type SolveLimits, takeRoom } from './solver-room.ts';
 import { pathTolerances } from './path-tolerances.ts';
 import type { PiecewiseNet } from './piecewise-net.ts';
 

@@ -72,7 +72,7 @@ describe('vectors on both sides of the activation function', () => {
     const run = (values: string) =>
       runInMemory(clusters, {
         config: configOf({ ...few, span: 'layer1', feature: 'act_l2', values }),
-        samples: vectorSamples(PLANTED.slice(0, 160), LABELS.slice(0, 160)),
+        samples: vectorSamples(PLANTED.slice(0, 90), LABELS.slice(0, 90)),
         networks: [denseNetwork(layersOf(UNITS), TRAINED)],
       });
     const [both, post, pre] = await Promise.all(['both', 'post', 'pre'].map(run));
@@ -83,7 +83,7 @@ describe('vectors on both sides of the activation function', () => {
     expect(members(both!, 'layer1')).toEqual(members(post!, 'layer1'));
     expect(members(both!, 'layer1:pre')).toEqual(members(pre!, 'layer1'));
     expect(members(both!, 'layer1')).not.toEqual(members(both!, 'layer1:pre'));
-    for (const { tables } of [both!, post!, pre!]) expect(tables.codes!.point_id!.length).toBe(160);
+    for (const { tables } of [both!, post!, pre!]) expect(tables.codes!.point_id!.length).toBe(90);
   });
 });
 

@@ -109,11 +109,11 @@ describe('the paper profile', () => {
         'clusters.components=4',
         `clusters.span=${JSON.stringify(spans)}`,
       ]),
-      samples: digits(120),
+      samples: digits(70),
       networks: [network],
     });
     expect(new Set(tables.codes!.granularity)).toEqual(new Set(['position']));
-    expect(tables.codes!.point_id!.length).toBe(2 * 120);
+    expect(tables.codes!.point_id!.length).toBe(2 * 70);
     expect(tables.codes!.n_ambiguous!.every((count) => Number(count) >= 0)).toBe(true);
   });
 
@@ -132,7 +132,7 @@ describe('the paper profile', () => {
         'density.pointsPerClass=4',
         'density.exactPairs=3',
       ]),
-      samples: digits(120),
+      samples: digits(70),
       networks: [network],
     });
     const { exact, crossings } = tables.paths!;
