@@ -31,7 +31,7 @@ function runArguments(
   return ['run', CONFIG, '--out', out, '--json', ...setOptions(all)];
 }
 
-/** One message, nothing of the program's inside, the fault in the last line of stdout. */
+/** One message, nothing of the program's inside, stdout all events, the fault in the last of them. */
 function expectOneMessage(
   { code, stdout, stderr, json }: CommandEnd,
   wanted: Pick<BadCase, 'code' | 'kind' | 'says'>,
@@ -41,7 +41,12 @@ function expectOneMessage(
   expect(messages, stderr).toHaveLength(1);
   for (const pattern of wanted.says) expect(messages[0]).toMatch(pattern);
   expect(stderr + stdout).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
-  expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { event: string }).event);
+  expect(events.filter((event) => event === 'error')).toEqual(['error']);
+  expect(events.at(-1)).toBe('error');
   expect(json).toMatchObject({ exitCode: wanted.code, fault: { kind: wanted.kind } });
 }
 
