@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
-import { destination, pino } from 'pino';
+import { destination, pino, stdSerializers } from 'pino';
 import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
@@ -128,7 +128,10 @@ async function connect(env: Env): Promise<NativeConnection> {
 function installRuntime(env: Env): void {
   const folder = join(env.home, 'logs');
   mkdirSync(folder, { recursive: true });
-  const log = pino(destination({ dest: join(folder, `worker-${process.pid}.log`), sync: false }));
+  const log = pino(
+    { serializers: { error: stdSerializers.err } },
+    destination({ dest: join(folder, `worker-${process.pid}.log`), sync: false }),
+  );
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   const logger = new DefaultLogger('INFO', ({ level, message, meta }) => {
     log[levels[level]]({ ...meta, runId: runOf(meta) }, message);
