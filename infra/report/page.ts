@@ -79,9 +79,11 @@ function navigation({ id, title, sections }: PagePart): Markup {
 
 function partMarkup({ id, title, sections }: PagePart): Markup {
   const heading = title === null ? null : html`<h2 class="part" id="${id}">${title}</h2>`;
+  // Several parts may have a section of the same name.
+  const labels = (section: PageSection) => (title === null ? section.id : `${id} ${section.id}`);
   const bodies = sections.map(
     (section) =>
-      html`<section aria-labelledby="${section.id}"><h2 id="${section.id}">${section.title}</h2>${section.content}</section>`,
+      html`<section aria-labelledby="${labels(section)}"><h2 id="${section.id}">${section.title}</h2>${section.content}</section>`,
   );
   return html`${heading}${bodies}`;
 }
