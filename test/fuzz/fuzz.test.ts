@@ -22,7 +22,7 @@ describe.each(formats)('%s', (name) => {
   it('reads its valid files, or mutations of them would prove nothing', async () => {
     const format = FORMATS[name]!;
     const made = join(folder, name);
-    await mkdir(made);
+    await mkdir(made, { recursive: true });
     for (const [i, seed] of (await format.seeds(made)).entries()) {
       await writeFiles(join(made, String(i)), seed.files);
       await format.run(join(made, String(i)), seed);
