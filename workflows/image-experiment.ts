@@ -4,10 +4,10 @@
 
 import { CancellationScope, condition, isCancellation, setHandler } from '@temporalio/workflow';
 import type { ImagesInput, RunResult } from '../schemas/messages.ts';
-import { faultOfFailure } from './faults.ts';
 import { pauseSignal, progressQuery, resumeSignal } from './handlers.ts';
 import { ImageState } from './image-state.ts';
-import { commitImages, markEnded, planImages, runImageTask } from './policies.ts';
+import { endingNoted } from './noted-end.ts';
+import { commitImages, planImages, runImageTask } from './policies.ts';
 
 interface Run {
   readonly input: ImagesInput;
@@ -28,14 +28,7 @@ export async function imageExperiment(input: ImagesInput): Promise<RunResult> {
   setHandler(resumeSignal, () => {
     state.paused = false;
   });
-  const work = new CancellationScope();
-  try {
-    return await work.run(() => planWorkCommit(run));
-  } catch (error) {
-    work.cancel();
-    await noteEnd(run, error);
-    throw error;
-  }
+  return endingNoted(input, state, () => planWorkCommit(run));
 }
 
 async function planWorkCommit(run: Run): Promise<RunResult> {
@@ -66,13 +59,4 @@ async function workOn({ input, state, scopes }: Run, task: number): Promise<void
       scopes.delete(scope);
     }
   }
-}
-
-async function noteEnd({ input, state }: Run, error: unknown): Promise<void> {
-  const cancelled = isCancellation(error);
-  state.phase = cancelled ? 'cancelled' : 'failed';
-  const fault = cancelled ? null : faultOfFailure(error);
-  await CancellationScope.nonCancellable(() =>
-    markEnded({ runDir: input.runDir, status: cancelled ? 'cancelled' : 'failed', fault }),
-  );
 }

@@ -13,18 +13,11 @@ import {
 } from '@temporalio/workflow';
 import { type MetflowInput, type RunResult, runWorkflowId } from '../schemas/messages.ts';
 import type { CommitOutput } from '../schemas/tasks.ts';
-import { faultOfFailure } from './faults.ts';
 import { chainsSignal, extendSignal, pauseSignal, progressQuery, resumeSignal } from './handlers.ts';
 import { metflowChains } from './metflow-chains.ts';
 import { MetflowState } from './metflow-state.ts';
-import {
-  collectDraws,
-  commitMetflow,
-  diagnoseChains,
-  markEnded,
-  planMetflow,
-  trainFlow,
-} from './policies.ts';
+import { endingNoted } from './noted-end.ts';
+import { collectDraws, commitMetflow, diagnoseChains, planMetflow, trainFlow } from './policies.ts';
 
 /** How long collectors may lag behind the last segment before the log is searched for lost messages. */
 const LAG_CHECK_MS = 60_000;
@@ -50,14 +43,7 @@ export async function metflowExperiment(input: MetflowInput): Promise<RunResult>
   setHandler(extendSignal, (draws) => state.extend(draws));
   setHandler(pauseSignal, () => steer(run, true));
   setHandler(resumeSignal, () => steer(run, false));
-  const work = new CancellationScope();
-  try {
-    return await work.run(() => roundByRound(run));
-  } catch (error) {
-    work.cancel();
-    await noteEnd(run, error);
-    throw error;
-  }
+  return endingNoted(input, state, () => roundByRound(run));
 }
 
 async function roundByRound(run: Run): Promise<RunResult> {
@@ -205,13 +191,4 @@ function steer(run: Run, paused: boolean): void {
     // One that has just ended needs no steering.
     child.signal(paused ? pauseSignal : resumeSignal).catch(() => undefined);
   }
-}
-
-async function noteEnd({ input, state }: Run, error: unknown): Promise<void> {
-  const cancelled = isCancellation(error);
-  state.phase = cancelled ? 'cancelled' : 'failed';
-  const fault = cancelled ? null : faultOfFailure(error);
-  await CancellationScope.nonCancellable(() =>
-    markEnded({ runDir: input.runDir, status: cancelled ? 'cancelled' : 'failed', fault }),
-  );
 }

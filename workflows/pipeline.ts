@@ -8,9 +8,8 @@ import { CancellationScope, condition, isCancellation, setHandler, sleep } from 
 import type { RunInput, RunResult } from '../schemas/messages.ts';
 import type { AggregateInput, AggregateOutput, Attempted, CommitOutput } from '../schemas/tasks.ts';
 import { LIMITS } from '../temporal.config.ts';
-import { faultOfFailure } from './faults.ts';
 import { pauseSignal, progressQuery, resumeSignal } from './handlers.ts';
-import { markEnded } from './policies.ts';
+import { endingNoted } from './noted-end.ts';
 import type { PipelinePlan, RunState } from './run-state.ts';
 
 /** How long collectors may lag behind the last task before the log is searched for lost messages. */
@@ -39,14 +38,7 @@ export async function runPipeline<Task, Output, Plan extends PipelinePlan>(
   setHandler(progressQuery, () => state.progress());
   setHandler(pauseSignal, () => state.pause());
   setHandler(resumeSignal, () => state.resume());
-  const work = new CancellationScope();
-  try {
-    return await work.run(() => stationByStation(pipeline));
-  } catch (error) {
-    work.cancel();
-    await noteEnd(input, state, error);
-    throw error;
-  }
+  return endingNoted(input, state, () => stationByStation(pipeline));
 }
 
 async function stationByStation<Task, Output, Plan extends PipelinePlan>(
@@ -175,17 +167,4 @@ function partitionsOf<Task, Output, Plan extends PipelinePlan>({
   state,
 }: Pipeline<Task, Output, Plan>): number[] {
   return Array.from({ length: state.partitions }, (_, partition) => partition);
-}
-
-async function noteEnd<Task, Output, Plan extends PipelinePlan>(
-  { runDir }: RunInput,
-  state: RunState<Task, Output, Plan>,
-  error: unknown,
-): Promise<void> {
-  const cancelled = isCancellation(error);
-  state.phase = cancelled ? 'cancelled' : 'failed';
-  const fault = cancelled ? null : faultOfFailure(error);
-  await CancellationScope.nonCancellable(() =>
-    markEnded({ runDir, status: cancelled ? 'cancelled' : 'failed', fault }),
-  );
 }
