@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
-import { readIfThere, writeWhole } from './blobs/storage.ts';
+import { readJsonIfThere, writeWhole } from './blobs/storage.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -72,8 +72,7 @@ export async function writeManifest(
 
 /** The run.json of a folder, or null where there is none. */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  const bytes = await readIfThere(join(runDir, 'run.json'));
-  return bytes === null ? null : (JSON.parse(bytes.toString()) as RunManifest);
+  return readJsonIfThere(join(runDir, 'run.json'));
 }
 
 /** Marks a run that ended without a commit; without a plan there is nothing to mark. */

@@ -12,9 +12,10 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
+import { remove } from '../blobs/storage.ts';
 import { writeParquet } from '../parquet/parquet-file.ts';
 import { makeCommitFolder, publishTables } from './commit-folder.ts';
+import { readCommitRecord, writeCommitRecord } from './commit-record.ts';
 import { compactSegments } from './compact-segments.ts';
 import { commitTasks, finalContent, runCommitTask } from './commit-task.ts';
 import type { CommitTaskOptions } from './commit-task.ts';
@@ -54,8 +55,6 @@ export interface CommitSummary {
   };
 }
 
-const RECORD_FILE = '.commit.json';
-
 /**
  * Writes every final table, then removes the segments. Repeating it after a crash, or after it finished,
  * gives the same files.
@@ -67,31 +66,19 @@ export async function commitRun(options: CommitOptions): Promise<CommitSummary> 
   const { mostSegments: most, signal, onProgress } = options;
   await compactSegments({ dir, plan, most, signal, onProgress });
   const segments = await allSegments(dir, plan);
-  const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
+  const before = segments.length === 0 ? await readCommitRecord<CommitSummary>(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
   const folder = await makeCommitFolder(runDir);
   try {
     const summary = await writeTables(options, segments, folder);
     await publishTables(TABLES, { folder, runDir });
-    await writeWhole(
-      join(runDir, RECORD_FILE),
-      Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary })),
-    );
+    await writeCommitRecord(runDir, plan, summary);
     await remove(dir);
     return summary;
   } finally {
     await remove(folder);
   }
-}
-
-async function readRecord(runDir: string, plan: SweepPlan): Promise<CommitSummary | null> {
-  const bytes = await readIfThere(join(runDir, RECORD_FILE));
-  if (bytes === null) return null;
-  const { configSha256, ...summary } = JSON.parse(bytes.toString()) as CommitSummary & {
-    configSha256: string;
-  };
-  return configSha256 === plan.configSha256 ? summary : null;
 }
 
 function checkComplete(segments: readonly Segment[], plan: SweepPlan): void {

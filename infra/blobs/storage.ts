@@ -21,6 +21,12 @@ export function readIfThere(path: string): Promise<Buffer | null> {
   return readFile(path).catch((error) => ignoreMissing(error, null));
 }
 
+/** What a JSON file holds, null where there is none. */
+export async function readJsonIfThere<Content>(path: string): Promise<Content | null> {
+  const bytes = await readIfThere(path);
+  return bytes === null ? null : (JSON.parse(bytes.toString()) as Content);
+}
+
 /** Names in a folder, sorted; none where there is no folder. */
 export async function namesIn(folder: string): Promise<string[]> {
   if (isObjectPath(folder)) return (await objectStore()).names(objectPlace(folder));

@@ -2,7 +2,7 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { runWorkflowId, SIGNAL_EXTEND } from '#schemas/messages.ts';
-import { readIfThere } from '../blobs/storage.ts';
+import { readJsonIfThere } from '../blobs/storage.ts';
 import { refuseCode } from '../config/load-config.ts';
 import { temporalAddress, attach } from './local-services.ts';
 import { drawsOf, type MetflowPlan, planPath } from '../metflow/metflow-plan.ts';
@@ -51,9 +51,10 @@ export async function extendCommand(
 
 async function planOf({ runId, runDir, manifest }: KnownRun): Promise<MetflowPlan> {
   const config = manifest?.config;
-  const bytes = config?.kind === 'metflow' && 'target' in config ? await readIfThere(planPath(runDir)) : null;
-  if (config?.kind === 'metflow' && 'target' in config && bytes !== null)
-    return { ...(JSON.parse(bytes.toString()) as MetflowPlan), config };
+  if (config?.kind === 'metflow' && 'target' in config) {
+    const plan = await readJsonIfThere<MetflowPlan>(planPath(runDir));
+    if (plan !== null) return { ...plan, config };
+  }
   const value = config === undefined ? runId : `${runId}, kind: ${config.kind}`;
   throw wrong('only runs of kind: metflow that have been planned have chains to extend', value);
 }

@@ -8,11 +8,12 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ConcludeContext, Experiment, TableRows } from '../../activities/experiments/experiment.ts';
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import { makeCommitFolder, publishTables } from '../aggregate/commit-folder.ts';
+import { readCommitRecord, writeCommitRecord } from '../aggregate/commit-record.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import type { BlockSlice } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
-import { readIfThere, remove, writeWhole } from '../blobs/storage.ts';
+import { remove } from '../blobs/storage.ts';
 import { ROW_GROUP_ROWS, writeParquet } from '../parquet/parquet-file.ts';
 import { writeParts } from '../parquet/part-files.ts';
 import { claimCells, type ClaimRecord, claimRows, runRows } from './fixed-tables.ts';
@@ -41,8 +42,6 @@ export interface CommitSummary {
   readonly claims: readonly ClaimRecord[];
   readonly notices: readonly string[];
 }
-
-const RECORD_FILE = '.commit.json';
 /** Row groups of tables whose rows are wide. */
 const WIDE_GROUP_ROWS = 16_384;
 
@@ -53,15 +52,14 @@ const WIDE_GROUP_ROWS = 16_384;
 export async function commitExperiment(options: CommitOptions): Promise<CommitSummary> {
   const { runDir, plan } = options;
   const segments = await segmentsOf(plan, join(runDir, SEGMENTS_FOLDER));
-  const before = segments.length === 0 ? await readRecord(runDir, plan) : null;
+  const before = segments.length === 0 ? await readCommitRecord<CommitSummary>(runDir, plan) : null;
   if (before !== null) return before;
   checkComplete(segments, plan);
   const folder = await makeCommitFolder(runDir);
   try {
     const summary = await writeTables(options, segments, folder);
     await publishTables([...SHARED_TABLES, ...options.experiment.tables], { folder, runDir });
-    const record = Buffer.from(JSON.stringify({ configSha256: plan.configSha256, ...summary }));
-    await writeWhole(join(runDir, RECORD_FILE), record);
+    await writeCommitRecord(runDir, plan, summary);
     await remove(join(runDir, SEGMENTS_FOLDER));
     return summary;
   } finally {
@@ -74,15 +72,6 @@ async function segmentsOf({ config, configSha256 }: LensPlan, dir: string): Prom
     listRowSegments(dir, partition, configSha256),
   );
   return (await Promise.all(partitions)).flat();
-}
-
-async function readRecord(runDir: string, plan: LensPlan): Promise<CommitSummary | null> {
-  const bytes = await readIfThere(join(runDir, RECORD_FILE));
-  if (bytes === null) return null;
-  const { configSha256, ...summary } = JSON.parse(bytes.toString()) as CommitSummary & {
-    configSha256: string;
-  };
-  return configSha256 === plan.configSha256 ? summary : null;
 }
 
 function checkComplete(segments: readonly RowSegment[], plan: LensPlan): void {

@@ -5,7 +5,7 @@ import { DRAW_COLUMNS } from '#schemas/columns/metflow/draws.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { decodeBlock } from '../arrow/ipc-batch.ts';
-import { readIfThere, writeWhole } from '../blobs/storage.ts';
+import { readJsonIfThere, writeWhole } from '../blobs/storage.ts';
 import { partOfMessage } from './draw-messages.ts';
 import {
   coveredDraws,
@@ -131,6 +131,5 @@ function placePath(runDir: string, partition: number): string {
 }
 
 async function readPlace(runDir: string, partition: number): Promise<NotedPlace | null> {
-  const bytes = await readIfThere(placePath(runDir, partition));
-  return bytes === null ? null : (JSON.parse(bytes.toString()) as NotedPlace);
+  return readJsonIfThere(placePath(runDir, partition));
 }

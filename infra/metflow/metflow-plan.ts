@@ -5,7 +5,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
-import { readIfThere } from '../blobs/storage.ts';
+import { readJsonIfThere } from '../blobs/storage.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -42,10 +42,8 @@ export async function findPlan<Plan extends { readonly configSha256: string }>(
   runDir: string,
   configSha256: string,
 ): Promise<Plan | null> {
-  const bytes = await readIfThere(planPath(runDir));
-  if (bytes === null) return null;
-  const plan = JSON.parse(bytes.toString()) as Plan;
-  if (plan.configSha256 === configSha256) return plan;
+  const plan = await readJsonIfThere<Plan>(planPath(runDir));
+  if (plan === null || plan.configSha256 === configSha256) return plan;
   throw new PipelineError({
     kind: 'run-config-mismatch',
     where: planPath(runDir),

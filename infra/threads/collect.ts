@@ -38,13 +38,13 @@ export interface LogCollector {
 /**
  * Moves a collector behind what Kafka has deleted. For planning only, which finds out by {@link LogCollector.missing} what must be
  * made again; a reader that comes upon such a gap fails.
+ * @param place.low - first offset that the partition still has.
  * @returns a notice for people, or null where nothing was deleted.
  */
 export async function skipDeleted(
   collector: LogCollector,
-  { topic, partition }: { readonly topic: string; readonly partition: number },
+  { partition, low }: { readonly partition: number; readonly low: bigint },
 ): Promise<string | null> {
-  const { low } = await openLog().offsets(topic, partition);
   const next = collector.nextOffset;
   if (low <= next) return null;
   await collector.skipTo(low);

@@ -19,7 +19,7 @@ import { finishTally } from '../../activities/metflow/vae/likelihood.ts';
 import { type JudgedTraining, likelihoodRows } from '../../activities/metflow/vae/likelihood-rows.ts';
 import { decodedSamples, netsOf } from '../../activities/metflow/vae/vae-decoder.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { makeFolder, writeWhole } from '../blobs/storage.ts';
+import { writeWhole } from '../blobs/storage.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { CHECKPOINTS_FOLDER, findCheckpoint } from '../metflow/checkpoint-files.ts';
 import { removeHalfFiles } from '../metflow/draw-parts.ts';
@@ -133,7 +133,6 @@ async function writeNets(
     ['encoder', denseModel(encoder.values, { sizes: encoder.sizes, end: 'none' })],
     ['decoder', denseModel(decoder.values, { sizes: decoder.sizes, end: 'sigmoid' })],
   ] as const;
-  await makeFolder(join(runDir, NETS_FOLDER));
   const written: SourceFile[] = [];
   for (const [net, bytes] of models) {
     const file = `${NETS_FOLDER}/${name}-seed-${seed}-${net}.onnx`;

@@ -9,7 +9,7 @@ import { betweenOf } from '../../activities/metflow/vae/configured-models.ts';
 import { inpaintingRunOf } from '../../activities/metflow/vae/inpainting-run.ts';
 import { vaeModel } from '../../activities/metflow/vae/vae-model.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { makeFolder, writeWhole } from '../blobs/storage.ts';
+import { writeWhole } from '../blobs/storage.ts';
 import { canonicalJson } from '../config/config-hash.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { findCheckpoint } from '../metflow/checkpoint-files.ts';
@@ -35,10 +35,7 @@ export async function planImagesTask(
   const existing = await findPlan<ImagesPlan>(runDir, configSha256);
   const base = { runId, configSha256, notices: [] };
   const plan: ImagesPlan = existing ?? { ...base, ...(await planOf(config, signal)) };
-  if (existing === null) {
-    await makeFolder(runDir);
-    await writeWhole(planPath(runDir), Buffer.from(JSON.stringify(plan)));
-  }
+  if (existing === null) await writeWhole(planPath(runDir), Buffer.from(JSON.stringify(plan)));
   await writeManifest(runDir, plan, { status: 'running' });
   const tasks = await Promise.all(
     plan.tasks.map(async ({ units }, task) => ({ units, done: await doneUnits(plan, task, runDir) })),

@@ -13,8 +13,10 @@ export async function collectDrawsTask(
   context: TaskContext,
 ): Promise<AggregateOutput> {
   const plan = await readMetflowPlan(runDir, configSha256);
-  const collector = await openDrawCollector(plan, runDir, partition);
-  return tailLog(collector, { topic: topicOf(plan), partition, allSent }, context);
+  const topic = topicOf(plan);
+  const { high } = await openLog().offsets(topic, partition);
+  const collector = await DrawCollector.open({ runDir, partition, plan, high });
+  return tailLog(collector, { topic, partition, allSent }, context);
 }
 
 /** Collects, when a run is planned, what the log still holds. @returns what people should know. */
@@ -24,17 +26,9 @@ export async function surveyDraws(
   context: Pick<TaskContext, 'signal' | 'progress'>,
 ): Promise<readonly string[]> {
   const topic = topicOf(plan);
-  const collector = await openDrawCollector(plan, runDir, partition);
-  const notice = await skipDeleted(collector, { topic, partition });
+  const { low, high } = await openLog().offsets(topic, partition);
+  const collector = await DrawCollector.open({ runDir, partition, plan, high });
+  const notice = await skipDeleted(collector, { partition, low });
   await tailLog(collector, { topic, partition, allSent: true }, context);
   return notice === null ? [] : [notice];
-}
-
-async function openDrawCollector(
-  plan: MetflowPlan,
-  runDir: string,
-  partition: number,
-): Promise<DrawCollector> {
-  const { high } = await openLog().offsets(topicOf(plan), partition);
-  return DrawCollector.open({ runDir, partition, plan, high });
 }

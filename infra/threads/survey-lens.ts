@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
-import { readIfThere } from '../blobs/storage.ts';
+import { readJsonIfThere } from '../blobs/storage.ts';
 import type { LensPlan } from '../lens/lens-plan.ts';
 import { openCollector, skipDeleted, tailLog } from './collect.ts';
 import { openLog } from './opened.ts';
@@ -26,7 +26,8 @@ export async function surveyRows(
   const { topic } = plan;
   for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
     const collector = await openCollector(plan, runDir, partition);
-    const notice = await skipDeleted(collector, { topic, partition });
+    const { low } = await openLog().offsets(topic, partition);
+    const notice = await skipDeleted(collector, { partition, low });
     if (notice !== null) notices.push(notice);
     const { missingShards } = await tailLog(collector, { topic, partition, allSent: true }, context);
     for (const task of missingShards) missing.add(task);
@@ -38,8 +39,7 @@ export async function surveyRows(
 
 /** Tasks that need no measuring. */
 export async function surveyedTasks(runDir: string): Promise<ReadonlySet<number>> {
-  const bytes = await readIfThere(join(runDir, SURVEY_FILE));
-  return new Set(bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]));
+  return new Set((await readJsonIfThere<number[]>(join(runDir, SURVEY_FILE))) ?? []);
 }
 
 /** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */

@@ -5,7 +5,7 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
-import { readIfThere } from '../blobs/storage.ts';
+import { readJsonIfThere } from '../blobs/storage.ts';
 import { skipDeleted } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
@@ -61,8 +61,7 @@ async function dropOrphanedSegments(plan: SweepPlan, runDir: string): Promise<vo
 
 /** Complete leading batches by shard, where an earlier execution left any. */
 export async function readSurvey(runDir: string): Promise<ReadonlyMap<number, number>> {
-  const bytes = await readIfThere(join(runDir, SURVEY_FILE));
-  const done = bytes === null ? [] : (JSON.parse(bytes.toString()) as number[]);
+  const done = (await readJsonIfThere<number[]>(join(runDir, SURVEY_FILE))) ?? [];
   return new Map(done.entries());
 }
 
@@ -76,9 +75,9 @@ async function surveyPartition(
   }: { partition: number; firstMissing: Map<number, number>; context: TaskContext },
 ): Promise<{ readonly found: boolean; readonly notice: string | null }> {
   const { topic } = plan;
-  const { high } = await openLog().offsets(topic, partition);
+  const { low, high } = await openLog().offsets(topic, partition);
   const aggregator = await PartitionAggregator.open({ dir: join(runDir, SEGMENTS_FOLDER), partition, plan });
-  const notice = await skipDeleted(aggregator, { topic, partition });
+  const notice = await skipDeleted(aggregator, { partition, low });
   const from = aggregator.nextOffset;
   if (from === 0n && high === 0n) {
     for (const shard of plan.shards) firstMissing.set(shard.shardId, 0);
