@@ -29,7 +29,7 @@ export interface MergeOptions {
   readonly span: number;
   /** Folder for what does not fit into memory. */
   readonly spillDir: string;
-  /** Partial regions merged at a time. @default 131,072 */
+  /** Partial regions merged at a time. @default 65,536 */
   readonly stretchRows?: number;
   /** Regions kept in memory before they are spilled. @default 32 MiB */
   readonly memoryBytes?: number;
@@ -57,7 +57,7 @@ async function* stretchesOf({
   files,
   table,
   span,
-  stretchRows = 131_072,
+  stretchRows = 65_536,
 }: Omit<MergeOptions, 'spillDir' | 'memoryBytes'>): AsyncGenerator<RegionTable> {
   const rows = files.reduce((sum, { regionsPerSpan }) => sum + regionsPerSpan[span]!, 0);
   const stretches = Math.max(1, Math.ceil(rows / stretchRows));

@@ -6,7 +6,7 @@ import { OffsetOutOfRange } from './answers.ts';
 import type { TopicConnection } from './topic-connection.ts';
 
 /** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
-const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 250 } as const;
+const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 100 } as const;
 const NOTE_EVERY_MS = 1000;
 
 interface Place {

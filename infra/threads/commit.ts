@@ -20,6 +20,7 @@ export async function commitTask(
 ): Promise<CommitOutput> {
   const { runDir, configSha256 } = sweep;
   const plan = await openPlan(runDir, configSha256);
+  await closeEncoder();
   const inLane = lanes(PARTS_AT_ONCE);
   const { rows } = await commitRun({
     runDir,

@@ -4,12 +4,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { parse } from 'yaml';
 import type { SweepPlan } from '#schemas/sweep.ts';
+import { V8_FLAGS } from '../../infra/cli/worker-process.ts';
 import { type LiveHome, REPOSITORY, startHome } from '../live/live-home.ts';
 import { type LoopSeconds, startBareLoop } from './bare-loop.ts';
 import { compared, median } from './comparison.ts';
-import { type RunPhases, runPhases, serverCpuSeconds } from './run-phases.ts';
+import { type RunPhases, runPhases, type Server, serverCpuSeconds } from './run-phases.ts';
 
 const TIMES = 10;
 const ROUNDS = 3;
@@ -23,6 +25,8 @@ interface Timed {
 
 interface RunTimed extends Timed {
   readonly phases: RunPhases;
+  /** Processor seconds of each kind of server. */
+  readonly byServer: Record<Server, number> | null;
 }
 
 /** The demo's config with its files listed ten times. */
@@ -56,14 +60,22 @@ async function wholeRun(home: LiveHome, runId: string): Promise<RunTimed> {
   ]);
   if (json?.status !== 'done') throw new Error(`the run failed: ${stderr}`);
   const after = serverCpuSeconds(home.folder);
-  const sum = (all: Record<string, number>) => Object.values(all).reduce((a, b) => a + b, 0);
+  const byServer =
+    before === null || after === null
+      ? null
+      : {
+          worker: after.worker - before.worker,
+          temporal: after.temporal - before.temporal,
+          kafka: after.kafka - before.kafka,
+        };
   const status = (await home.tessera(['status', '--json'])).json as unknown as {
     services: { name: string; address: string }[];
   };
   const address = status.services.find(({ name }) => name === 'temporal')!.address;
   return {
     seconds: json.seconds!,
-    cpu: before === null || after === null ? null : sum(after) - sum(before),
+    cpu: byServer === null ? null : byServer.worker + byServer.temporal + byServer.kafka,
+    byServer,
     phases: await runPhases(address, { runId, slots: availableParallelism() }),
   };
 }
@@ -101,7 +113,7 @@ function printRound(
 ): void {
   const s = (seconds: number | null) => seconds?.toFixed(2) ?? '?';
   const { encoding, aggregating, committing } = inProcess.loop;
-  const { phases } = run;
+  const { phases, byServer } = run;
   const spent = `encoding ${s(encoding)}, aggregating ${s(aggregating)}, committing ${s(committing)}`;
   console.log(`round ${round + 1}, seconds (processor seconds):`);
   console.log(`  bare encode loop        ${s(encode.seconds)} (${s(encode.cpu)})`);
@@ -112,8 +124,12 @@ function printRound(
       `aggregating ${s(phases.aggregating)}, committing ${s(phases.committing)}, ` +
       `around the workflow ${s(run.seconds - phases.workflow)}`,
   );
+  const server = (name: Server) => `${name} ${s(byServer?.[name] ?? null)}`;
+  console.log(`  its processor seconds   ${server('worker')}, ${server('temporal')}, ${server('kafka')}`);
 }
 
+// The loop's threads collect garbage as a worker's do.
+for (const flag of V8_FLAGS) setFlagsFromString(flag);
 const home = await startHome('bench', { workers: 1 });
 const { found, rows } = await rounds(home).finally(() => home.close());
 const what = `${rows.toLocaleString('en')} rows, ${availableParallelism()} threads`;
