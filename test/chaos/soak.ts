@@ -1,6 +1,6 @@
 // npm run soak -- --minutes N [--seed S] [--report FILE]: sweeps, experiments and chains in a loop while another worker, the broker
-// and the server are killed. One worker is never touched: between runs its memory (after a collection) and its
-// open handles must be flat.
+// and the server are killed. One worker is never touched: between runs what it holds (after a collection), its open handles and its
+// threads must be flat, and its resident memory once the allocator has what it needs: in the second half.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { makeHome } from '../live/live-home.ts';
 import { lives, processesOf } from '../live/process-table.ts';
 import { servicesOf } from '../live/progress-query.ts';
 import { tableHashes } from '../live/run-files.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectGarbage, type MemoryParts } from './collect-garbage.ts';
 import { isFlat, type Trend, trendOf } from './flatness.ts';
 import { type Workload, WORKLOADS } from './workloads.ts';
 
@@ -33,8 +33,12 @@ const FLAT = { hours: 2, share: 0.1 } as const;
 
 interface Sample {
   readonly minutes: number;
+  /** JavaScript heap and what it holds outside, after a collection. */
+  readonly liveMb: number;
+  readonly parts: MemoryParts;
   readonly residentMb: number;
   readonly handles: number;
+  readonly threads: number;
 }
 
 const random = randomStream(Number(values.seed), 99);
@@ -59,18 +63,21 @@ try {
       runs++;
       if (round < WARM_ROUNDS) continue;
       await sleep(REST_MS);
-      await collectGarbage(steady!);
-      samples.push(sampleOf(steady!));
-      say(`${workload.name}: ${JSON.stringify(samples.at(-1))}`);
+      const sample = sampleOf(steady!, await collectGarbage(steady!));
+      samples.push(sample);
+      say(`${workload.name}: ${sampleLine(sample)}`);
     }
   }
 } finally {
   await home.close();
 }
 const minutes = (performance.now() - startedMs) / 60_000;
+const settled = samples.slice(Math.floor(samples.length / 2));
 const trends = {
-  residentMb: trendOf(samples.map((sample) => [sample.minutes / 60, sample.residentMb])),
+  liveMb: trendOf(samples.map((sample) => [sample.minutes / 60, sample.liveMb])),
+  residentMb: trendOf(settled.map((sample) => [sample.minutes / 60, sample.residentMb])),
   handles: trendOf(samples.map((sample) => [sample.minutes / 60, sample.handles])),
+  threads: trendOf(samples.map((sample) => [sample.minutes / 60, sample.threads])),
 };
 const flat = Object.values(trends).every((trend) => isFlat(trend, FLAT));
 if (values.report !== undefined)
@@ -130,13 +137,23 @@ function workers(): number[] {
     .sort((a, b) => a - b);
 }
 
-function sampleOf(pid: number): Sample {
+function sampleOf(pid: number, parts: MemoryParts): Sample {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
   return {
     minutes: (performance.now() - startedMs) / 60_000,
-    residentMb: Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000,
+    liveMb: (parts.heapUsed + parts.external) / 1e6,
+    parts,
+    residentMb: field('VmRSS') / 1000,
     handles: readdirSync(`/proc/${pid}/fd`).length,
+    threads: field('Threads'),
   };
+}
+
+function sampleLine({ minutes, liveMb, parts, residentMb, handles, threads }: Sample): string {
+  const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const held = `${liveMb.toFixed(1)} MB held (heap ${mb(parts.heapUsed)} of ${mb(parts.heapTotal)}, buffers ${mb(parts.arrayBuffers)})`;
+  return `minute ${minutes.toFixed(1)}: ${held}, ${residentMb.toFixed(0)} MB resident, ${handles} handles, ${threads} threads`;
 }
 
 function trendLine(name: string, { mean, slope, low, high }: Trend): string {

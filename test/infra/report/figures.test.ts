@@ -22,6 +22,18 @@ describe('names of columns', () => {
   });
 
   it('are cut in the middle where that is not enough', () => {
+    const convolutions = ['/mixed/b1/Conv_output_0/act_l2', '/mixed/b1/Conv_output_0/act_cos', 'fc'];
+    const starts = [
+      'to_output from /mixed/Concat_output_0',
+      'layer from /mixed/Concat_output_0',
+      'layer from /Relu_output_0',
+    ];
+    expect(shortened(starts, 24)).toEqual([
+      'to_output from /mixed',
+      'layer from /mixed',
+      'layer from …lu_output_0',
+    ]);
+    expect(shortened(convolutions, 20)).toEqual(['mixed/b1/act_l2', 'mixed/b1/act_cos', 'fc']);
     expect(shortened(['abcdefghijklmnopqrstuvwxyz'], 9)).toEqual(['abcd…wxyz']);
   });
 });
