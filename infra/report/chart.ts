@@ -137,7 +137,8 @@ export function columnAxis({ domain, shown }: ColumnNames, padding: number): Plo
  * end with, else cut in the middle.
  */
 export function shortened(full: readonly string[], most: number): readonly string[] {
-  const plain = full.map((name) => (name.length > most ? withoutOperator(name) : name));
+  // All of them where one is too long: names of one figure should look alike.
+  const plain = full.some(({ length }) => length > most) ? full.map(withoutOperator) : full;
   const names = new Set(plain).size === new Set(full).size ? plain : full;
   const long = names.filter(({ length }) => length > most);
   const separator = long.some((name) => name.includes('/')) ? /(?<=\/)/ : /(?<=[._])/;

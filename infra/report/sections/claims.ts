@@ -31,6 +31,8 @@ const ROW_PX = 26;
 const MOST_ROWS = 24;
 /** Rows of a figure; beyond them each claim has one of its own, and all but the first are folded away. */
 const MOST_DRAWN = 60;
+/** Characters of a claim beyond which it is written smaller, to fit over its figure. */
+const LONG_CLAIM = 98;
 const MARGIN = { least: 24, most: 230, perCharacter: 6.6 } as const;
 const COLUMNS = ['span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
 
@@ -190,6 +192,7 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
         dx: 4 - marginLeft,
         text: (text: string) => text,
         fontWeight: 600,
+        ...(name.length > LONG_CLAIM ? { fontSize: 10 } : {}),
         fill: INK,
         textAnchor: 'start',
       }),
