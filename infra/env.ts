@@ -11,7 +11,7 @@ import { sealed, type Sealed } from './local/sealed.ts';
 import { type PayloadKeys, readPayloadKeys } from './payload-codec.ts';
 import { readTemporalProfile, type TemporalConnection, type Variables } from './local/temporal-profile.ts';
 
-const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel'] as const;
+const TEMPORAL_SOURCES = ['auto', 'path', 'sdk', 'wheel', 'maven'] as const;
 const KAFKA_SOURCES = ['auto', 'maven', 'jgo', 'docker'] as const;
 
 /** A worker that has just started takes about 250. */

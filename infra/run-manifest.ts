@@ -1,10 +1,10 @@
 // run.json: what happened, with the wall-clock facts that would break byte identity inside Parquet.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { PipelineFault } from '#schemas/errors.ts';
+import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
-import { readJsonIfThere, writeWhole } from './blobs/storage.ts';
+import { joinPath } from './blobs/object-path.ts';
+import { readIfThere, writeWhole } from './blobs/storage.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -67,12 +67,27 @@ export async function writeManifest(
     notices: [...plan.notices, ...notices],
     ...update,
   };
-  await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  await writeWhole(joinPath(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
 }
 
-/** The run.json of a folder, or null where there is none. */
+/**
+ * Reads `<runDir>/run.json`.
+ * @returns null where there is none.
+ * @throws PipelineError `data-invalid` where it is not a manifest.
+ */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  return readJsonIfThere(join(runDir, 'run.json'));
+  const file = joinPath(runDir, 'run.json');
+  const bytes = await readIfThere(file);
+  if (bytes === null) return null;
+  try {
+    const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
+    if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
+      return manifest as RunManifest;
+  } catch {
+    // Told below, in the same words as for JSON of another shape.
+  }
+  const remedy = 'Move the folder away, or give the run another id or --out folder.';
+  throw new PipelineError({ kind: 'data-invalid', what: 'this is no run manifest', where: file, remedy });
 }
 
 /** Marks a run that ended without a commit; without a plan there is nothing to mark. */
@@ -89,7 +104,7 @@ export async function markEnded(
     finishedAt: new Date().toISOString(),
     ...(fault === null ? {} : { fault }),
   };
-  await writeWhole(join(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  await writeWhole(joinPath(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
 }
 
 function modelRecord({ file, sha256, backend, packing }: ModelRecord): ModelRecord {

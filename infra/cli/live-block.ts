@@ -3,7 +3,7 @@
 import type { RunConfig, RunPhase } from '#schemas/messages.ts';
 import { formatSeconds } from './format.ts';
 import { progressFacts } from './progress-facts.ts';
-import { type ProgressMeter, secondsLeft } from './progress.ts';
+import { type ProgressMeter, type RunSnapshot, secondsLeft } from './progress.ts';
 
 /** Stages of each kind of run, in order. */
 const STAGES: Readonly<Record<RunConfig['kind'], readonly RunPhase[]>> = {
@@ -34,23 +34,31 @@ export function blockLines(meter: ProgressMeter, options: BlockOptions): readonl
   const { latest } = meter;
   if (latest === null) return [];
   const { columns, page, nowMs } = options;
-  const title = [
-    { text: latest.runId, style: 'bold' } as const,
-    ...stageCells(latest.phase, options),
-    { text: formatElapsed(nowMs - latest.startedAtMs), style: 'dim' } as const,
-  ];
   const facts = progressFacts(meter).map((text): Cell => {
     const alarming = /^[1-9]\d* restart|paused/.test(text);
     return alarming ? { text, style: 'yellow' } : { text };
   });
   const lines = [
-    ...wrapped(title, columns, ''),
+    ...titleLines(latest, options),
     ...(latest.rows > 0 ? [[{ text: '  ' }, ...barCells(meter, options)]] : []),
     ...wrapped(facts, columns),
     // Cut off it would lead nowhere; it was noted in full when the run was started.
     ...(page !== null && page.length + 3 < columns ? [[{ text: `  ${page}`, style: 'dim' } as const]] : []),
   ];
   return lines.map((line) => painted(cut(line, columns - 1), options.colours));
+}
+
+/** The run, its stages and its time on one line; stages on a line of their own where that is too long. */
+function titleLines(
+  { runId, phase, startedAtMs }: RunSnapshot,
+  options: BlockOptions,
+): readonly (readonly Cell[])[] {
+  const { columns, nowMs } = options;
+  const name = { text: runId, style: 'bold' } as const;
+  const time = { text: formatElapsed(nowMs - startedAtMs), style: 'dim' } as const;
+  const stages = stageCells(phase, options);
+  const one = wrapped([name, ...stages, time], columns, '');
+  return one.length === 1 ? one : [...wrapped([name, time], columns, ''), ...wrapped(stages, columns)];
 }
 
 function stageCells(phase: RunPhase, { kind, columns, nowMs }: BlockOptions): readonly Cell[] {
@@ -60,7 +68,7 @@ function stageCells(phase: RunPhase, { kind, columns, nowMs }: BlockOptions): re
   if (at === stages.length) return [{ text: '✓ done', style: 'green' }];
   // The mark blinks, so that one sees that the command is alive while a stage counts nothing.
   const now = { text: `${nowMs % 1000 < 500 ? '●' : '○'} ${phase}`, style: 'cyan' } as const;
-  const roomy = stages.join('').length + 4 * stages.length + 30 < columns;
+  const roomy = stages.join('').length + 4 * stages.length < columns;
   if (!roomy) return [now, { text: `${at + 1} of ${stages.length}`, style: 'dim' }];
   return stages.map((stage, i): Cell => {
     if (i === at) return now;

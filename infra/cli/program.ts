@@ -3,6 +3,7 @@
 
 import { Command } from 'commander';
 
+import { CODE_VERSION } from '../run-manifest.ts';
 import { addModelCommands } from './commands-model.ts';
 import { addRunCommands } from './commands-run.ts';
 import { addServiceCommands } from './commands-services.ts';
@@ -24,6 +25,7 @@ export function buildProgram(context: CommandContext, done: (code: ExitCode) => 
     .description(
       'Sweeps corpora through neural networks, records which polytope every input is in, and samples with MetFlow chains.',
     )
+    .version(CODE_VERSION, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.terminal.answer(text.trimEnd()),

@@ -132,7 +132,8 @@ export function observe(before: ProgressMeter, snapshot: RunSnapshot): ProgressM
   // Updates of a training and draws of chains are counted apart.
   const meter = before.latest?.unit === snapshot.unit ? before : EMPTY_METER;
   const doneRows = Math.max(snapshot.doneRows, meter.latest?.doneRows ?? 0);
-  const restarts = Math.max(snapshot.restarts, meter.latest?.restarts ?? 0);
+  // Restarts are those of the whole run: one that was told is not told again when another stage begins.
+  const restarts = Math.max(snapshot.restarts, before.latest?.restarts ?? 0);
   const latest = { ...snapshot, doneRows, restarts };
   // Another plan, such as that of an extension, begins at what is there already: that came at no speed.
   const samePlan = meter.latest?.rows === snapshot.rows ? sinceStill(meter) : [];

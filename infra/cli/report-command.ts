@@ -8,7 +8,8 @@ import { type ReportRun, openReportRun } from '../report/report-run.ts';
 import { renderReport, writeFigures } from '../report/write-report.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatBytes, plural } from './format.ts';
-import { findRun, type KnownRun, readManifest } from './run-folder.ts';
+import { readManifest } from '../run-manifest.ts';
+import { findRun, type KnownRun } from './run-folder.ts';
 
 export interface ReportOptions extends GlobalOptions {
   readonly out: string;

@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
-import { namesIn, readIfThere } from '../blobs/storage.ts';
+import { namesIn } from '../blobs/storage.ts';
 import { didYouMean } from '../config/similar-name.ts';
+import { readManifest } from '../run-manifest.ts';
 
 /** A run that this machine knows of. `manifest` is null until planning has written `run.json`. */
 export interface KnownRun {
@@ -16,26 +17,6 @@ export interface KnownRun {
   readonly runDir: string;
   readonly configFile: string | null;
   readonly manifest: RunManifest | null;
-}
-
-/**
- * Reads `<runDir>/run.json`.
- * @returns null where there is none.
- * @throws PipelineError `data-invalid` where it is not a manifest.
- */
-export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  const file = joinPath(runDir, 'run.json');
-  const bytes = await readIfThere(file);
-  if (bytes === null) return null;
-  try {
-    const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
-    if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
-      return manifest as RunManifest;
-  } catch {
-    // Told below, in the same words as for JSON of another shape.
-  }
-  const remedy = 'Move the folder away, or give the run another id or --out folder.';
-  throw new PipelineError({ kind: 'data-invalid', what: 'this is no run manifest', where: file, remedy });
 }
 
 /** Remembers where a run lies, so that `status RUN` finds it from any folder. */

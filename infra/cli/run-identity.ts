@@ -7,7 +7,7 @@ import type { RunManifest } from '#schemas/messages.ts';
 import { describeChange, diffConfigs } from '../config/config-diff.ts';
 import type { LoadedRun } from '../config/load-config.ts';
 import { modelLoader } from '../models/registry.ts';
-import { readManifest } from './run-folder.ts';
+import { readManifest } from '../run-manifest.ts';
 
 /**
  * Compares a run with what its folder already holds.

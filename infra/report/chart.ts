@@ -94,18 +94,52 @@ export function rowAxis(names: readonly string[]): Plot.ScaleOptions {
   };
 }
 
-/** Columns of a figure by name; names that would run into each other are shortened. */
-export function columnAxis(
-  names: readonly string[],
-  { width, padding }: { readonly width: number; readonly padding: number },
-): Plot.ScaleOptions {
-  const most = Math.floor(width / names.length / CHARACTER_PX);
-  const shown = new Map(shortened(names, most).map((name, i) => [names[i], name]));
-  return { label: null, domain: names, padding, tickFormat: (name: string) => shown.get(name) ?? name };
+/** Columns of one row of a figure: all places, and what to write over those that are taken. */
+export interface ColumnNames {
+  readonly domain: readonly string[];
+  readonly shown: ReadonlyMap<string, string>;
 }
 
-/** Names of at most so many characters: without what all long ones begin and end with, else cut in the middle. */
-export function shortened(names: readonly string[], most: number): readonly string[] {
+/** Most columns in a row. */
+const COLUMNS = 5;
+const COLUMNS_PX = 630;
+
+/**
+ * A column for each span, at most {@link COLUMNS} in a row, rows under one another; names that would run into each other are
+ * shortened.
+ */
+export function inRows<Row extends { readonly span?: unknown }>(
+  rows: readonly Row[],
+  drawRow: (rows: readonly Row[], names: ColumnNames) => Drawing,
+): Drawing {
+  const spans = [...new Set(rows.map(({ span }) => String(span)))];
+  const width = Math.ceil(spans.length / Math.ceil(spans.length / COLUMNS));
+  const names = shortened(spans, Math.floor(COLUMNS_PX / width / CHARACTER_PX));
+  const shown = new Map(names.map((name, i) => [spans[i]!, name]));
+  const drawings: Drawing[] = [];
+  for (let first = 0; first < spans.length; first += width) {
+    const own = spans.slice(first, first + width);
+    // Places that a short last row leaves empty keep their columns as wide as those above.
+    const empty = Array.from({ length: width - own.length }, (_, i) => `${' '.repeat(i + 1)}`);
+    const of = rows.filter(({ span }) => own.includes(String(span)));
+    drawings.push(drawRow(of, { domain: [...own, ...empty], shown }));
+  }
+  return stack(drawings);
+}
+
+/** Columns of a figure by name. */
+export function columnAxis({ domain, shown }: ColumnNames, padding: number): Plot.ScaleOptions {
+  return { label: null, domain, padding, tickFormat: (name: string) => shown.get(name) ?? '' };
+}
+
+/**
+ * Names of at most so many characters: without the operators that ONNX exports put into them, without what all long ones begin and
+ * end with, else cut in the middle.
+ */
+export function shortened(full: readonly string[], most: number): readonly string[] {
+  // All of them where one is too long: names of one figure should look alike.
+  const plain = full.some(({ length }) => length > most) ? full.map(withoutOperator) : full;
+  const names = new Set(plain).size === new Set(full).size ? plain : full;
   const long = names.filter(({ length }) => length > most);
   const separator = long.some((name) => name.includes('/')) ? /(?<=\/)/ : /(?<=[._])/;
   const parts = long.map((name) => name.split(separator));
@@ -124,10 +158,16 @@ export function shortened(names: readonly string[], most: number): readonly stri
       .slice(front, own.length - back)
       .join('')
       .replace(/[/._]$/, '');
-    if (kept.length <= most) return kept;
+    // `layer from /mixed` without what follows `from` would say nothing.
+    if (kept.length <= most && !/\s$/.test(kept)) return kept;
     const half = Math.max(1, Math.floor((most - 1) / 2));
     return `${kept.slice(0, half)}…${kept.slice(-half)}`;
   });
+}
+
+/** `/mixed/b1/Conv_output_0` to `mixed/b1`, what stands around it kept; `/Conv_output_0` has nothing else to be known by. */
+function withoutOperator(name: string): string {
+  return name.replace(/(\/[^/\s]+)\/[A-Z][A-Za-z]*(_\d+)?_output_\d+/, '$1').replace(/^\//, '');
 }
 
 /** A line of text over drawings. */
@@ -147,16 +187,17 @@ export function stack(drawings: readonly Drawing[]): Drawing {
   return { width: Math.max(...drawings.map(({ width }) => width)), height, svg: parts.join('') };
 }
 
-/** Drawings next to one another as one; null is left out. */
+/** Drawings next to one another as one, on one ground line; null is left out. */
 export function beside(drawings: readonly (Drawing | null)[]): Drawing {
   const there = drawings.filter((drawing) => drawing !== null);
+  const height = Math.max(...there.map((drawing) => drawing.height));
   let width = 0;
   const parts = there.map((drawing) => {
-    const part = `<g transform="translate(${width},0)">${drawing.svg}</g>`;
+    const part = `<g transform="translate(${width},${height - drawing.height})">${drawing.svg}</g>`;
     width += drawing.width;
     return part;
   });
-  return { width, height: Math.max(...there.map(({ height }) => height)), svg: parts.join('') };
+  return { width, height, svg: parts.join('') };
 }
 
 /** The svg element of a page: scales with its column, and is one image with a name to screen readers. */

@@ -17,27 +17,45 @@ interface Socket {
 }
 declare const WebSocket: new (url: string) => Socket;
 
+/** What `process.memoryUsage()` says, in bytes. */
+export interface MemoryParts {
+  readonly heapUsed: number;
+  readonly heapTotal: number;
+  /** Of C++ objects that JavaScript holds, `arrayBuffers` among them. */
+  readonly external: number;
+  readonly arrayBuffers: number;
+}
+
 /**
  * Opens the inspector of a process of this machine on its first call (SIGUSR1), and collects twice: what finalisers let go of goes the
  * second time.
+ * @returns what the process's main thread holds then.
  * @throws Error where the process does not answer.
  */
-export async function collectGarbage(pid: number): Promise<void> {
+export async function collectGarbage(pid: number): Promise<MemoryParts> {
   const socket = new WebSocket(await inspectorOf(pid));
   await new Promise<void>((resolve) => {
     socket.onopen = resolve;
   });
-  for (let id = 1; id <= 2; id++) {
-    const done = new Promise<void>((resolve) => {
+  let sent = 0;
+  const ask = (method: string, params: object = {}) => {
+    const id = ++sent;
+    const answer = new Promise<unknown>((resolve) => {
       socket.onmessage = ({ data }) => {
-        if ((JSON.parse(data) as { id?: number }).id === id) resolve();
+        const message = JSON.parse(data) as { id?: number; result?: unknown };
+        if (message.id === id) resolve(message.result);
       };
     });
-    socket.send(JSON.stringify({ id, method: 'HeapProfiler.collectGarbage' }));
-    await done;
-  }
+    socket.send(JSON.stringify({ id, method, params }));
+    return answer;
+  };
+  await ask('HeapProfiler.collectGarbage');
+  await ask('HeapProfiler.collectGarbage');
+  const expression = 'JSON.stringify(process.memoryUsage())';
+  const { result } = (await ask('Runtime.evaluate', { expression })) as { result: { value: string } };
   socket.close();
   await sleep(SETTLE_MS);
+  return JSON.parse(result.value) as MemoryParts;
 }
 
 async function inspectorOf(pid: number): Promise<string> {

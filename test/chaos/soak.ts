@@ -1,6 +1,6 @@
 // npm run soak -- --minutes N [--seed S] [--report FILE]: sweeps, experiments and chains in a loop while another worker, the broker
-// and the server are killed. One worker is never touched: between runs its memory (after a collection) and its
-// open handles must be flat.
+// and the server are killed. One worker is never touched: between runs what it holds (after a collection), its open handles and its
+// threads must be flat, and its resident memory once the allocator has what it needs: in the second half.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { makeHome } from '../live/live-home.ts';
 import { lives, processesOf } from '../live/process-table.ts';
 import { servicesOf } from '../live/progress-query.ts';
 import { tableHashes } from '../live/run-files.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectGarbage, type MemoryParts } from './collect-garbage.ts';
 import { isFlat, type Trend, trendOf } from './flatness.ts';
 import { type Workload, WORKLOADS } from './workloads.ts';
 
@@ -28,13 +28,19 @@ const REST_MS = 6_000;
 /** Runs of every kind before the first sample: code is compiled, caches are filled. */
 const WARM_ROUNDS = 1;
 const KILL_EVERY_MS = { least: 8_000, most: 25_000 } as const;
-/** Growth that two hours may bring. */
-const FLAT = { hours: 2, share: 0.1 } as const;
+/** Fewer have no trend, however slow the machine. */
+const LEAST_SAMPLES = 6;
+/** Growth that the whole soak may bring, as a share of the mean. */
+const MOST_GROWTH = 0.1;
 
 interface Sample {
   readonly minutes: number;
+  /** JavaScript heap and what it holds outside, after a collection. */
+  readonly liveMb: number;
+  readonly parts: MemoryParts;
   readonly residentMb: number;
   readonly handles: number;
+  readonly threads: number;
 }
 
 const random = randomStream(Number(values.seed), 99);
@@ -49,7 +55,7 @@ try {
   if (up.code !== 0) throw new Error(up.stderr);
   const [steady] = workers();
   const hashes = new Map<string, Record<string, string>>();
-  for (let round = 0; performance.now() < untilMs; round++) {
+  for (let round = 0; performance.now() < untilMs || samples.length < LEAST_SAMPLES; round++) {
     for (const workload of WORKLOADS) {
       const stop = new AbortController();
       const killing = round < WARM_ROUNDS ? null : killNowAndThen(steady!, stop.signal);
@@ -59,20 +65,24 @@ try {
       runs++;
       if (round < WARM_ROUNDS) continue;
       await sleep(REST_MS);
-      await collectGarbage(steady!);
-      samples.push(sampleOf(steady!));
-      say(`${workload.name}: ${JSON.stringify(samples.at(-1))}`);
+      const sample = sampleOf(steady!, await collectGarbage(steady!));
+      samples.push(sample);
+      say(`${workload.name}: ${sampleLine(sample)}`);
     }
   }
 } finally {
   await home.close();
 }
 const minutes = (performance.now() - startedMs) / 60_000;
+const settled = samples.slice(Math.floor(samples.length / 2));
 const trends = {
-  residentMb: trendOf(samples.map((sample) => [sample.minutes / 60, sample.residentMb])),
+  liveMb: trendOf(samples.map((sample) => [sample.minutes / 60, sample.liveMb])),
+  residentMb: trendOf(settled.map((sample) => [sample.minutes / 60, sample.residentMb])),
   handles: trendOf(samples.map((sample) => [sample.minutes / 60, sample.handles])),
+  threads: trendOf(samples.map((sample) => [sample.minutes / 60, sample.threads])),
 };
-const flat = Object.values(trends).every((trend) => isFlat(trend, FLAT));
+const growth = { hours: minutes / 60, share: MOST_GROWTH };
+const flat = Object.values(trends).every((trend) => isFlat(trend, growth));
 if (values.report !== undefined)
   writeFileSync(
     values.report,
@@ -130,13 +140,23 @@ function workers(): number[] {
     .sort((a, b) => a - b);
 }
 
-function sampleOf(pid: number): Sample {
+function sampleOf(pid: number, parts: MemoryParts): Sample {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
   return {
     minutes: (performance.now() - startedMs) / 60_000,
-    residentMb: Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000,
+    liveMb: (parts.heapUsed + parts.external) / 1e6,
+    parts,
+    residentMb: field('VmRSS') / 1000,
     handles: readdirSync(`/proc/${pid}/fd`).length,
+    threads: field('Threads'),
   };
+}
+
+function sampleLine({ minutes, liveMb, parts, residentMb, handles, threads }: Sample): string {
+  const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const held = `${liveMb.toFixed(1)} MB held (heap ${mb(parts.heapUsed)} of ${mb(parts.heapTotal)}, buffers ${mb(parts.arrayBuffers)})`;
+  return `minute ${minutes.toFixed(1)}: ${held}, ${residentMb.toFixed(0)} MB resident, ${handles} handles, ${threads} threads`;
 }
 
 function trendLine(name: string, { mean, slope, low, high }: Trend): string {

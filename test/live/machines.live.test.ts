@@ -109,6 +109,13 @@ describe('several machines and an object store', () => {
     ...more,
   ];
 
+  /** A small experiment with a control, over several tasks. */
+  const lensArgs = (out: string, ...more: string[]) => {
+    const small = { 'dataset.rows': [0, 400], 'paths.pairs': { any: 90 }, 'controls.randomInit': 1 };
+    const sets = setOptions({ run: 'paths', ...small, 'controls.weightPermuted': 0 });
+    return ['run', join(EXAMPLES, 'mnist-mlp/paths.yaml'), '--out', out, '--json', ...sets, ...more];
+  };
+
   async function reached(percent: number): Promise<void> {
     for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(100)) {
       const { json } = await hub.tessera(['status', 'digits', '--out', PLACE, '--json'], shared);
@@ -178,6 +185,7 @@ describe('several machines and an object store', () => {
     const ends = await Promise.all([
       hub.tessera(sweepArgs(join(hub.runs, 'local'), '--processes', '1')),
       hub.tessera(chainArgs(join(hub.runs, 'local'), '--processes', '0')),
+      hub.tessera(lensArgs(join(hub.runs, 'local'), '--processes', '0')),
     ]);
     ends.forEach(passed);
     expect(ends[0]!.json!.rows!.points).toBe(ROWS);
@@ -205,16 +213,24 @@ describe('several machines and an object store', () => {
     expect(tableHashes(files)).toEqual(tableHashes(join(hub.runs, 'local/digits')));
   });
 
-  it('chains keep their checkpoints there and draw the same', async () => {
-    passed(await hub.tessera(chainArgs(PLACE, '--processes', '0'), shared));
-    expect(tableHashes(copyOf('chains'))).toEqual(tableHashes(join(hub.runs, 'local/chains')));
+  it('chains keep their checkpoints there, experiments their rows, and leave the same', async () => {
+    const args = [chainArgs(PLACE, '--processes', '0'), lensArgs(PLACE, '--processes', '0')];
+    (await Promise.all(args.map((each) => hub.tessera(each, shared)))).forEach(passed);
+    for (const run of ['chains', 'paths']) {
+      const files = copyOf(run);
+      expect(filesBelow(files).filter((file) => /segments|[.]tmp/.test(file))).toEqual([]);
+      expect(tableHashes(files)).toEqual(tableHashes(join(hub.runs, 'local', run)));
+    }
   });
 
   it('commands read runs where they lie', async () => {
     const [again, list, report] = await Promise.all([
       hub.tessera(sweepArgs(PLACE, '--processes', '0'), shared),
       hub.tessera(['list', '--out', PLACE, '--json'], shared),
-      hub.tessera(['report', 'digits', '--out', PLACE, '--output', join(hub.folder, 'report.html')], shared),
+      hub.tessera(
+        ['report', 'digits', 'paths', '--out', PLACE, '--output', join(hub.folder, 'report.html')],
+        shared,
+      ),
     ]);
     [again, list, report].forEach(passed);
     expect(again.stderr).toContain('is finished already');
@@ -223,6 +239,7 @@ describe('several machines and an object store', () => {
     expect(there.map(({ run, status }) => [run, status]).sort()).toEqual([
       ['chains', 'done'],
       ['digits', 'done'],
+      ['paths', 'done'],
     ]);
     expect(readFileSync(join(hub.folder, 'report.html'), 'utf8')).toContain('digits');
   });

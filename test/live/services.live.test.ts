@@ -10,6 +10,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Env, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
 import { kafkaClientConfig } from '../../infra/kafka-env.ts';
+import { claimPorts } from '../../infra/local/ports.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
 import { ensureServices, type Services, servicesStatus, stopServices } from '../../infra/services.ts';
 
@@ -68,6 +69,13 @@ describe('local services', () => {
     {
       using _supervision = services.supervise((restart) => restarts.push(restart));
       for (const { pid } of services.started) process.kill(pid, 'SIGKILL');
+      // Another home may prefer the same ports: while they are dead, they are not to be had.
+      const ports = [services.temporal.address, ...services.brokers].map((at) => Number(at.split(':')[1]));
+      await using others = await claimPorts(
+        ports.map((port) => [port]),
+        { home: `${env.home}-2` },
+      );
+      for (const port of ports) expect(others.ports).not.toContain(port);
       for (let i = 0; i < 600 && restarts.length < 2; i += 1) await sleep(100);
     }
     expect(restarts.map(({ name, restarts: count }) => `${name} ${count}`).sort()).toEqual([

@@ -2,8 +2,9 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { ACCENT, CONTROL, draw, type Drawing, INK, rowAxis, SOFT, stack } from '../chart.ts';
+import { ACCENT, CONTROL, draw, type Drawing, INK, rowAxis, shortened, SOFT, stack } from '../chart.ts';
 import { groupedTable } from '../data-table.ts';
+import { effectUnit } from '../effect-unit.ts';
 import { pValue, range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
 import { mainModel } from '../models.ts';
@@ -12,6 +13,7 @@ import type { Section, SectionContext } from '../section.ts';
 
 interface ClaimRow {
   readonly claim: string;
+  readonly unit: string;
   readonly model: string;
   readonly span: string;
   readonly effect: number;
@@ -27,6 +29,11 @@ interface ClaimRow {
 const ROW_PX = 26;
 /** Rows of a table that is not folded away. */
 const MOST_ROWS = 24;
+/** Rows of a figure; beyond them each claim has one of its own, and all but the first are folded away. */
+const MOST_DRAWN = 60;
+/** Characters of a claim beyond which it is written smaller, to fit over its figure. */
+const LONG_CLAIM = 98;
+const MARGIN = { least: 24, most: 230, perCharacter: 6.6 } as const;
 const COLUMNS = ['span', 'model', 'effect', 'interval', 'null', 'p (Holm)', 'n', 'verdict'];
 
 export const claims: Section = {
@@ -53,12 +60,10 @@ async function runClaims(
   const isMain = ({ model }: Row) => model === main;
   const controls = rows.filter((row) => !isMain(row));
   const shown = rows.filter(isMain);
-  const figure = context.figure({
-    id: `claims${index === 0 ? '' : `-${index + 1}`}`,
-    title: `Effects and intervals, ${run.runId}`,
-    caption: `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}${controls.length === 0 ? '' : '; grey: controls, one dot each'}; n counts its independent units.`,
-    drawing: forests(rows, main),
-  });
+  const id = `claims${index === 0 ? '' : `-${index + 1}`}`;
+  const caption = `Dots: effects; bars: their ${intervalText(run)}; dashed: the effect under the null. Coloured: ${main}${controls.length === 0 ? '' : '; grey: controls, one dot each'}; n counts its independent units.`;
+  const title = `Effects and intervals, ${run.runId}`;
+  const figure = forestFigures(context, { rows: claimRows(rows, main), id, title, caption });
   const table = claimTable(shown, `Claims about ${main}, ${run.runId}`);
   const folded = html`<details><summary>Effects, intervals, p-values and verdicts (${shown.length} rows)</summary>${table}</details>`;
   const rest =
@@ -66,6 +71,30 @@ async function runClaims(
       ? null
       : html`<details><summary>The same for the controls (${controls.length} rows)</summary>${claimTable(controls, 'Claims about controls')}</details>`;
   return html`${verdicts(shown)}${figure}${shown.length > MOST_ROWS ? folded : table}${rest}`;
+}
+
+interface Forests {
+  readonly rows: readonly ClaimRow[];
+  readonly id: string;
+  readonly title: string;
+  readonly caption: string;
+}
+
+/** One figure of all claims; one for each where that would be too long to look at. */
+function forestFigures(context: SectionContext, { rows, id, title, caption }: Forests): Markup {
+  const names = [...new Set(rows.map(({ claim }) => claim))];
+  const ofClaim = (name: string) => rows.filter(({ claim }) => claim === name);
+  const lines = names.map((name) => new Set(ofClaim(name).map(({ span }) => span)).size);
+  if (lines.reduce((sum, count) => sum + count, 0) <= MOST_DRAWN || names.length < 2) {
+    const drawing = stack(names.map((name) => forest(name, ofClaim(name))));
+    return context.figure({ id, title, caption, drawing });
+  }
+  const parts = names.map((name, i) => {
+    const drawing = forest(name, ofClaim(name));
+    const figure = context.figure({ id: `${id}-of-${i}`, title, caption, drawing });
+    return html`<details class="claim"${i === 0 ? html` open` : null}><summary>${name}</summary>${figure}</details>`;
+  });
+  return html`${parts}`;
 }
 
 /** The model that claims are about; a comparison of two runs has claims about their difference only. */
@@ -93,10 +122,10 @@ function verdicts(rows: readonly Row[]): Markup {
 /** Rows under the claim that they are about. */
 function claimTable(rows: readonly Row[], caption: string): Markup {
   const names = [...new Set(rows.map(({ claim }) => String(claim)))];
-  const groups = names.map((name) => ({
-    title: name,
-    rows: rows.filter(({ claim }) => claim === name).map(cells),
-  }));
+  const groups = names.map((name) => {
+    const of = rows.filter(({ claim }) => claim === name);
+    return { title: `${name} (effect: ${unitOf(of[0]!)})`, rows: of.map(cells) };
+  });
   return groupedTable(COLUMNS, groups, caption);
 }
 
@@ -113,12 +142,18 @@ function cells(row: Row): readonly string[] {
   ];
 }
 
-function forests(rows: readonly Row[], main: string): Drawing {
-  const known = rows.flatMap((row): ClaimRow[] => {
+function unitOf(row: Row): string {
+  const [experiment, claim] = [String(row.experiment), String(row.claim)];
+  return effectUnit({ experiment, claim, nullEffect: Number(row.null_effect) });
+}
+
+function claimRows(rows: readonly Row[], main: string): readonly ClaimRow[] {
+  return rows.flatMap((row): ClaimRow[] => {
     if (typeof row.effect !== 'number') return [];
     return [
       {
         claim: String(row.claim),
+        unit: unitOf(row),
         model: String(row.model),
         span: String(row.span),
         effect: row.effect,
@@ -131,15 +166,6 @@ function forests(rows: readonly Row[], main: string): Drawing {
       },
     ];
   });
-  const names = [...new Set(known.map(({ claim }) => claim))];
-  return stack(
-    names.map((name) =>
-      forest(
-        name,
-        known.filter(({ claim }) => claim === name),
-      ),
-    ),
-  );
 }
 
 function forest(name: string, rows: readonly ClaimRow[]): Drawing {
@@ -148,22 +174,25 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
   const placed = rows.map((row) => ({ ...row, y: place(row) }));
   const [main, controls] = [placed.filter(({ isMain }) => isMain), placed.filter(({ isMain }) => !isMain)];
   const nulls = [...new Set(rows.map(({ nullEffect }) => Number(nullEffect.toPrecision(3))))].slice(0, 3);
-  const longest = Math.max(...spans.map(({ length }) => length));
+  const shown = shortened(spans, (MARGIN.most - MARGIN.least) / MARGIN.perCharacter);
+  const longest = Math.max(...shown.map(({ length }) => length));
+  const marginLeft = Math.min(MARGIN.most, MARGIN.least + MARGIN.perCharacter * longest);
   return draw({
     height: 74 + spans.length * ROW_PX,
-    marginLeft: Math.min(230, 24 + 6.6 * longest),
+    marginLeft,
     marginTop: 26,
     marginBottom: 48,
     marginRight: 84,
-    x: { label: effectLabel(rows), grid: true, nice: true, ticks: 7, ...roomFor(rows) },
-    y: rowAxis(spans),
+    x: { label: `effect, ${rows[0]!.unit} →`, grid: true, nice: true, ticks: 7, ...roomFor(rows) },
+    y: rowAxis(shown),
     marks: [
       Plot.text([name], {
         frameAnchor: 'top-left',
         dy: -20,
-        dx: -Math.min(230, 24 + 6.6 * longest) + 4,
+        dx: 4 - marginLeft,
         text: (text: string) => text,
         fontWeight: 600,
+        ...(name.length > LONG_CLAIM ? { fontSize: 10 } : {}),
         fill: INK,
         textAnchor: 'start',
       }),
@@ -182,13 +211,6 @@ function forest(name: string, rows: readonly ClaimRow[]): Drawing {
       }),
     ],
   });
-}
-
-/** A ratio has the null 1, or near it where a control gives it; a difference or a correlation 0. */
-function effectLabel(rows: readonly ClaimRow[]): string {
-  return rows.every(({ nullEffect }) => nullEffect > 0.5)
-    ? 'effect, ratio →'
-    : 'effect, difference or correlation →';
 }
 
 /** Where everything lies at one value there is nothing to scale the axis by. */

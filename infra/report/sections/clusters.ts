@@ -1,7 +1,7 @@
 // Clusters of activations and codes: agreement with labels, and a card for each of the largest ones.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, CONTROL, draw, type Drawing, SOFT } from '../chart.ts';
+import { ACCENT, CONTROL, draw, type Drawing, shortened, SOFT } from '../chart.ts';
 import { formatCount, plural } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, percent, range } from '../format-value.ts';
@@ -11,6 +11,8 @@ import type { ReportRun, Row } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
 
 const CARDS = 12;
+/** Characters of a space's name beside a figure. */
+const NAME_LENGTH = 32;
 const EXEMPLARS = 9;
 
 export const clusters: Section = {
@@ -55,16 +57,17 @@ interface Compared {
 
 /** Dots and intervals by space, controls grey. */
 function agreementDrawing({ main, mains, controls, spaces }: Compared): Drawing {
+  const shown = new Map(shortened(spaces, NAME_LENGTH).map((name, i) => [spaces[i], name]));
   return draw(
     {
       height: 60 + spaces.length * 24,
-      marginLeft: 190,
+      marginLeft: 8 + 7 * NAME_LENGTH,
       x: {
         label: 'adjusted mutual information with the labels →',
         grid: true,
         domain: [Math.min(0, ...mains.map((row) => Number(row.ci_low ?? 0))), 1],
       },
-      y: { domain: spaces, label: null, tickSize: 0 },
+      y: { domain: spaces, label: null, tickSize: 0, tickFormat: (name: string) => shown.get(name) ?? name },
       marks: [
         Plot.ruleX([0], { stroke: SOFT }),
         Plot.dot(controls, { x: 'ami_all', y: 'space', fill: CONTROL, r: 2.6 }),
@@ -179,6 +182,8 @@ export const clusterTable: Section = {
         'AMI',
         'ARI',
         'AMI, noise as a cluster',
+        '95 % interval',
+        'n',
       ];
       const cells = rows.map((row) => [
         `${row.span}, ${row.feature}`,
@@ -191,6 +196,8 @@ export const clusterTable: Section = {
         fixed(row.ami, 3),
         fixed(row.ari, 3),
         fixed(row.ami_all, 3),
+        range(row.ci_low, row.ci_high),
+        formatCount(Number(row.points)),
       ]);
       parts.push(
         html`<details><summary>${plural(rows.length, 'clustering')} of ${run.runId}, by setting</summary>${dataTable(columns, cells)}</details>`,

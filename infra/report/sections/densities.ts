@@ -1,13 +1,27 @@
 // Boundary density between and within classes, by span, trained net and controls on axes of their own.
 
 import * as Plot from '@observablehq/plot';
-import { beside, colourOf, CONTROL, draw, type Drawing, rowAxis, stack, titleLine } from '../chart.ts';
+import {
+  beside,
+  colourOf,
+  CONTROL,
+  draw,
+  type Drawing,
+  rowAxis,
+  shortened,
+  stack,
+  titleLine,
+} from '../chart.ts';
 import { formatCount } from '../../cli/format.ts';
 import { range, significant } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
 import { kindOfModel, mainModel } from '../models.ts';
 import type { ReportRun, Row } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
+
+/** Pixels of a panel, two of them beside each other, and characters of a span's name in its margin. */
+const WIDTH = 430;
+const NAME_LENGTH = 26;
 
 const MEASURES: Readonly<Record<string, string>> = {
   rho_h: 'Hamming distance over distance, bits per unit',
@@ -76,13 +90,13 @@ function panel(rows: readonly Row[], title: string): Drawing | null {
   const colour = (row: Row) => (row.kind === 'inter' ? inter : intra);
   return draw(
     {
-      width: 390,
+      width: WIDTH,
       height: 56 + spans.length * 34,
-      marginLeft: 140,
+      marginLeft: 186,
       marginRight: 18,
       marginTop: 8,
       x: { grid: true, ticks: 4, label: null },
-      y: rowAxis(spans),
+      y: rowAxis(shortened(spans, NAME_LENGTH)),
       marks: [
         ...(rows.some(({ measure }) => measure === 'above_null')
           ? [Plot.ruleX([0], { stroke: CONTROL })]

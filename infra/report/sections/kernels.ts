@@ -27,7 +27,7 @@ async function kernelFigure(context: SectionContext, run: ReportRun): Promise<Ma
   const figure = context.figure({
     id: `acceptance-${run.runId}`,
     title: `Acceptance by kernel, ${run.runId}`,
-    caption: `Share of steps that moved the chain, over all chains and recorded sweeps; n = ${formatCount(Number(rows[0]?.steps ?? 0))} steps of each kernel, which are not independent.`,
+    caption: `Share of steps that moved the chain, counted over all chains and recorded sweeps: n = ${formatCount(Number(rows[0]?.steps ?? 0))} steps of each kernel. They are not independent, so no interval is given; it is what happened in this run.`,
     drawing,
   });
   return html`${figure}${kernelTable(rows)}`;

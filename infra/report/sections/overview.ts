@@ -30,14 +30,17 @@ function overviewRow({ runId, manifest }: ReportRun): readonly Content[] {
     runId,
     model === null ? targetName(manifest) : baseName(model.file),
     weightsOf(model === null, control),
-    (data?.files ?? [])
-      .slice(0, 1)
-      .map(({ file }) => baseName(file))
-      .join('') || '–',
+    dataName((data?.files ?? []).map(({ file }) => baseName(file))),
     shown.map((name) => `${formatCount(rows[name]!)} ${name}`).join(', '),
     seconds === undefined ? '–' : formatSeconds(seconds),
     String(config.seed),
   ];
+}
+
+/** The first file or folder, and how many more there are. */
+function dataName([first, ...others]: readonly string[]): string {
+  if (first === undefined) return '–';
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
 }
 
 function weightsOf(without: boolean, control: string): string {

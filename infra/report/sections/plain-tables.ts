@@ -1,5 +1,7 @@
 // Experiments without pictures of their own: their tables brought down to a few rows, with intervals.
 
+import type { TableDef } from '#schemas/columns/column.ts';
+import { DENSITY_CHANGES_TABLE, SPAN_CHANGES_TABLE } from '#schemas/columns/lens/compare.ts';
 import { formatCount } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { range, significant } from '../format-value.ts';
@@ -15,6 +17,13 @@ interface Means {
   readonly unit: string;
   readonly values: readonly (readonly [sql: string, name: string])[];
 }
+
+/** Units as people call them. */
+const UNITS: Readonly<Record<string, string>> = {
+  point_id: 'points',
+  point_a: 'first points',
+  component: 'components',
+};
 
 const MEANS: readonly Means[] = [
   {
@@ -69,14 +78,14 @@ const MEANS: readonly Means[] = [
     values: [
       ['rho_h', 'Hamming over distance, bits per unit'],
       ['rho_x', 'crossings per unit of length'],
-      ['h_norm', 'normalised Hamming distance'],
+      ['h_norm', 'normalised Hamming distance, share of bits'],
     ],
   },
 ];
 
-const WHOLE: readonly { readonly table: string; readonly title: string }[] = [
-  { table: 'span_changes', title: 'Regions of two runs, by span (a: first, b: second)' },
-  { table: 'density_changes', title: 'Boundary densities of two runs, by model and layer' },
+const WHOLE: readonly { readonly table: TableDef; readonly title: string }[] = [
+  { table: SPAN_CHANGES_TABLE, title: 'Regions of two runs, by span (a: first, b: second)' },
+  { table: DENSITY_CHANGES_TABLE, title: 'Boundary densities of two runs, by model and layer' },
 ];
 
 export const plainTables: Section = {
@@ -86,7 +95,7 @@ export const plainTables: Section = {
     const parts: Markup[] = [];
     for (const run of runs) {
       for (const means of MEANS) if (run.has(means.table)) parts.push(await meansTable(run, means));
-      for (const whole of WHOLE) if (run.has(whole.table)) parts.push(await wholeTable(run, whole));
+      for (const whole of WHOLE) if (run.has(whole.table.name)) parts.push(await wholeTable(run, whole));
     }
     return parts.length === 0 ? null : html`${parts}`;
   },
@@ -110,7 +119,7 @@ async function meansTable(run: ReportRun, { table, title, groups, unit, values }
     ...groups.map((_, i) => groupCell(row[`g${i}`])),
     ...values.flatMap((_, i) => valueCells(row, i)),
   ]);
-  const shown = dataTable(columns, cells, `${title} (table ${table}, n: different ${unit})`);
+  const shown = dataTable(columns, cells, `${title} (table ${table}; n counts ${UNITS[unit] ?? unit})`);
   return rows.length > 24 ? html`<details><summary>${title}</summary>${shown}</details>` : shown;
 }
 
@@ -131,12 +140,17 @@ function groupCell(value: unknown): string {
 }
 
 async function wholeTable(run: ReportRun, { table, title }: (typeof WHOLE)[number]): Promise<Markup> {
-  const rows = await run.rows(`SELECT * EXCLUDE (run_id) FROM {${table}}`);
+  const rows = await run.rows(`SELECT * EXCLUDE (run_id) FROM {${table.name}}`);
   // What names a column of this table says nothing as a row of it.
   const names = Object.keys(rows[0] ?? {}).filter((name) => !['span', 'model', 'layer_id'].includes(name));
   const shown = (value: unknown) =>
     typeof value === 'number' ? significant(value, 4) : String(value ?? '–');
   const columns = ['column', ...rows.map((row) => String(row.span ?? `${row.model}, layer ${row.layer_id}`))];
-  const cells = names.map((name) => [name.replaceAll('_', ' '), ...rows.map((row) => shown(row[name]))]);
-  return dataTable(columns, cells, `${title}; units: tessera schema ${table}`);
+  const defined = new Map(table.columns.map((column) => [column.name, column]));
+  const cells = names.map((name) => {
+    const { unit = '', description = '' } = defined.get(name) ?? {};
+    const shownName = `${name.replaceAll('_', ' ')}${unit === '' ? '' : `, ${unit}`}`;
+    return [html`<span title="${description}">${shownName}</span>`, ...rows.map((row) => shown(row[name]))];
+  });
+  return dataTable(columns, cells, title);
 }

@@ -2,7 +2,15 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, columnAxis, draw, type Drawing, type LegendEntry } from '../chart.ts';
+import {
+  colourOf,
+  columnAxis,
+  type ColumnNames,
+  draw,
+  type Drawing,
+  inRows,
+  type LegendEntry,
+} from '../chart.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ReportRun } from '../report-run.ts';
 import type { Section, SectionContext } from '../section.ts';
@@ -33,6 +41,8 @@ export const regionSizes: Section = {
   async render(context) {
     const sizes = (await Promise.all(context.runs.map(sizeSteps))).flat();
     const purities = (await Promise.all(context.runs.map(purityBins))).flat();
+    if (sizes.every(({ points }) => points === 1))
+      return html`<p>No two points share a region, in any span: every region holds one point.</p>`;
     return html`${sizeFigure(context, sizes)}${purities.length === 0 ? null : purityFigure(context, purities)}`;
   },
 };
@@ -82,64 +92,70 @@ function sizeFigure(context: SectionContext, steps: readonly SizeStep[]): Markup
 }
 
 /** Curves on logarithmic axes, a column for each span. */
-function sizeDrawing(context: SectionContext, steps: readonly SizeStep[]): Drawing {
-  const most = Math.max(...steps.map(({ points }) => points));
-  return draw(
-    {
-      ...faceted(steps, 210),
-      x: {
-        type: 'log',
-        label: 'points in a region (at least) →',
-        domain: [1, Math.max(10, most)],
-        ticks: powersOfTen(Math.max(10, most)),
-        tickFormat: count,
+function sizeDrawing(context: SectionContext, all: readonly SizeStep[]): Drawing {
+  const most = Math.max(...all.map(({ points }) => points));
+  const mostRegions = Math.max(...all.map(({ regions }) => regions));
+  return inRows(all, (steps, names) =>
+    draw(
+      {
+        ...faceted(names, 210),
+        x: {
+          type: 'log',
+          label: 'points in a region (at least) →',
+          domain: [1, Math.max(10, most)],
+          ticks: powersOfTen(Math.max(10, most)),
+          tickFormat: count,
+        },
+        y: {
+          type: 'log',
+          label: '↑ regions',
+          grid: true,
+          domain: [1, Math.max(10, mostRegions)],
+          ticks: powersOfTen(mostRegions),
+          tickFormat: count,
+        },
+        color: runColours(context),
+        marks: [
+          Plot.line(steps, {
+            x: 'points',
+            y: 'regions',
+            fx: 'span',
+            stroke: 'runId',
+            curve: 'step-before',
+            strokeWidth: 1.8,
+          }),
+          Plot.dot(steps, { x: 'points', y: 'regions', fx: 'span', fill: 'runId', r: 2 }),
+        ],
       },
-      y: {
-        type: 'log',
-        label: '↑ regions',
-        grid: true,
-        ticks: powersOfTen(Math.max(...steps.map(({ regions }) => regions))),
-        tickFormat: count,
-      },
-      color: runColours(context),
-      marks: [
-        Plot.line(steps, {
-          x: 'points',
-          y: 'regions',
-          fx: 'span',
-          stroke: 'runId',
-          curve: 'step-before',
-          strokeWidth: 1.8,
-        }),
-        Plot.dot(steps, { x: 'points', y: 'regions', fx: 'span', fill: 'runId', r: 2 }),
-      ],
-    },
-    legendOf(context),
+      legendOf(context),
+    ),
   );
 }
 
-function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Markup {
-  const drawing = draw(
-    {
-      ...faceted(bins, 200),
-      x: { label: 'purity of the region →', domain: [0, 1], ticks: [0, 0.5, 1] },
-      y: { label: '↑ points in shared regions', grid: true, ticks: 5 },
-      color: runColours(context),
-      marks: [
-        Plot.rectY(bins, {
-          x1: 'purity',
-          x2: (bin: PurityBin) => bin.purity + BIN,
-          y1: 0,
-          y2: 'points',
-          fx: 'span',
-          fill: 'runId',
-          fillOpacity: context.runs.length > 1 ? 0.55 : 0.85,
-          insetLeft: 1,
-        }),
-        Plot.ruleY([0]),
-      ],
-    },
-    legendOf(context),
+function purityFigure(context: SectionContext, all: readonly PurityBin[]): Markup {
+  const drawing = inRows(all, (bins, names) =>
+    draw(
+      {
+        ...faceted(names, 200),
+        x: { label: 'purity of the region →', domain: [0, 1], ticks: [0, 0.5, 1] },
+        y: { label: '↑ points in shared regions', grid: true, ticks: 5 },
+        color: runColours(context),
+        marks: [
+          Plot.rectY(bins, {
+            x1: 'purity',
+            x2: (bin: PurityBin) => bin.purity + BIN,
+            y1: 0,
+            y2: 'points',
+            fx: 'span',
+            fill: 'runId',
+            fillOpacity: context.runs.length > 1 ? 0.55 : 0.85,
+            insetLeft: 1,
+          }),
+          Plot.ruleY([0]),
+        ],
+      },
+      legendOf(context),
+    ),
   );
   return context.figure({
     id: 'region-purity',
@@ -150,16 +166,8 @@ function purityFigure(context: SectionContext, bins: readonly PurityBin[]): Mark
   });
 }
 
-function faceted(rows: readonly { readonly span: string }[], height: number): Plot.PlotOptions {
-  const spans = [...new Set(rows.map(({ span }) => span))];
-  const width = Math.max(720, 90 + spans.length * 130);
-  return {
-    height: height + 60,
-    width,
-    marginTop: 34,
-    marginLeft: 64,
-    fx: columnAxis(spans, { width: width - 90, padding: 0.2 }),
-  };
+function faceted(names: ColumnNames, height: number): Plot.PlotOptions {
+  return { height: height + 60, marginTop: 34, marginLeft: 64, fx: columnAxis(names, 0.2) };
 }
 
 function runColours({ runs }: SectionContext): Plot.ScaleOptions {

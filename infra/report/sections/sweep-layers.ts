@@ -5,7 +5,7 @@ import { type ClusterSums, ratioInterval } from '../../../activities/numeric/rat
 import { type RunSummary, type SpanSummary, summariseRun } from '../../aggregate/summarise-run.ts';
 import { parquetFault } from '../../datasets/parquet-query.ts';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw, type Drawing, INK, SOFT } from '../chart.ts';
+import { colourOf, draw, type Drawing, INK, shortened, SOFT } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, range } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -20,6 +20,9 @@ interface SpanLine extends SpanSummary {
   readonly low: number | null;
   readonly high: number | null;
 }
+
+/** Characters of a span's name beside a figure. */
+const NAME_LENGTH = 28;
 
 export const sweepLayers: Section = {
   id: 'layers',
@@ -70,8 +73,11 @@ async function purityOf(run: ReportRun): Promise<Map<string, ClusterSums>> {
 }
 
 function spanTable(lines: readonly SpanLine[]): Markup {
+  // With one run its name says nothing, and the table fits.
+  const labelled = lines.some(({ purity }) => purity !== null);
+  const several = new Set(lines.map(({ runId }) => runId)).size > 1;
   const columns = [
-    'run',
+    ...(several ? ['run'] : []),
     'span',
     'bits',
     'points',
@@ -80,14 +86,12 @@ function spanTable(lines: readonly SpanLine[]): Markup {
     'shared points',
     'entropy, bits',
     'occupancy',
-    'purity',
-    '95 % interval',
-    'by chance',
+    ...(labelled ? ['purity', '95 % interval', 'by chance'] : []),
     'dead units',
     'always on',
   ];
   const rows = lines.map((line) => [
-    line.runId,
+    ...(several ? [line.runId] : []),
     line.span,
     formatCount(line.units),
     formatCount(line.points),
@@ -96,9 +100,7 @@ function spanTable(lines: readonly SpanLine[]): Markup {
     formatCount(line.points - line.singletons),
     fixed(line.entropyBits, 2),
     fixed(line.occupancy, 3),
-    fixed(line.purity, 3),
-    range(line.low, line.high),
-    fixed(line.chancePurity, 3),
+    ...(labelled ? [fixed(line.purity, 3), range(line.low, line.high), fixed(line.chancePurity, 3)] : []),
     line.deadUnits === null ? '–' : formatCount(line.deadUnits),
     line.alwaysOn === null ? '–' : formatCount(line.alwaysOn),
   ]);
@@ -186,11 +188,12 @@ function purityDrawing(context: SectionContext, labelled: readonly SpanLine[]): 
 function byLayer(lines: readonly SpanLine[]): Plot.PlotOptions {
   const spans = [...new Set(lines.map(({ span }) => span))];
   const runs = [...new Set(lines.map(({ runId }) => runId))];
+  const shown = new Map(shortened(spans, NAME_LENGTH).map((name, i) => [spans[i], name]));
   return {
     height: 64 + spans.length * Math.max(26, runs.length * 16),
-    marginLeft: 8 + 7 * Math.min(28, Math.max(...spans.map((span) => span.length))),
+    marginLeft: 8 + 7 * Math.max(...[...shown.values()].map(({ length }) => length)),
     marginRight: 20,
-    fy: { label: null, domain: spans, axis: 'left' },
+    fy: { label: null, domain: spans, axis: 'left', tickFormat: (span: string) => shown.get(span) ?? span },
     y: { axis: null, domain: runs },
   };
 }

@@ -42,10 +42,15 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
   const figure = context.figure({
     id: `training-${run.runId}`,
     title: `Bound and acceptance in training, ${run.runId}`,
-    caption: `Evidence lower bound in nats (its lowest 2 % cut off), and share of proposals accepted by each kernel of the path; ${formatCount(steps)} updates, lines are means over ${formatCount(width)} of them. The bound is at most log Z of the target.`,
+    caption: `Evidence lower bound in nats (its lowest 2 % cut off), and share of proposals accepted by each kernel of the path; ${formatCount(steps)} updates of ${formatCount(batchOf(run))} paths each, lines are means over ${formatCount(width)} of them: how far a line jumps is its error. The bound is at most log Z of the target.`,
     drawing: stack([bound, rates]),
   });
   return html`${figure}${await boundTable(run)}`;
+}
+
+function batchOf({ manifest }: ReportRun): number {
+  const { config } = manifest;
+  return 'train' in config && config.train !== undefined && 'batch' in config.train ? config.train.batch : 0;
 }
 
 /** The path's bound beside the mean-field one. */

@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, columnAxis, draw } from '../chart.ts';
+import { colourOf, columnAxis, draw, inRows } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -51,33 +51,32 @@ async function ofRun(run: ReportRun, sql: string): Promise<Row[]> {
 }
 
 function rateFigure(context: SectionContext, bins: readonly Row[]): Markup {
-  const spans = [...new Set(bins.map(({ span }) => String(span)))];
   const { runs } = context;
-  const width = Math.max(720, 90 + spans.length * 130);
-  const drawing = draw(
-    {
-      height: 240,
-      width,
-      marginTop: 34,
-      fx: columnAxis(spans, { width: width - 90, padding: 0.2 }),
-      x: { label: 'share of points for which the unit is on →', domain: [0, 1], ticks: [0, 0.5, 1] },
-      y: { label: '↑ units', grid: true, ticks: 5 },
-      color: { domain: runs.map(({ runId }) => runId), range: runs.map((_, i) => colourOf(i)) },
-      marks: [
-        Plot.rectY(bins, {
-          x1: 'bin',
-          x2: (row: Row) => Number(row.bin) + 1 / BINS,
-          y2: 'units',
-          y1: 0,
-          fx: 'span',
-          fill: 'run',
-          fillOpacity: runs.length > 1 ? 0.55 : 0.85,
-          insetLeft: 1,
-        }),
-        Plot.ruleY([0]),
-      ],
-    },
-    runs.length < 2 ? [] : runs.map(({ runId }, i) => ({ label: runId, colour: colourOf(i) })),
+  const drawing = inRows(bins, (some, names) =>
+    draw(
+      {
+        height: 240,
+        marginTop: 34,
+        fx: columnAxis(names, 0.2),
+        x: { label: 'share of points for which the unit is on →', domain: [0, 1], ticks: [0, 0.5, 1] },
+        y: { label: '↑ units', grid: true, ticks: 5 },
+        color: { domain: runs.map(({ runId }) => runId), range: runs.map((_, i) => colourOf(i)) },
+        marks: [
+          Plot.rectY(some, {
+            x1: 'bin',
+            x2: (row: Row) => Number(row.bin) + 1 / BINS,
+            y2: 'units',
+            y1: 0,
+            fx: 'span',
+            fill: 'run',
+            fillOpacity: runs.length > 1 ? 0.55 : 0.85,
+            insetLeft: 1,
+          }),
+          Plot.ruleY([0]),
+        ],
+      },
+      runs.length < 2 ? [] : runs.map(({ runId }, i) => ({ label: runId, colour: colourOf(i) })),
+    ),
   );
   const n = [...new Set(bins.map((row) => formatCount(Number(row.n))))].join(', ');
   return context.figure({

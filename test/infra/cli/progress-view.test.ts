@@ -61,6 +61,27 @@ describe('plain progress', () => {
 });
 
 describe('live progress', () => {
+  it.each([
+    ['sweep', 'mnist-mlp', ['mnist-mlp  ✓ planning  ● encoding  · aggregating  · committing  0 s']],
+    [
+      'lens',
+      'mnist-mlp-interpolation',
+      ['mnist-mlp-interpolation  0 s', '  ✓ planning  ● computing  · collecting  · committing'],
+    ],
+    [
+      'metflow',
+      'ring',
+      ['ring  0 s', '  ✓ planning  ● training  · sampling  · collecting  · diagnosing  · committing'],
+    ],
+  ] as const)('shows all stages of a %s in a terminal of 80 columns', (kind, runId, lines) => {
+    const terminal = recordingTerminal({ live: true, columns: 80 });
+    const view = progressView({ terminal, kind, now: () => 0 });
+    const phase = ({ sweep: 'encoding', lens: 'computing', metflow: 'training' } as const)[kind];
+    view.show({ ...SNAPSHOT, runId, phase });
+    view.close();
+    expect(terminal.drawn[0]!.slice(0, lines.length)).toEqual(lines);
+  });
+
   it('redraws one block for each run: stages, a bar, figures', () => {
     const terminal = recordingTerminal({ live: true, columns: 100 });
     const view = progressView({ terminal, kind: 'sweep', now: () => 2000 });

