@@ -271,6 +271,19 @@ export interface RunManifest {
 
 export type SummaryRow = Readonly<Record<string, string | number | boolean | null>>;
 
+/** The regions of a span with most mass under the target, as region_mass has them. */
+export interface SpanMasses {
+  readonly span: string;
+  /** By mass; `region` is the digest in hex. */
+  readonly heaviest: readonly SummaryRow[];
+  /** All that is not named: mass, and share of the data where there are any. */
+  readonly rest: SummaryRow;
+  /** Regions with a row of their own; those with a reliable error, and their mass. */
+  readonly rows: number;
+  readonly reliableRows: number;
+  readonly reliableMass: number;
+}
+
 /** What the chains of a run came to, as its small tables hold it; null for what is not a number. */
 export interface ChainSummary {
   /** Draws of each chain. */
@@ -281,6 +294,8 @@ export interface ChainSummary {
   readonly kernels: readonly SummaryRow[];
   readonly modes: readonly SummaryRow[];
   readonly regions: readonly SummaryRow[];
+  /** Absent in runs of earlier versions. */
+  readonly masses?: readonly SpanMasses[];
   /** Bounds of the trained laws. */
   readonly bounds: readonly SummaryRow[];
 }

@@ -59,6 +59,14 @@ const metflow = z.strictObject({
     .describe(
       'How a flow starts. random: with a learned rotation drawn at random in front, for modes that lie around a centre.',
     ),
+  reflections: z
+    .int()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      'Householder reflections that a rotation is made of; 1 swaps two modes. Not given: as many as there are dimensions, made even.',
+    ),
   bound: z
     .number()
     .positive()

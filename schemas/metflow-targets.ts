@@ -61,6 +61,16 @@ const builtIn = z.discriminatedUnion('name', [
     priorScale: z.number().positive().default(1).describe('Standard deviation of every coefficient.'),
   }),
   z.strictObject({
+    name: z
+      .literal('class_energy')
+      .describe("Inputs of a classifier: a Gaussian, tilted by exp(tilt times a class's logit)."),
+    model: z.string().min(1).describe('An .onnx file: an MLP from inputs to logits.'),
+    class: z.int().min(0).describe('Its output that tilts.'),
+    tilt: z.number().default(1).describe('Weight of the logit; 0 leaves the Gaussian.'),
+    centre: z.number().default(0).describe('Mean of the Gaussian in every coordinate.'),
+    scale: z.number().positive().default(1).describe('Standard deviation of the Gaussian.'),
+  }),
+  z.strictObject({
     name: z.literal('vae_posterior').describe('Latent vector of a variational autoencoder, given images.'),
     decoder: z
       .string()

@@ -5,8 +5,11 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 
-/** Bumped when a field of any checkpoint changes its meaning. */
-export const CHECKPOINT_FORMAT = 1;
+/**
+ * Bumped when a field of a kind's checkpoints changes its meaning. Trainings: 2 holds initial law and flows in units of
+ * the law's starting scale.
+ */
+export const CHECKPOINT_FORMATS = { chains: 1, training: 2 } as const;
 
 /** Arrays that a checkpoint may hold. */
 export type CheckpointArray =
@@ -70,7 +73,7 @@ interface Header {
 export function encodeCheckpoint({ origin, state, arrays }: Checkpoint, sha256: Sha256): Uint8Array {
   const entries = Object.entries(arrays);
   const header: Header = {
-    format: CHECKPOINT_FORMAT,
+    format: CHECKPOINT_FORMATS[origin.kind],
     origin,
     state,
     arrays: entries.map(([name, array]) => ({ name, type: typeOf(array), length: array.length })),
@@ -111,7 +114,7 @@ export function decodeCheckpoint(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = MAGIC.length + 4 + view.getUint32(MAGIC.length, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(MAGIC.length + 4, start))) as Header;
-  if (header.format !== CHECKPOINT_FORMAT)
+  if (header.format !== CHECKPOINT_FORMATS[header.origin.kind])
     throw damaged(
       where,
       'the checkpoint has a format that this version does not know',

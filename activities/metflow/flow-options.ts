@@ -23,6 +23,8 @@ export interface FlowOptions {
    * near by only; rotations that differ lead to all of those that lie around a centre. @default 'identity'
    */
   readonly rotation?: RotationStart;
+  /** Of the rotation. @default 2 ceil(dim / 2) */
+  readonly reflections?: number | undefined;
   /** Splines: beyond ±bound they are the identity. @default 5 */
   readonly bound?: number;
   /** Splines: pieces. @default 8 */
@@ -36,10 +38,11 @@ export function buildFlow({
   hidden,
   aggregation,
   rotation = 'identity',
+  reflections,
   bound = 5,
   bins = 8,
 }: FlowOptions): Bijection {
-  const turned = householder({ dim, start: rotation });
+  const turned = householder({ dim, start: rotation, ...(reflections === undefined ? {} : { reflections }) });
   if (flow === 'affine') return compose([affine({ dim }), turned, affine({ dim })]);
   const couplings = Array.from({ length: layers }, (_, layer) => {
     const parity = layer % 2 === 0 ? 0 : 1;

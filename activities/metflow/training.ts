@@ -160,10 +160,16 @@ export function learningRateAt({ learningRate, steps }: Required<TrainOptions>, 
   return learningRate * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
 }
 
-/** Weight of the target against the initial law at an update. */
-export function targetWeightAt({ anneal, steps }: Required<TrainOptions>, step: number): number {
-  if (anneal === 0) return 1;
-  return Math.min(1, LEAST_WEIGHT + ((1 - LEAST_WEIGHT) * step) / (anneal * steps));
+/**
+ * Weight of the target against the initial law at an update: grows with the square of the share of the fading that is
+ * over. The target's modes part at small weights, and there flows have to learn which of them leads to which.
+ */
+export function targetWeightAt(
+  { anneal, steps }: Pick<Required<TrainOptions>, 'anneal' | 'steps'>,
+  step: number,
+): number {
+  if (step >= anneal * steps) return 1;
+  return LEAST_WEIGHT + (1 - LEAST_WEIGHT) * (step / (anneal * steps)) ** 2;
 }
 
 function compileUpdate(model: PathModel, target: TracedTarget, options: Required<TrainOptions>) {

@@ -162,3 +162,13 @@ function ignoreMissing<T>(error: NodeJS.ErrnoException, instead: T): T {
   if (error.code !== 'ENOENT') throw error;
   return instead;
 }
+
+/** Removes files of a folder that never got their final names; `isOwn` tells which of them. */
+export async function removeHalfFiles(
+  folder: string,
+  isOwn: (name: string) => boolean = () => true,
+): Promise<void> {
+  const names = await namesIn(folder);
+  const half = names.filter((name) => name.endsWith('.tmp') && isOwn(name));
+  await Promise.all(half.map((name) => remove(join(folder, name))));
+}

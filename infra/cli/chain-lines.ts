@@ -1,6 +1,6 @@
 // What chains came to, as lines for people.
 
-import type { ChainSummary } from '#schemas/messages.ts';
+import type { ChainSummary, SpanMasses } from '#schemas/messages.ts';
 import { formatCount, formatSeconds, formatTable } from './format.ts';
 
 /** Above it, chains have not mixed (Vehtari et al., 2021). */
@@ -34,11 +34,22 @@ const REGIONS = [
   { title: 'JS to data, bits', align: 'right' },
 ] as const;
 
+const MASSES = [
+  { title: 'region of' },
+  { title: 'mass', align: 'right' },
+  { title: 'ESS', align: 'right' },
+  { title: 'data', align: 'right' },
+  { title: 'difference', align: 'right' },
+  { title: 'p, adjusted', align: 'right' },
+] as const;
+/** Of a digest, as the report shows it. */
+const DIGITS = 12;
+
 type Row = ChainSummary['diagnostics'][number];
 
 /** Diagnostics, kernels, modes, a verdict, and what to type next. */
 export function chainLines(run: string, summary: ChainSummary): readonly string[] {
-  const { draws, diagnostics, kernels, modes, regions = [], bounds = [] } = summary;
+  const { draws, diagnostics, kernels, modes, regions = [], masses = [], bounds = [] } = summary;
   const { trainingSeconds, samplingSeconds } = summary;
   const took = [
     ...(trainingSeconds === null ? [] : [`training ${formatSeconds(trainingSeconds)}`]),
@@ -55,6 +66,7 @@ export function chainLines(run: string, summary: ChainSummary): readonly string[
     ...boundLines(bounds),
     ...modeLines(modes),
     ...regionLines(regions),
+    ...massLines(masses),
     '',
     verdict(diagnostics),
     `  next    tessera extend ${run} --draws ${draws} goes on with the chains; tessera schema draws tells the columns`,
@@ -120,6 +132,40 @@ function regionCells(row: Row): readonly string[] {
     ...['other_mass', 'unseen_mass'].map((name) => figure(row[name], 3)),
     row.js_bits === null ? 'no data' : figure(row.js_bits, 3),
   ];
+}
+
+/** The heaviest regions of the last span, which is the whole network where that is asked for, and what to make of the errors. */
+function massLines(masses: readonly SpanMasses[]): readonly string[] {
+  const last = masses.at(-1);
+  if (last === undefined) return [];
+  const [first, ...columns] = MASSES;
+  const titles = [{ title: `${first.title} ${last.span}` }, ...columns];
+  const rest = ['all others', percent(last.rest.mass), '', percent(last.rest.data_frequency), '', ''];
+  const trusted = masses.map(({ span, rows, reliableRows, reliableMass }) => {
+    return `${span} ${count(reliableRows)} of ${count(rows)} with ${percent(reliableMass)} of the mass`;
+  });
+  return [
+    '',
+    ...indented(formatTable(titles, [...last.heaviest.map(massCells), rest])),
+    `  regions whose error is reliable: ${trusted.join('; ')}; an error with ~ is that between chains`,
+  ];
+}
+
+function massCells(row: Row): readonly string[] {
+  const error = row.se === null ? '' : ` ±${row.reliable === true ? '' : '~'} ${percent(row.se)}`;
+  return [
+    String(row.region).slice(0, DIGITS),
+    `${percent(row.mass)}${error}`,
+    row.ess === null ? '' : count(row.ess),
+    percent(row.data_frequency),
+    percent(row.difference),
+    row.p_adjusted === null ? '' : figure(row.p_adjusted, 2),
+  ];
+}
+
+/** Of what is not there nothing, as where there are no data. */
+function percent(value: unknown): string {
+  return typeof value === 'number' ? `${(100 * value).toFixed(2)} %` : '';
 }
 
 function more(rows: readonly Row[], table: string): readonly string[] {

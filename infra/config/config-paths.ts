@@ -116,6 +116,7 @@ function mapRegions(
 function mapTarget(target: TargetConfig, map: (path: string) => string): TargetConfig {
   if ('module' in target) return { ...target, module: map(target.module) };
   if (target.name === 'logistic') return { ...target, data: map(target.data) };
+  if (target.name === 'class_energy') return { ...target, model: map(target.model) };
   if (target.name !== 'vae_posterior') return target;
   const data = target.data === undefined ? {} : { data: map(target.data) };
   return { ...target, decoder: map(target.decoder), ...data };

@@ -8,7 +8,7 @@ import type { ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { bitColumns } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
-import { makeFolder, namesIn, remove, syncFolder } from '../blobs/storage.ts';
+import { makeFolder, namesIn, removeHalfFiles, syncFolder } from '../blobs/storage.ts';
 import { writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** Draws `[from, to)` of a group of chains. */
@@ -69,14 +69,4 @@ export async function writePart(
 export async function removeHalfParts(runDir: string, groups: readonly number[]): Promise<void> {
   const isOwn = (name: string) => groups.includes(Number(/-g(\d+)[.]/.exec(name)?.[1] ?? -1));
   await removeHalfFiles(join(runDir, DRAWS_TABLE.path), isOwn);
-}
-
-/** Removes files of a folder that never got their final names; `isOwn` tells which of them. */
-export async function removeHalfFiles(
-  folder: string,
-  isOwn: (name: string) => boolean = () => true,
-): Promise<void> {
-  const names = await namesIn(folder);
-  const half = names.filter((name) => name.endsWith('.tmp') && isOwn(name));
-  await Promise.all(half.map((name) => remove(join(folder, name))));
 }

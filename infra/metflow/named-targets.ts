@@ -6,6 +6,7 @@ import type { SourceFile } from '#schemas/messages.ts';
 import type { BuiltInTarget, TargetConfig } from '#schemas/metflow-targets.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { banana } from '../../activities/metflow/targets/banana.ts';
+import { classEnergy } from '../../activities/metflow/targets/class-energy.ts';
 import { densityMatch } from '../../activities/metflow/targets/density-match.ts';
 import { funnel } from '../../activities/metflow/targets/funnel.ts';
 import { correlatedGaussian } from '../../activities/metflow/targets/gaussian.ts';
@@ -45,6 +46,7 @@ export async function namedTarget(config: TargetConfig, seed: number): Promise<N
     return { name: config.name, sha256, traced: logisticRegression(data, { priorScale }), files };
   }
   if (config.name === 'vae_posterior') return latentTarget(config);
+  if (config.name === 'class_energy') return inputTarget(config);
   return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed), files: [] };
 }
 
@@ -69,12 +71,20 @@ async function latentTarget(config: Extract<BuiltInTarget, { name: 'vae_posterio
   return { name, sha256, traced: vaePosterior({ decoder, images, seen }), files };
 }
 
+async function inputTarget(config: Extract<BuiltInTarget, { name: 'class_energy' }>): Promise<NamedTarget> {
+  const { model: file, class: of, ...law } = config;
+  const { net, sha256: modelSha256 } = await readDenseNet(file);
+  const files = [{ key: 'target.model', file, sha256: modelSha256 }];
+  const sha256 = hashOf({ ...law, of, modelSha256 });
+  return { name: config.name, sha256, traced: classEnergy({ ...law, net, of }), files };
+}
+
 function hashOf(value: object): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
 function builtIn(
-  config: Exclude<BuiltInTarget, { name: 'logistic' | 'vae_posterior' }>,
+  config: Exclude<BuiltInTarget, { name: 'logistic' | 'vae_posterior' | 'class_energy' }>,
   seed: number,
 ): TracedTarget {
   switch (config.name) {

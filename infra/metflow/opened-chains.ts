@@ -10,7 +10,7 @@ import {
 import type { Sampler, SweepKernel } from '../../activities/metflow/chains/sampler.ts';
 import { openFlowProposal } from '../../activities/metflow/flow-proposal.ts';
 import type { FloatArray } from '../../activities/metflow/parameters.ts';
-import type { PathModel } from '../../activities/metflow/path/path-model.ts';
+import { initialMomentsOf, type PathModel } from '../../activities/metflow/path/path-model.ts';
 import { openTarget, type OpenTarget } from '../../activities/metflow/targets/open-target.ts';
 import { chainsOfGroup, type MetflowPlan } from './metflow-plan.ts';
 import { namedTarget, type NamedTarget } from './named-targets.ts';
@@ -74,7 +74,7 @@ async function makeSampler(
   const start = {
     mean: new Float64Array(dim),
     scale: new Float64Array(dim).fill(startScale),
-    ...(path === null ? {} : initialLaw(path, model!.theta)),
+    ...(path === null ? {} : initialMomentsOf(path, model!.theta)),
   };
   const trained = path === null ? null : { path, theta: model!.theta };
   const kernels = [...(flows === null ? [] : [flows.kernel]), ...localSweep(config, target, trained)];
@@ -110,20 +110,6 @@ async function openFlows(
     directions: config.directions,
   });
   return { kernel: { scales: { kind: 'none' }, build: () => kernel }, close: () => kernel.close() };
-}
-
-/** Mean and standard deviation that paths start from, `[dim]` each; a learned law's come first among the parameters. */
-function initialLaw(
-  { dim, initial }: PathModel,
-  theta: FloatArray,
-): { readonly mean: Float64Array; readonly scale: Float64Array } {
-  if (initial.law === 'frozen')
-    return { mean: new Float64Array(dim), scale: new Float64Array(dim).fill(initial.scale) };
-  const raw = Float64Array.from(theta.subarray(dim, 2 * dim));
-  return {
-    mean: Float64Array.from(theta.subarray(0, dim)),
-    scale: raw.map((value) => Math.log1p(Math.exp(value))),
-  };
 }
 
 async function closeAll(target: OpenTarget, flows: OpenFlows | null): Promise<void> {

@@ -19,10 +19,9 @@ import { finishTally } from '../../activities/metflow/vae/likelihood.ts';
 import { type JudgedTraining, likelihoodRows } from '../../activities/metflow/vae/likelihood-rows.ts';
 import { decodedSamples, netsOf } from '../../activities/metflow/vae/vae-decoder.ts';
 import { vaeRunOf } from '../../activities/metflow/vae/vae-run.ts';
-import { writeWhole } from '../blobs/storage.ts';
+import { removeHalfFiles, writeWhole } from '../blobs/storage.ts';
 import { readBinaryImages } from '../metflow/binary-images.ts';
 import { CHECKPOINTS_FOLDER, findCheckpoint } from '../metflow/checkpoint-files.ts';
-import { removeHalfFiles } from '../metflow/draw-parts.ts';
 import {
   checkSame,
   type ImagesPlan,

@@ -18,7 +18,8 @@ import { runFolder } from '../blobs/run-folder.ts';
 import { cellsOfColumn } from '../arrow/cells.ts';
 import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
 import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
-import { removeHalfFiles } from '../metflow/draw-parts.ts';
+import { removeHalfFiles } from '../blobs/storage.ts';
+import { heaviestRegions } from '../metflow/heaviest-regions.ts';
 import { drawsInParts } from '../metflow/read-draws.ts';
 import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
 import { writeRows } from '../metflow/small-tables.ts';
@@ -74,6 +75,7 @@ async function summaryOf(
     kernels: kernels!,
     modes: modes!,
     regions: regions!,
+    masses: await heaviestRegions(runDir),
     bounds: bounds!,
   };
 }

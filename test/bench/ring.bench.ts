@@ -69,11 +69,12 @@ function part({ z, draws, dim }: Drawn, first: number, upTo: number): Drawn {
   return { z: own, chains: GROUP, draws: upTo, dim };
 }
 
-/** Worst R-hat of the coordinates, and of the indicators of the modes: 0 where none are known. */
+/** Worst R-hat of the coordinates, and of the indicators of the modes: 0 where none are known, infinite for one never visited. */
 function worstRHats(drawn: Drawn, modes: TracedTarget['modes']) {
   const { chains, draws, dim } = drawn;
   const rHat = (values: Float64Array) => rankNormalisedRHat({ values, chains, draws });
-  const worst = (values: number[]) => values.reduce((most, value) => (value <= most ? most : value), 0);
+  const worst = (values: number[]) =>
+    Math.max(0, ...values.map((value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value)));
   const coordinates = worst(Array.from({ length: dim }, (_, i) => rHat(coordinate(drawn, i))));
   if (modes === undefined) return { coordinates, modes: 0 };
   const { nearest } = labelDraws(drawn, modes);

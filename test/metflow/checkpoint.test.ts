@@ -82,6 +82,16 @@ describe('a checkpoint', () => {
     expect(() => decodeCheckpoint(bytes, { where: 'f.ckpt', sha256 })).toThrow(/format .* \(9\)/);
   });
 
+  it('of a training in the units of format 1 is refused, of chains it is not', () => {
+    const training = { ...CHECKPOINT, origin: { ...ORIGIN, kind: 'training' as const } };
+    const bytes = Buffer.from(encodeCheckpoint(training, sha256));
+    const at = bytes.indexOf('"format":2');
+    bytes[at + '"format":'.length] = '1'.charCodeAt(0);
+    bytes.set(sha256(bytes.subarray(0, -32)), bytes.length - 32);
+    expect(() => decodeCheckpoint(bytes, { where: 'f.ckpt', sha256 })).toThrow(/format .* \(1\)/);
+    expect(Buffer.from(encodeCheckpoint(CHECKPOINT, sha256)).includes('"format":1')).toBe(true);
+  });
+
   it.each([
     ['configSha256', { configSha256: 'other' }],
     ['target', { target: { name: 'ring', sha256: 'other' } }],

@@ -5,6 +5,7 @@ import { affine } from '../../activities/metflow/flows/affine.ts';
 import type { Bijection } from '../../activities/metflow/flows/bijection.ts';
 import { compose } from '../../activities/metflow/flows/compose.ts';
 import { householder } from '../../activities/metflow/flows/householder.ts';
+import { inUnits } from '../../activities/metflow/flows/in-units.ts';
 import { permutation } from '../../activities/metflow/flows/permutation.ts';
 import { splineCoupling } from '../../activities/metflow/flows/spline-coupling.ts';
 
@@ -12,6 +13,8 @@ export const FLOWS: Record<string, () => Bijection> = {
   affine: () => affine({ dim: 3 }),
   householder: () => householder({ dim: 4 }),
   'householder, drawn at random': () => householder({ dim: 3, start: 'random' }),
+  'one reflection, drawn at random': () => householder({ dim: 3, reflections: 1, start: 'random' }),
+  'affine coupling, in units': () => inUnits(affineCoupling({ dim: 3, hidden: 6, parity: 0 }), 7),
   permutation: () => permutation({ order: [2, 0, 1] }),
   'affine coupling': () => affineCoupling({ dim: 3, hidden: 6, parity: 0 }),
   'affine coupling of one coordinate': () => affineCoupling({ dim: 1, hidden: 4, parity: 1 }),

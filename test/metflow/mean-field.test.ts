@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { leastUniformLoss, meanFieldPath } from '../../activities/metflow/mean-field.ts';
+import { initialMomentsOf } from '../../activities/metflow/path/path-model.ts';
 import { correlatedGaussian } from '../../activities/metflow/targets/gaussian.ts';
 import { openTrainer } from '../../activities/metflow/training.ts';
 import { runner } from './traced.ts';
@@ -13,8 +14,8 @@ const RHO = 0.8;
 describe('the mean-field law', () => {
   it('trained as a path that stays reaches the known bound of a correlated Gaussian, and not more', async () => {
     const target = correlatedGaussian({ dim: 2, correlation: RHO });
-    const path = meanFieldPath({ dim: 2, scale: 1 });
-    expect(path.parameters.map(({ name }) => name)).toEqual(['initial.mean', 'initial.rawScale']);
+    const path = meanFieldPath({ dim: 2, scale: 3 });
+    expect(path.parameters.map(({ name }) => name)).toEqual(['initial.mean', 'initial.logScale']);
     const options = { steps: 400, batch: 64, learningRate: 0.02, seed: 3, runner };
     const trainer = await openTrainer(path, target, options);
     let state = trainer.initial();
@@ -28,6 +29,10 @@ describe('the mean-field law', () => {
     expect(elbo - known).toBeLessThan(4 * elboError);
     expect(elbo - known).toBeGreaterThan(-0.01 - 4 * elboError);
     expect(elboError).toBeLessThan(0.03);
+    // What chains start from: the target's own units, although the law is learned in units of its first scale.
+    const { mean, scale } = initialMomentsOf(path, state.theta);
+    for (const value of scale) expect(value).toBeCloseTo(Math.sqrt(1 - RHO * RHO), 1);
+    for (const value of mean) expect(Math.abs(value)).toBeLessThan(0.1);
   });
 });
 

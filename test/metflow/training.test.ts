@@ -3,13 +3,24 @@
 import { describe, expect, it } from 'vitest';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
 import { pathModel } from '../../activities/metflow/path/path-model.ts';
-import { openTrainer, type TrainState } from '../../activities/metflow/training.ts';
+import { openTrainer, targetWeightAt, type TrainState } from '../../activities/metflow/training.ts';
 import { toFloats } from '../../activities/metflow/parameters.ts';
 import { type JaxArray, mul, square, sum } from '../../activities/numeric/array-math.ts';
 import { flowPath, stirredParameters, threeGaussians } from './path-fixture.ts';
 import { runner } from './traced.ts';
 
 const target = threeGaussians();
+
+describe('the weight of the target', () => {
+  it('grows from a hundredth to 1 within its share of the updates, slowly at first', () => {
+    const options = { anneal: 0.5, steps: 1000 };
+    const weights = [0, 100, 250, 499, 500, 999].map((step) => targetWeightAt(options, step));
+    for (const [i, value] of [0.01, 0.0496, 0.2575].entries()) expect(weights[i]).toBeCloseTo(value, 14);
+    expect(weights[3]).toBeLessThan(1);
+    expect(weights.slice(4)).toEqual([1, 1]);
+    expect(targetWeightAt({ anneal: 0, steps: 10 }, 0)).toBe(1);
+  });
+});
 
 describe('a training', () => {
   it('continued from any of its steps ends in the same bytes', async () => {

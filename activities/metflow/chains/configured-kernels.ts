@@ -8,11 +8,12 @@ import {
 } from '#schemas/metflow-config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import { buildFlow } from '../flow-options.ts';
+import { inUnits } from '../flows/in-units.ts';
 import { buildHmc } from '../hmc.ts';
 import type { Target } from '../kernel.ts';
 import { buildMala } from '../mala.ts';
 import { buildNuts } from '../nuts.ts';
-import type { Tree } from '../nuts-tree.ts';
+import type { Trees } from '../nuts-arrays.ts';
 import { parameterCount, type FloatArray } from '../parameters.ts';
 import { flowKernel } from '../path/flow-kernel.ts';
 import { hamiltonianKernel } from '../path/hamiltonian-kernel.ts';
@@ -29,7 +30,9 @@ const FIRST_TRAINED_STEP = 0.1;
 export function trainedPath(config: MetflowConfig, dim: number): PathModel | null {
   const { kernels, train, directions } = config;
   const trained = kernels.filter((each) => isUsed(each, 'train'));
-  const flows = trained.filter((each) => each.type === 'metflow').map((each) => flowGroup(each, dim));
+  const flows = trained
+    .filter((each) => each.type === 'metflow')
+    .map((each) => flowGroup(each, { dim, unit: train.initialScale }));
   const local = trained.flatMap((each) => (each.type === 'metflow' ? [] : [localGroup(each, dim)]));
   if (flows.length + local.length === 0) return null;
   return pathModel({
@@ -58,7 +61,7 @@ export function samplingFlows(
     });
   }
   const { initial, rule, directions } = path;
-  const groups = flows.map((each) => flowGroup(each, path.dim));
+  const groups = flows.map((each) => flowGroup(each, { dim: path.dim, unit: initial.scale }));
   const reverse = { law: 'uniform' } as const;
   const model = pathModel({ dim: path.dim, groups, initial, reverse, rule, directions });
   return { model, theta: parametersOf(model, { path, theta }) };
@@ -91,17 +94,15 @@ export function localSweep(
   });
 }
 
-function flowGroup(config: FlowKernelConfig, dim: number): KernelGroup {
-  const { count, flow, layers, hidden, conditioning, aggregation, rotation, bound, bins, forward } = config;
+/** @param unit - length that the flow's nets and shifts take as 1. */
+function flowGroup(
+  config: FlowKernelConfig,
+  { dim, unit }: { readonly dim: number; readonly unit: number },
+): KernelGroup {
+  const { count, conditioning, aggregation, bound, forward, ...map } = config;
   const takes = conditioning === 'none' ? null : aggregation;
-  return {
-    count,
-    conditioning,
-    kernel: flowKernel(
-      buildFlow({ flow, dim, layers, hidden, aggregation: takes, rotation, bound, bins }),
-      forward,
-    ),
-  };
+  const built = buildFlow({ ...map, dim, aggregation: takes, bound: bound / unit });
+  return { count, conditioning, kernel: flowKernel(inUnits(built, unit), forward) };
 }
 
 function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
@@ -148,7 +149,7 @@ function localKernel(
         build: (scales) => buildHmc(target, { scales, rule, steps: config.steps, kept: config.kept }),
       };
     case 'nuts': {
-      const pool: Tree[] = [];
+      const pool: Trees[] = [];
       return {
         scales: scalesOf(config, { targetAcceptance: 0.8, first: 'leapfrog' }),
         build: (scales) => buildNuts(target, { scales, maxDepth: config.maxDepth, pool }),

@@ -1,6 +1,7 @@
 // Learned rotation: a product of Householder reflections, orthogonal for any parameters, its own inverse in reverse
 // order. An invertible linear map without a linear system to solve.
 
+import { PipelineError } from '#schemas/errors.ts';
 import {
   asColumn,
   div,
@@ -21,6 +22,7 @@ export type RotationStart = 'identity' | 'random';
 
 /**
  * @param reflections - an even number reaches all rotations that many reflections compose. @default 2 ceil(dim / 2)
+ * @throws PipelineError `config-invalid` for an odd number of them that is to start as the identity.
  * @see Tomczak and Welling, "Improving variational auto-encoders using Householder flow", arXiv 1611.09630.
  */
 export function householder({
@@ -33,6 +35,15 @@ export function householder({
   /** @default 'identity' */
   readonly start?: RotationStart;
 }): Bijection {
+  if (start === 'identity' && reflections % 2 === 1) {
+    throw new PipelineError({
+      kind: 'config-invalid',
+      what: 'an odd number of reflections is never the identity',
+      where: 'kernels',
+      value: String(reflections),
+      remedy: 'Start from a rotation drawn at random, or take an even number.',
+    });
+  }
   const order = Array.from({ length: reflections }, (_, i) => i);
   return {
     dim,

@@ -5,16 +5,23 @@ import {
   add,
   broadcast,
   div,
+  exp,
   filled,
   log,
   mul,
-  softplus,
   sub,
   sum,
   type JaxArray,
 } from '../../numeric/array-math.ts';
 import type { AcceptRule } from '../acceptance.ts';
-import { constantInit, prefixed, underPrefix, type ParameterSpec, type Parameters } from '../parameters.ts';
+import {
+  constantInit,
+  prefixed,
+  underPrefix,
+  type FloatArray,
+  type ParameterSpec,
+  type Parameters,
+} from '../parameters.ts';
 import { logNormal, type PathKernel } from './path-kernel.ts';
 import { reverseParameters, type ReverseLaw } from './reverse.ts';
 import type { BoundKernel, DirectionLaw } from './run-path.ts';
@@ -24,6 +31,13 @@ import type { BoundKernel, DirectionLaw } from './run-path.ts';
  * every row and step.
  */
 export type Conditioning = 'none' | 'fixed' | 'free';
+
+/**
+ * The learned law in units of the scale that it starts from: Adam moves a parameter by its rate at most, and a law in the
+ * target's own units would take as many updates more as these are larger.
+ */
+const MEAN = 'initial.mean';
+const LOG_SCALE = 'initial.logScale';
 
 /** The Gaussian that paths start from, N(mean, scale^2). */
 export interface InitialLaw {
@@ -79,7 +93,7 @@ export function pathModel(options: PathModelOptions): PathModel {
     dim,
     slots,
     parameters: [
-      ...(options.initial.law === 'learned' ? initialSpecs(dim, scale) : []),
+      ...(options.initial.law === 'learned' ? initialSpecs(dim) : []),
       ...[...kernelSpecs].flatMap(([prefix, specs]) => prefixed(prefix, specs)),
       ...prefixed('reverse', reverseParameters(reverse, { dim, steps: slots.length })),
     ],
@@ -103,10 +117,24 @@ export function initialMoments(
   parameters: Parameters,
   like: JaxArray,
 ): { readonly mean: JaxArray; readonly scale: JaxArray } {
-  if (initial.law === 'learned') {
-    return { mean: parameters['initial.mean']!, scale: softplus(parameters['initial.rawScale']!) };
+  if (initial.law === 'frozen') {
+    return { mean: filled(0, [dim], like), scale: filled(initial.scale, [dim], like) };
   }
-  return { mean: filled(0, [dim], like), scale: filled(initial.scale, [dim], like) };
+  const { [MEAN]: mean, [LOG_SCALE]: logScale } = parameters;
+  return { mean: mul(mean!, initial.scale), scale: mul(exp(logScale!), initial.scale) };
+}
+
+/** The same as numbers, of a whole vector of parameters: the law's come first in it. */
+export function initialMomentsOf(
+  { dim, initial }: PathModel,
+  theta: FloatArray,
+): { readonly mean: Float64Array; readonly scale: Float64Array } {
+  const learned = initial.law === 'learned';
+  const values = learned ? Float64Array.from(theta.subarray(0, 2 * dim)) : new Float64Array(2 * dim);
+  return {
+    mean: values.subarray(0, dim).map((mean) => mean * initial.scale),
+    scale: values.subarray(dim).map((logScale) => Math.exp(logScale) * initial.scale),
+  };
 }
 
 /** z0 of standard normals, and its log density there, `[rows]`. */
@@ -135,12 +163,8 @@ function slotsOf({ kernel, count, conditioning }: KernelGroup, group: number): P
   }));
 }
 
-/** softplus keeps the scale positive. */
-function initialSpecs(dim: number, scale: number): ParameterSpec[] {
-  return [
-    { name: 'initial.mean', dims: [dim], initial: constantInit(0) },
-    { name: 'initial.rawScale', dims: [dim], initial: constantInit(Math.log(Math.expm1(scale))) },
-  ];
+function initialSpecs(dim: number): ParameterSpec[] {
+  return [MEAN, LOG_SCALE].map((name) => ({ name, dims: [dim], initial: constantInit(0) }));
 }
 
 function checkModel(options: PathModelOptions, slots: readonly PathSlot[]): void {

@@ -1,0 +1,66 @@
+// The regions with most mass, and how much of the mass has an error that can be trusted: what a run ends with.
+
+import { join } from 'node:path';
+import { REGION_MASS_TABLE } from '#schemas/columns/metflow/region-mass.ts';
+import type { SpanMasses } from '#schemas/messages.ts';
+import { cellsOfColumn } from '../arrow/cells.ts';
+import { readBlocks } from '../parquet/parquet-file.ts';
+
+/** Regions of a span that are named. */
+const NAMED = 10;
+
+const NUMBERS = ['mass', 'se', 'ess', 'data_frequency', 'difference', 'p_adjusted'] as const;
+const COLUMNS = ['estimate', 'span', 'kind', 'digest', 'reliable', ...NUMBERS] as const;
+
+/** A row of region_mass by column name. */
+export type MassRow = Readonly<Record<(typeof COLUMNS)[number], unknown>>;
+
+/** What {@link massesOf} says of a run's region_mass. */
+export async function heaviestRegions(runDir: string): Promise<SpanMasses[]> {
+  const columns = REGION_MASS_TABLE.columns.filter(({ name }) =>
+    (COLUMNS as readonly string[]).includes(name),
+  );
+  const rows: MassRow[] = [];
+  for await (const block of readBlocks(join(runDir, REGION_MASS_TABLE.path), columns)) {
+    const cells = columns.map((column) => [column.name, cellsOfColumn(block, column)] as const);
+    for (let row = 0; row < block.rows; row++)
+      rows.push(Object.fromEntries(cells.map(([name, values]) => [name, values[row]])) as MassRow);
+  }
+  return massesOf(rows);
+}
+
+/**
+ * The chains' masses, a span each in the order of the rows, which are by mass within a span.
+ * @param rows - of all estimates; controls and unseen masses are left out.
+ */
+export function massesOf(rows: readonly MassRow[]): SpanMasses[] {
+  const own = rows.filter(({ estimate, kind }) => estimate === 'chains' && kind === 'region');
+  const spans = [...new Set(own.map(({ span }) => String(span)))];
+  return spans.map((span) => {
+    const regions = own.filter((row) => row.span === span);
+    const reliable = regions.filter((row) => row.reliable === true);
+    const total = (of: readonly MassRow[], name: 'mass' | 'data_frequency') =>
+      of.reduce((sum, row) => sum + Number(row[name] ?? 0), 0);
+    const named = regions.slice(0, NAMED);
+    const hasData = regions.some((row) => row.data_frequency !== null);
+    return {
+      span,
+      heaviest: named.map((row) => ({
+        region: Buffer.from(row.digest as Uint8Array).toString('hex'),
+        reliable: row.reliable === true,
+        ...Object.fromEntries(NUMBERS.map((name) => [name, finiteOrNull(row[name])])),
+      })),
+      rest: {
+        mass: 1 - total(named, 'mass'),
+        data_frequency: hasData ? 1 - total(named, 'data_frequency') : null,
+      },
+      rows: regions.length,
+      reliableRows: reliable.length,
+      reliableMass: total(reliable, 'mass'),
+    };
+  });
+}
+
+function finiteOrNull(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}

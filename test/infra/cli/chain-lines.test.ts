@@ -1,0 +1,70 @@
+// What a run says of regions: by mass, with the data beside, and how much of the mass has an error worth the name.
+
+import { describe, expect, it } from 'vitest';
+import type { ChainSummary } from '../../../schemas/messages.ts';
+import { chainLines } from '../../../infra/cli/chain-lines.ts';
+import { massesOf, type MassRow } from '../../../infra/metflow/heaviest-regions.ts';
+
+const ROW: MassRow = {
+  estimate: 'chains',
+  span: 'network',
+  kind: 'region',
+  digest: new Uint8Array(16).fill(0xab),
+  reliable: true,
+  mass: 0.5,
+  se: 0.01,
+  ess: 2500,
+  data_frequency: 0.25,
+  difference: 0.25,
+  p_adjusted: 0.001,
+};
+const ROWS: readonly MassRow[] = [
+  ROW,
+  { ...ROW, digest: new Uint8Array(16), reliable: false, mass: 0.125, ess: null, se: Number.NaN },
+  { ...ROW, kind: 'other', digest: null, mass: 0.375 },
+  { ...ROW, kind: 'unseen', digest: null, mass: 0.01 },
+  { ...ROW, estimate: 'base_law', mass: 0.9 },
+];
+
+function linesOf(rows: readonly MassRow[]): string {
+  const none = { diagnostics: [], kernels: [], modes: [], regions: [], bounds: [] };
+  const summary: ChainSummary = {
+    ...{ draws: 10, trainingSeconds: null, samplingSeconds: 1, ...none },
+    masses: massesOf(rows),
+  };
+  return chainLines('r', summary).join('\n');
+}
+
+describe('masses of regions', () => {
+  it('are those of the chains, not of controls or bins', () => {
+    const [only, ...more] = massesOf(ROWS);
+    expect(more).toEqual([]);
+    expect(only).toMatchObject({ span: 'network', rows: 2, reliableRows: 1, reliableMass: 0.5 });
+    expect(only!.heaviest.map(({ mass, se }) => [mass, se])).toEqual([
+      [0.5, 0.01],
+      [0.125, null],
+    ]);
+    expect(only!.rest).toEqual({ mass: 0.375, data_frequency: 0.5 });
+  });
+
+  it('are printed with error, data and what is reliable', () => {
+    const lines = linesOf(ROWS);
+    expect(lines).toMatch(/abababababab +50.00 % ± 1.00 % +2,500 +25.00 % +25.00 % +0.001/);
+    expect(lines).toMatch(/000000000000 +12.50 % /);
+    expect(lines).toMatch(/all others +37.50 % +50.00 %/);
+    expect(lines).toContain('network 1 of 2 with 50.00 % of the mass');
+  });
+
+  it('name the ten heaviest only', () => {
+    const many = Array.from({ length: 40 }, () => ({ ...ROW, mass: 1 / 40, data_frequency: null }));
+    const [only] = massesOf(many);
+    expect(only!.heaviest).toHaveLength(10);
+    expect(only!.rest.mass).toBeCloseTo(0.75, 12);
+    expect(only!.rest.data_frequency).toBeNull();
+  });
+
+  it('are not spoken of without regions', () => {
+    expect(massesOf([])).toEqual([]);
+    expect(linesOf([])).not.toContain('reliable');
+  });
+});
