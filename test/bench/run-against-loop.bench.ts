@@ -89,7 +89,7 @@ async function timedLoop(work: () => Promise<LoopSeconds>): Promise<Timed & { re
 
 async function rounds(home: LiveHome) {
   writeConfig(home.folder);
-  // Not counted: it starts the worker's threads, as the loop's are started before the clock, and leaves the plan.
+  // It leaves the plan.
   await wholeRun(home, 'warm-up');
   const planned = join(home.runs, 'warm-up');
   const plan = JSON.parse(readFileSync(join(planned, 'plan.json'), 'utf8')) as SweepPlan;
@@ -100,6 +100,8 @@ async function rounds(home: LiveHome) {
     found.encode.push(await timedLoop(() => loop.encodeOnly()));
     const inProcess = await timedLoop(() => loop.wholeRun(join(home.folder, 'in-process')));
     found.inProcess.push(inProcess);
+    // Not counted: it warms the worker's threads, which end when they idle, as the loop's are warm.
+    await wholeRun(home, `warm-up-${round}`);
     const run = await wholeRun(home, `round-${round}`);
     found.run.push(run);
     printRound(round, { encode: found.encode.at(-1)!, inProcess, run });
