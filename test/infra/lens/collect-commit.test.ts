@@ -227,7 +227,7 @@ describe('collecting and committing rows', () => {
     await expect(readRunTable(runDir, 'parts', ['task'])).rejects.toMatchObject({
       fault: { kind: 'data-missing', where: 'runs' },
     });
-    await writeFile(join(runDir, 'run.json'), JSON.stringify({ status: 'done' }));
+    await writeFile(join(runDir, 'run.json'), JSON.stringify({ runId: 'fake', status: 'done' }));
     const { rows, columns } = await readRunTable(runDir, 'small_table', ['task', 'digest', 'run_id']);
     const expected = expectedRows();
     expect(rows).toBe(expected.length);
