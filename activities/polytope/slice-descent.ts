@@ -35,6 +35,9 @@ export class SliceDescent {
   readonly #signal: AbortSignal | undefined;
   /** `[vertices, outputs]`. */
   #outputs: Float64Array;
+  /** Per vertex the last part that it was counted in. */
+  #seen = new Int32Array(1024);
+  #parts = 0;
 
   constructor(
     net: PiecewiseNet,
@@ -163,18 +166,24 @@ export class SliceDescent {
     { rows, mostRows }: { readonly rows: VertexRows; readonly mostRows: number },
   ): { readonly to: number; readonly vertices: readonly number[] } {
     const { mesh } = this.#faces;
-    const vertices = new Set<number>();
+    const vertices: number[] = [];
+    const part = ++this.#parts;
+    this.#seen = roomFor(this.#seen, mesh.vertices);
     let to = from;
-    for (; to < faces.length && (to === from || vertices.size < mostRows); to++) {
-      this.#fillEdges(faces[to]!, rows);
+    for (; to < faces.length && (to === from || vertices.length < mostRows); to++) {
       const start = mesh.faceEdge[faces[to]!]!;
       let at = start;
       do {
-        vertices.add(mesh.origin[at]!);
+        const vertex = mesh.origin[at]!;
+        if (this.#seen[vertex] !== part) {
+          if (rows.rowOf(vertex) < 0) this.#fillEdges(faces[to]!, rows);
+          this.#seen[vertex] = part;
+          vertices.push(vertex);
+        }
         at = mesh.next[at]!;
       } while (at !== start);
     }
-    return { to, vertices: [...vertices] };
+    return { to, vertices };
   }
 
   /** Gives vertices of a face's edges their rows: between the two vertices with a row that they lie between. */

@@ -71,10 +71,8 @@ export class StageLines {
     if (words === 0) return;
     this.positive = roomFor(this.positive, (row + 1) * words);
     this.negative = roomFor(this.negative, (row + 1) * words);
-    const values = rows.block(row);
-    const start = rows.start(row);
-    for (let i = 0; i < this.#liveCount; i++)
-      this.#classifyWord(this.#live[i]!, { values, start, to: row * words });
+    const target = { values: rows.block(row), start: rows.start(row), to: row * words };
+    for (let i = 0; i < this.#liveCount; i++) this.#classifyWord(this.#live[i]!, target);
   }
 
   /**

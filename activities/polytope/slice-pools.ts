@@ -71,10 +71,8 @@ export class StagePools {
   classify(rows: VertexRows, row: number): void {
     if (this.words === 0) return;
     this.#masks = roomFor(this.#masks, (row + 1) * this.words);
-    const values = rows.block(row);
-    const start = rows.start(row);
-    for (const { group, window } of this.#live)
-      this.#classifyWindow(group, window, { values, start, to: row * this.words });
+    const target = { values: rows.block(row), start: rows.start(row), to: row * this.words };
+    for (const { group, window } of this.#live) this.#classifyWindow(group, window, target);
   }
 
   /**
