@@ -1,21 +1,22 @@
 // Cuts the polygons of a mesh where the units of one stage bend and where its max-pools change their winner.
 
 import { PipelineError } from '#schemas/errors.ts';
+import type { FaceCodes } from './face-codes.ts';
 import type { Stage } from './piecewise-net.ts';
 import { type LineTolerance, StageLines } from './slice-lines.ts';
 import { PolygonLoop } from './slice-loop.ts';
-import { REMOVED, roomFor, type SliceMesh } from './slice-mesh.ts';
+import type { LineMark, VertexMarks } from './slice-marks.ts';
+import { REMOVED, type SliceMesh } from './slice-mesh.ts';
 import { type PoolContest, StagePools } from './slice-pools.ts';
 import type { VertexRows } from './vertex-rows.ts';
 
 /** The polygons of a slice as they are cut, stage after stage. */
 export interface SliceFaces {
   readonly mesh: SliceMesh;
+  readonly marks: VertexMarks;
   /** First word of each tap in a code; -1 for pools, which carry no bits. */
   readonly tapWords: readonly number[];
-  readonly codeWords: number;
-  /** `[faces, codeWords]`. */
-  codes: Uint32Array;
+  readonly codes: FaceCodes;
   /** Faces too small to follow: they stay in the mesh, uncut, and are no polygons of the result. */
   readonly slivers: Set<number>;
   /** Faces that went up in others. */
@@ -24,77 +25,91 @@ export interface SliceFaces {
   readonly maxPolygons: number;
 }
 
-/** A function that is affine on every polygon, and the columns that meet where it is 0. */
-interface Cut {
+/** A function that is affine on every polygon, and what draws its line. */
+interface Cut extends LineMark {
   readonly tap: number;
   readonly unit: number;
-  readonly column: number;
-  /** Column that is subtracted, or -1: then `bend` is. */
-  readonly other: number;
-  readonly bend: number;
 }
 
-/**
- * Cuts every polygon by all lines of a stage.
- * @param rows - the stage's state at the mesh's vertices; grows with them.
- * @throws PipelineError `config-invalid` where there are more polygons than `maxPolygons`; `non-finite-input`.
- */
-export function cutStage(
-  faces: SliceFaces,
-  rows: VertexRows,
-  { stage, tolerance }: { readonly stage: Stage; readonly tolerance: LineTolerance },
-): void {
-  const cutter = new StageCutter(faces, rows, stage);
-  cutter.measure(tolerance);
-  const { mesh, slivers } = faces;
-  const { faces: before, edges } = mesh;
-  for (let face = 0; face < before; face++) {
-    if (!slivers.has(face) && mesh.faceEdge[face] !== REMOVED) cutter.cut(face);
-  }
-  cutter.joinAgreeing(edges);
+/** Some faces, cut as far as memory went. */
+export interface CutFaces {
+  /** Faces that no line of the stage crosses any more, neighbours near each other. */
+  readonly whole: readonly number[];
+  /** Faces that are yet to be cut. */
+  readonly left: readonly number[];
 }
 
-class StageCutter {
+/** Cuts polygons by the lines of one stage, part by part of a slice. */
+export class StageCutter {
   readonly #faces: SliceFaces;
-  readonly #rows: VertexRows;
+  readonly #index: number;
   readonly #lines: StageLines;
   readonly #pools: StagePools;
   readonly #loop = new PolygonLoop();
+  #rows!: VertexRows;
+  #whole: number[] = [];
 
-  constructor(faces: SliceFaces, rows: VertexRows, stage: Stage) {
+  constructor(faces: SliceFaces, { index, stage }: { readonly index: number; readonly stage: Stage }) {
     this.#faces = faces;
-    this.#rows = rows;
+    this.#index = index;
     this.#lines = new StageLines(stage);
     this.#pools = new StagePools(stage);
   }
 
-  measure(tolerance: LineTolerance): void {
-    this.#lines.measure(this.#rows, tolerance);
-    this.#pools.measure(this.#rows, tolerance.unit);
+  /** Whether the stage has max-pools, whose lines are joined when all faces of a part are cut. */
+  get hasPools(): boolean {
+    return this.#pools.words > 0;
+  }
+
+  /**
+   * Cuts faces by all lines of the stage, until there are more than `mostRows` rows and twice as many as there were; stages
+   * with pools are cut to the end.
+   * @param rows - the stage's state at the faces' corners; grows with them.
+   * @throws PipelineError `config-invalid` where there are more polygons than `maxPolygons`; `non-finite-input`.
+   */
+  cut(
+    faces: readonly number[],
+    { rows, mostRows, tolerance }: { rows: VertexRows; mostRows: number; tolerance: LineTolerance },
+  ): CutFaces {
+    const { mesh } = this.#faces;
+    this.#rows = rows;
+    this.#whole = [];
+    this.#lines.measure(rows, tolerance);
+    this.#pools.measure(rows, tolerance.unit);
+    const firstEdge = mesh.edges;
+    const limit = this.hasPools ? Number.POSITIVE_INFINITY : Math.max(mostRows, 2 * rows.count);
+    const left: number[] = [];
+    for (const face of faces) this.#cutFace(face, limit, left);
+    this.#joinAgreeing(firstEdge);
+    return { whole: this.#whole.filter((face) => mesh.faceEdge[face] !== REMOVED), left };
   }
 
   /** Cuts one polygon and its parts until no line crosses any; lines and windows that are done are not looked at again. */
-  cut(face: number): void {
+  #cutFace(face: number, mostRows: number, left: number[]): void {
     const loop = this.#loop;
-    const { mesh, codeWords, tapWords } = this.#faces;
+    const { mesh, codes, tapWords } = this.#faces;
     const stack = [face, 0, 0];
     while (stack.length > 0) {
       const window = stack.pop()!;
       const word = stack.pop()!;
       const at = stack.pop()!;
-      loop.collect(mesh, at);
-      const line = this.#mixedLine(word);
+      if (this.#rows.count > mostRows) {
+        left.push(at);
+        continue;
+      }
+      loop.collect(mesh, at, { rows: this.#rows });
+      const line = this.#lines.mixedLine(loop.rows, loop.count, word);
       if (line >= 0) {
         this.#pushParts(stack, at, this.#cutByLine(line), [line >>> 5, 0]);
         continue;
       }
-      const contest = this.#pools.contest(loop.vertices, loop.count, window);
+      const contest = this.#pools.contest(loop.rows, loop.count, window);
       if (contest !== null) {
         this.#pushParts(stack, at, this.#cutByPair(contest), [this.#lines.words, contest.index]);
         continue;
       }
-      const code = { words: this.#faces.codes, at: at * codeWords, tapWords };
-      this.#lines.writeBits(loop.vertices, loop.count, code);
+      this.#lines.writeBits(loop.rows, loop.count, { words: codes.words, at: codes.start(at), tapWords });
+      this.#whole.push(at);
     }
   }
 
@@ -102,39 +117,23 @@ class StageCutter {
    * A line between two candidates of a window may run on through the part where a third one wins: its pieces there, from
    * `firstEdge` on, part nothing and are removed.
    */
-  joinAgreeing(firstEdge: number): void {
-    if (this.#pools.words === 0) return;
+  #joinAgreeing(firstEdge: number): void {
+    if (!this.hasPools) return;
     const { mesh, slivers } = this.#faces;
+    const rows = this.#rows;
     for (let edge = firstEdge; edge < mesh.edges; edge++) {
       const h = 2 * edge;
+      const label = { tap: mesh.edgeTap[edge]!, window: mesh.edgeUnit[edge]! };
       const [left, right] = [mesh.face[h]!, mesh.face[h + 1]!];
       const removed = mesh.origin[h] === REMOVED || left === right;
-      if (removed || right < 0 || slivers.has(left) || slivers.has(right)) continue;
-      this.#loop.collect(mesh, left);
-      this.#loop.collect(mesh, right, this.#loop.count);
-      const label = { tap: mesh.edgeTap[edge]!, window: mesh.edgeUnit[edge]! };
-      if (!this.#pools.agree(label, this.#loop.vertices, this.#loop.count)) continue;
+      if (removed || right < 0 || slivers.has(left) || slivers.has(right) || !this.#pools.has(label.tap))
+        continue;
+      this.#loop.collect(mesh, left, { rows });
+      this.#loop.collect(mesh, right, { rows, count: this.#loop.count });
+      if (!this.#pools.agree(label, this.#loop.rows, this.#loop.count)) continue;
       mesh.removeEdge(h);
       this.#faces.joined++;
     }
-  }
-
-  /** The lowest line with vertices of the loop on both of its sides, -1 where there is none. */
-  #mixedLine(fromWord: number): number {
-    const { positive, negative, words } = this.#lines;
-    const { vertices, count } = this.#loop;
-    for (let word = fromWord; word < words; word++) {
-      let above = 0;
-      let below = 0;
-      for (let i = 0; i < count; i++) {
-        const at = vertices[i]! * words + word;
-        above |= positive[at]!;
-        below |= negative[at]!;
-      }
-      const mixed = above & below;
-      if (mixed !== 0) return 32 * word + 31 - Math.clz32(mixed & -mixed);
-    }
-    return -1;
   }
 
   #cutByLine(bit: number): number {
@@ -143,24 +142,24 @@ class StageCutter {
     const loop = this.#loop;
     const mask = 1 << (bit & 31);
     for (let i = 0; i < loop.count; i++) {
-      const vertex = loop.vertices[i]!;
-      const at = vertex * words + (bit >>> 5);
+      const row = loop.rows[i]!;
+      const at = row * words + (bit >>> 5);
       loop.sides[i] = positive[at]! & mask ? 1 : negative[at]! & mask ? -1 : 0;
-      loop.heights[i] = this.#rows.block(vertex)[this.#rows.start(vertex) + column]! - bend;
+      loop.heights[i] = this.#rows.block(row)[this.#rows.start(row) + column]! - bend;
     }
-    return this.#split({ tap, unit, column, other: -1, bend });
+    return this.#split({ stage: this.#index, tap, unit, column, other: -1, bend });
   }
 
   #cutByPair({ first, second, tap, window }: PoolContest): number {
     const loop = this.#loop;
     for (let i = 0; i < loop.count; i++) {
-      const values = this.#rows.block(loop.vertices[i]!);
-      const start = this.#rows.start(loop.vertices[i]!);
+      const values = this.#rows.block(loop.rows[i]!);
+      const start = this.#rows.start(loop.rows[i]!);
       loop.heights[i] = values[start + first]! - values[start + second]!;
     }
     // Falls back on the bare sign: a contest between two that all but tie would never end.
     loop.takeSides(this.#pools.toleranceOf(tap));
-    return this.#split({ tap, unit: window, column: first, other: second, bend: 0 });
+    return this.#split({ stage: this.#index, tap, unit: window, column: first, other: second, bend: 0 });
   }
 
   /** Cuts a run of corners below the line off the polygon. @returns the new face: the part below. */
@@ -176,30 +175,27 @@ class StageCutter {
 
   /** Puts a vertex where the cut passes between two neighbours. @returns the half-edge that starts there. */
   #newCorner(from: number, to: number, cut: Cut): number {
-    const { edges, heights } = this.#loop;
-    const { mesh } = this.#faces;
+    const { edges, heights, rows: corners } = this.#loop;
+    const { mesh, marks } = this.#faces;
+    const rows = this.#rows;
     const edge = edges[from]!;
     const t = heights[from]! / (heights[from]! - heights[to]!);
-    const [a, b] = [mesh.origin[edge]!, mesh.origin[edge ^ 1]!];
     const vertex = mesh.splitEdge(edge, t);
-    this.#rows.appendBetween(a, b, t);
-    const values = this.#rows.block(vertex);
-    const start = this.#rows.start(vertex);
-    // Exactly on the line: the next stage must see the same from both sides.
-    values[start + cut.column] = cut.other >= 0 ? values[start + cut.other]! : cut.bend;
-    this.#lines.classify(this.#rows, vertex);
-    this.#pools.classify(this.#rows, vertex);
+    const row = rows.appendBetween(vertex, { a: corners[from]!, b: corners[to]!, t });
+    // Exactly on the line: neighbours and the next stages must see the same from both sides.
+    marks.set(vertex, cut);
+    marks.apply(vertex, this.#index, { values: rows.block(row), start: rows.start(row) });
+    this.#lines.classify(rows, row);
+    this.#pools.classify(rows, row);
     return mesh.next[edge]!;
   }
 
   #pushParts(stack: number[], old: number, made: number, done: readonly [number, number]): void {
-    const faces = this.#faces;
-    const { codeWords, mesh, slivers } = faces;
-    if (mesh.faces - slivers.size - faces.joined > faces.maxPolygons) throw tooMany(faces.maxPolygons);
-    faces.codes = roomFor(faces.codes, mesh.faces * codeWords);
-    faces.codes.copyWithin(made * codeWords, old * codeWords, (old + 1) * codeWords);
+    const { mesh, codes, slivers, joined, sliverArea, maxPolygons } = this.#faces;
+    if (mesh.faces - slivers.size - joined > maxPolygons) throw tooMany(maxPolygons);
+    codes.copy(made, old);
     for (const part of [made, old]) {
-      if (mesh.area(part) < faces.sliverArea) slivers.add(part);
+      if (mesh.area(part) < sliverArea) slivers.add(part);
       else stack.push(part, ...done);
     }
   }

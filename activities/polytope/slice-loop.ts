@@ -2,6 +2,7 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { roomFor, type SliceMesh } from './slice-mesh.ts';
+import type { VertexRows } from './vertex-rows.ts';
 
 /**
  * Loop positions of a run of corners below the line: `from` is its first and `last` its last corner below; the next corners
@@ -17,21 +18,25 @@ export interface RunBelow {
 /** Corners of the polygon at hand; the arrays are reused and move when they grow. */
 export class PolygonLoop {
   count = 0;
-  /** Half-edges of the loop and the vertices that they start at. */
+  /** Half-edges of the loop and the rows of the vertices that they start at. */
   edges = new Int32Array(64);
-  vertices = new Int32Array(64);
+  rows = new Int32Array(64);
   /** The cut's value at each corner, and 1, 0 or -1 for above, on and below the line. */
   heights = new Float64Array(64);
   sides = new Int32Array(64);
 
-  /** Puts a face's corners behind the first `count` entries. */
-  collect(mesh: SliceMesh, face: number, count = 0): void {
+  /** Puts a face's corners behind the first `count` entries; each must have a row. */
+  collect(
+    mesh: SliceMesh,
+    face: number,
+    { rows, count = 0 }: { readonly rows: VertexRows; count?: number },
+  ): void {
     const start = mesh.faceEdge[face]!;
     let at = start;
     do {
-      if (count === this.vertices.length) this.#grow();
+      if (count === this.rows.length) this.#grow();
       this.edges[count] = at;
-      this.vertices[count++] = mesh.origin[at]!;
+      this.rows[count++] = rows.rowOf(mesh.origin[at]!);
       at = mesh.next[at]!;
     } while (at !== start);
     this.count = count;
@@ -82,9 +87,9 @@ export class PolygonLoop {
   }
 
   #grow(): void {
-    const length = 2 * this.vertices.length;
+    const length = 2 * this.rows.length;
     this.edges = roomFor(this.edges, length);
-    this.vertices = roomFor(this.vertices, length);
+    this.rows = roomFor(this.rows, length);
     this.heights = roomFor(this.heights, length);
     this.sides = roomFor(this.sides, length);
   }

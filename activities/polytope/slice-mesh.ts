@@ -131,6 +131,14 @@ export class SliceMesh {
     }
   }
 
+  /** Which fraction of the way from vertex `a` to vertex `b` a vertex lies at; it lies between them. */
+  placeBetween(vertex: number, a: number, b: number): number {
+    const { points } = this;
+    const [dx, dy] = [points[2 * b]! - points[2 * a]!, points[2 * b + 1]! - points[2 * a + 1]!];
+    const axis = Math.abs(dx) >= Math.abs(dy) ? 0 : 1;
+    return (points[2 * vertex + axis]! - points[2 * a + axis]!) / (axis === 0 ? dx : dy);
+  }
+
   /** Area of a face, relative to one of its corners so that small faces keep their digits. */
   area(face: number): number {
     const { points, origin, next } = this;

@@ -1,7 +1,6 @@
 // The finished mesh of a slice as flat columns: what the tables slice_polygons and slice_edges are written from.
 
 import { applyMap, frobeniusNorm, mapFromCorners, type PlaneMap } from './affine-map.ts';
-import { digestRows } from './digest.ts';
 import type { SliceFaces } from './slice-cuts.ts';
 import { OUTSIDE, REMOVED, type SliceMesh } from './slice-mesh.ts';
 
@@ -17,8 +16,11 @@ export interface SlicePolygons {
   readonly offsets: Int32Array;
   /** Vertex numbers, counter-clockwise; a vertex of a neighbour's on a side is listed too. */
   readonly loops: Int32Array;
-  /** `[count, codeWords]`: bits of all relu taps, each tap from a word on, as a span's code is laid out. */
-  readonly codes: Uint32Array;
+  /**
+   * `[count, codeWords]`: bits of all relu taps, each tap from a word on, as a span's code is laid out. Null where they take
+   * more than 64 MiB.
+   */
+  readonly codes: Uint32Array | null;
   readonly codeWords: number;
   /** `[count, 4]` 128-bit digests of the codes. */
   readonly digests: Uint32Array;
@@ -59,14 +61,14 @@ export interface SlicePartition {
 
 /**
  * Columns of a cut mesh.
- * @param options - `outputs`: `[vertices, outputWidth]`; `seed`: of the digests.
+ * @param options - `outputs`: `[vertices, outputWidth]`.
  */
 export function sliceColumns(
   faces: SliceFaces,
-  options: { readonly outputs: Float64Array; readonly outputWidth: number; readonly seed: number },
+  options: { readonly outputs: Float64Array; readonly outputWidth: number },
 ): SlicePartition {
   const { mesh, slivers } = faces;
-  const { seed, outputWidth } = options;
+  const { outputWidth } = options;
   const numbers = new Int32Array(mesh.faces).fill(SLIVER_SIDE);
   let count = 0;
   for (let face = 0; face < mesh.faces; face++) {
@@ -75,7 +77,7 @@ export function sliceColumns(
   const { vertexNumbers, vertices, outputs } = vertexColumns(mesh, options);
   const numbered = { numbers, vertexNumbers, count };
   const loops = loopColumns(mesh, numbered);
-  const columns = { ...loops, count, seed, vertices, outputs, outputWidth, numbers };
+  const columns = { ...loops, count, vertices, outputs, outputWidth, numbers };
   return {
     vertices,
     outputs,
@@ -124,7 +126,6 @@ interface PolygonInputs {
   readonly offsets: Int32Array;
   readonly loops: Int32Array;
   readonly count: number;
-  readonly seed: number;
   readonly vertices: Float64Array;
   readonly outputs: Float64Array;
   readonly outputWidth: number;
@@ -132,10 +133,10 @@ interface PolygonInputs {
 }
 
 function polygonColumns(
-  { mesh, codes: faceCodes, codeWords }: SliceFaces,
-  { offsets, loops, count, seed, vertices, outputs, outputWidth: width, numbers }: PolygonInputs,
+  { mesh, codes }: SliceFaces,
+  { offsets, loops, count, vertices, outputs, outputWidth: width, numbers }: PolygonInputs,
 ): SlicePolygons {
-  const codes = new Uint32Array(count * codeWords);
+  const kept: number[] = [];
   const digests = new Uint32Array(4 * count);
   const areas = new Float64Array(count);
   const classes = new Int32Array(count).fill(-1);
@@ -143,7 +144,8 @@ function polygonColumns(
   for (let face = 0; face < mesh.faces; face++) {
     const polygon = numbers[face]!;
     if (polygon < 0) continue;
-    codes.set(faceCodes.subarray(face * codeWords, (face + 1) * codeWords), polygon * codeWords);
+    kept.push(face);
+    digests.set(codes.digests.subarray(4 * face, 4 * face + 4), 4 * polygon);
     areas[polygon] = mesh.area(face);
     if (width === 0) continue;
     const loop = loops.subarray(offsets[polygon], offsets[polygon + 1]);
@@ -152,8 +154,8 @@ function polygonColumns(
     const [x, y] = centroid(vertices, loop);
     classes[polygon] = indexOfMost(applyMap(map, x, y));
   }
-  digestRows(codes, { rows: count, wordsPerRow: codeWords, seed, out: digests });
-  return { count, offsets, loops, codes, codeWords, digests, areas, classes, jacobianNorms };
+  const codeColumns = { codes: codes.take(kept), codeWords: codes.width, digests };
+  return { count, offsets, loops, ...codeColumns, areas, classes, jacobianNorms };
 }
 
 interface Numbered {

@@ -11,7 +11,7 @@ import type { VertexRows } from './vertex-rows.ts';
 export interface PoolContest {
   readonly tap: number;
   readonly window: number;
-  /** Number of the window over all pools of the stage: where the search goes on. */
+  /** Number of the window among those looked at: where the search goes on. */
   readonly index: number;
   /** Columns of the two in the state. */
   readonly first: number;
@@ -23,7 +23,6 @@ interface PoolGroup {
   readonly windowSize: number;
   /** `[windows, windowSize]` columns in the state, -1 for padding. */
   readonly columns: Int32Array;
-  readonly firstWindow: number;
   readonly windows: number;
   readonly firstWord: number;
   /** Words of one window's mask. */
@@ -31,57 +30,65 @@ interface PoolGroup {
   tolerance: number;
 }
 
-/** Winner masks of a stage's pools, `[vertices, words]`. */
+/**
+ * Winner masks of a stage's pools, `[rows, words]`. Windows that one candidate wins at all rows of the part of the slice at
+ * hand are not looked at again.
+ */
 export class StagePools {
   readonly words: number;
   #masks = new Uint32Array();
   readonly #groups: PoolGroup[] = [];
+  /** Windows without such a candidate, group by group. */
+  #live: { readonly group: PoolGroup; readonly window: number }[] = [];
 
   constructor(stage: Stage) {
     let words = 0;
-    let windows = 0;
     for (const units of stage.taps) {
       if (units.kind !== 'pool') continue;
-      const group = poolGroup(units, windows, words);
+      const group = poolGroup(units, words);
       this.#groups.push(group);
-      windows += group.windows;
       words += group.windows * group.maskWords;
     }
     this.words = words;
   }
 
   /**
-   * Sets the tolerances by the largest values at all vertices, then the masks of these.
+   * Sets the tolerances by the largest values at all rows, then the masks of these.
    * @throws PipelineError `non-finite-input` naming the tap.
    */
   measure(rows: VertexRows, share: number): void {
     for (const group of this.#groups) group.tolerance = share * largest(group, rows);
-    for (let vertex = 0; vertex < rows.count; vertex++) this.classify(rows, vertex);
+    const all = this.#groups.flatMap((group) =>
+      Array.from({ length: group.windows }, (_, window) => ({ group, window })),
+    );
+    this.#live = all;
+    for (let row = 0; row < rows.count; row++) this.classify(rows, row);
+    const loop = Int32Array.from({ length: rows.count }, (_, row) => row);
+    this.#live = all.filter((one) => this.#commonWinner(loop, rows.count, one) < 0);
   }
 
-  /** Finds a vertex's winner masks. */
-  classify(rows: VertexRows, vertex: number): void {
+  /** Finds a row's winner masks of live windows. */
+  classify(rows: VertexRows, row: number): void {
     if (this.words === 0) return;
-    this.#masks = roomFor(this.#masks, (vertex + 1) * this.words);
-    this.#masks.fill(0, vertex * this.words, (vertex + 1) * this.words);
-    const values = rows.block(vertex);
-    const start = rows.start(vertex);
-    for (const group of this.#groups) this.#classifyGroup(group, { values, start, to: vertex * this.words });
+    this.#masks = roomFor(this.#masks, (row + 1) * this.words);
+    const target = { values: rows.block(row), start: rows.start(row), to: row * this.words };
+    for (const { group, window } of this.#live) this.#classifyWindow(group, window, target);
   }
 
   /**
-   * The first window from `fromIndex` on that no candidate wins over a whole polygon.
-   * @param loop - the polygon's vertices, `[count]`.
+   * The first live window from `fromIndex` on that no candidate wins over a whole polygon.
+   * @param loop - rows of the polygon's corners, `[count]`.
    */
   contest(loop: Int32Array, count: number, fromIndex: number): PoolContest | null {
-    for (const group of this.#groups) {
-      const from = Math.max(0, fromIndex - group.firstWindow);
-      for (let window = from; window < group.windows; window++) {
-        const found = this.#contestOf(group, window, loop, count);
-        if (found !== null) return found;
-      }
+    for (let index = fromIndex; index < this.#live.length; index++) {
+      if (this.#commonWinner(loop, count, this.#live[index]!) < 0) return this.#contestOf(index, loop, count);
     }
     return null;
+  }
+
+  /** Whether the tap is one of this stage's pools. */
+  has(tap: number): boolean {
+    return this.#groups.some((group) => group.tap === tap);
   }
 
   /** Difference of two entries of a tap's windows that counts as none. */
@@ -89,59 +96,56 @@ export class StagePools {
     return this.#groups.find((group) => group.tap === tap)?.tolerance ?? 0;
   }
 
-  /** Whether this stage pools the tap and some candidate of the window wins at all of the vertices. */
+  /** Whether some candidate of a live window wins at all of the rows. */
   agree(label: { readonly tap: number; readonly window: number }, loop: Int32Array, count: number): boolean {
     const group = this.#groups.find(({ tap }) => tap === label.tap);
-    if (group === undefined) return false;
-    const at = group.firstWord + label.window * group.maskWords;
-    return this.#commonWinner(loop, count, at, group.maskWords) >= 0;
+    return group !== undefined && this.#commonWinner(loop, count, { group, window: label.window }) >= 0;
   }
 
-  #classifyGroup(group: PoolGroup, row: { values: Float64Array; start: number; to: number }): void {
-    const { columns, windowSize, maskWords, tolerance } = group;
+  #classifyWindow(
+    { columns, windowSize, maskWords, tolerance, firstWord }: PoolGroup,
+    window: number,
+    row: { values: Float64Array; start: number; to: number },
+  ): void {
     const { values, start } = row;
-    for (let window = 0; window < group.windows; window++) {
-      const from = window * windowSize;
-      let most = Number.NEGATIVE_INFINITY;
-      for (let i = 0; i < windowSize; i++) {
-        const column = columns[from + i]!;
-        if (column >= 0 && values[start + column]! > most) most = values[start + column]!;
-      }
-      const to = row.to + group.firstWord + window * maskWords;
-      for (let i = 0; i < windowSize; i++) {
-        const column = columns[from + i]!;
-        if (column >= 0 && values[start + column]! >= most - tolerance) {
-          this.#masks[to + (i >> 5)]! |= 1 << (i & 31);
-        }
-      }
+    const from = window * windowSize;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < windowSize; i++) {
+      const column = columns[from + i]!;
+      if (column >= 0 && values[start + column]! > most) most = values[start + column]!;
+    }
+    const to = row.to + firstWord + window * maskWords;
+    this.#masks.fill(0, to, to + maskWords);
+    for (let i = 0; i < windowSize; i++) {
+      const column = columns[from + i]!;
+      if (column >= 0 && values[start + column]! >= most - tolerance)
+        this.#masks[to + (i >> 5)]! |= 1 << (i & 31);
     }
   }
 
   /**
-   * Walks the vertices with the candidates that won so far. Where none of them wins at a vertex, one of them and a winner
-   * there are told apart strictly: the winner lost at an earlier vertex, or it would still be among them.
+   * Walks the corners with the candidates that won so far. Where none of them wins at a corner, one of them and a winner
+   * there are told apart strictly: the winner lost at an earlier corner, or it would still be among them.
    */
-  #contestOf(group: PoolGroup, window: number, loop: Int32Array, count: number): PoolContest | null {
-    const { maskWords } = group;
-    const at = group.firstWord + window * maskWords;
-    const common = (through: number) => this.#commonWinner(loop, through, at, maskWords);
-    if (common(count) >= 0) return null;
+  #contestOf(index: number, loop: Int32Array, count: number): PoolContest {
+    const one = this.#live[index]!;
+    const { group, window } = one;
     let through = 1;
-    while (common(through + 1) >= 0) through++;
-    const first = common(through);
-    const second = this.#commonWinner(loop.subarray(through), 1, at, maskWords);
-    return {
-      tap: group.tap,
-      window,
-      index: group.firstWindow + window,
-      first: group.columns[window * group.windowSize + first]!,
-      second: group.columns[window * group.windowSize + second]!,
-    };
+    while (through < count && this.#commonWinner(loop, through + 1, one) >= 0) through++;
+    const first = this.#commonWinner(loop, through, one);
+    const second = this.#commonWinner(loop.subarray(through), 1, one);
+    const columnOf = (candidate: number) => group.columns[window * group.windowSize + candidate]!;
+    return { tap: group.tap, window, index, first: columnOf(first), second: columnOf(second) };
   }
 
-  /** The lowest candidate that wins at all of the first `count` vertices, -1 where none does. */
-  #commonWinner(loop: Int32Array, count: number, at: number, maskWords: number): number {
-    for (let word = 0; word < maskWords; word++) {
+  /** The lowest candidate that wins at all of the first `count` rows, -1 where none does. */
+  #commonWinner(
+    loop: Int32Array,
+    count: number,
+    { group, window }: { readonly group: PoolGroup; readonly window: number },
+  ): number {
+    const at = group.firstWord + window * group.maskWords;
+    for (let word = 0; word < group.maskWords; word++) {
       let bits = 0xffffffff;
       for (let i = 0; i < count; i++) bits &= this.#masks[loop[i]! * this.words + at + word]!;
       if (bits !== 0) return word * WORD_BITS + 31 - Math.clz32(bits & -bits);
@@ -150,19 +154,19 @@ export class StagePools {
   }
 }
 
-function poolGroup(units: PoolUnits, firstWindow: number, firstWord: number): PoolGroup {
+function poolGroup(units: PoolUnits, firstWord: number): PoolGroup {
   const { tap, offset, windows, windowSize } = units;
   const columns = windows.map((column) => (column < 0 ? -1 : offset + column));
   const maskWords = Math.ceil(windowSize / WORD_BITS);
   const count = windows.length / windowSize;
-  return { tap, windowSize, columns, firstWindow, windows: count, firstWord, maskWords, tolerance: 0 };
+  return { tap, windowSize, columns, windows: count, firstWord, maskWords, tolerance: 0 };
 }
 
 function largest({ columns, tap }: PoolGroup, rows: VertexRows): number {
   let most = 0;
-  for (let vertex = 0; vertex < rows.count; vertex++) {
-    const values = rows.block(vertex);
-    const start = rows.start(vertex);
+  for (let row = 0; row < rows.count; row++) {
+    const values = rows.block(row);
+    const start = rows.start(row);
     for (const column of columns) {
       if (column < 0) continue;
       const size = Math.abs(values[start + column]!);

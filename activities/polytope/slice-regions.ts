@@ -56,7 +56,7 @@ function neighboursOf(
   { codes, codeWords }: SlicePartition['polygons'],
 ): Int32Array | null {
   const codeBits = 32 * codeWords;
-  if (codeBits * groups.length > MOST_LOOKUPS) return null;
+  if (codes === null || codeBits * groups.length > MOST_LOOKUPS) return null;
   const words = new Uint32Array(groups.length * codeWords);
   groups.forEach(([first], region) => {
     words.set(codes.subarray(first! * codeWords, (first! + 1) * codeWords), region * codeWords);

@@ -3,7 +3,8 @@
     pip install numpy onnx
     python train.py
 
-Deterministic: seed 0, 2,000 points, Adam at 0.01, 3,000 full-batch steps.
+Deterministic: seed 0, 2,000 points, Adam at 0.01, 3,000 full-batch steps. Writes 2,000 fresh points and their moons as points.npy
+and labels.npy, for sweeps.
 """
 
 import numpy as np
@@ -74,6 +75,8 @@ def main():
     rng = np.random.default_rng(0)
     x, label = moons(2000, rng)
     test, answers = moons(10_000, rng)
+    np.save("points.npy", test[:2000].astype(np.float32))
+    np.save("labels.npy", answers[:2000].astype(np.int32))
     weights = [
         [rng.normal(size=(n, m)) * np.sqrt(2 / m), 0.1 * rng.normal(size=n)] for m, n in zip(SIZES, SIZES[1:])
     ]

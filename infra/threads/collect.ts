@@ -6,6 +6,7 @@ import type { AggregateInput, AggregateOutput } from '#schemas/tasks.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import { experimentNamed } from '../../activities/experiments/experiments.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
+import { runFolder } from '../blobs/run-folder.ts';
 import { type LensPlan, measuredTables, readLensPlan } from '../lens/lens-plan.ts';
 import { PartitionCollector } from '../lens/partition-collector.ts';
 import { openLog } from './opened.ts';
@@ -49,6 +50,27 @@ export async function skipDeleted(
   if (low <= next) return null;
   await collector.skipTo(low);
   return `Kafka deleted offsets ${next} to ${low - 1n} of partition ${partition} before they were aggregated; what they held is made again`;
+}
+
+/**
+ * Removes a run's segments where their log is gone (another broker, a deleted topic): they name offsets that mean nothing now,
+ * and the run starts over.
+ * @param open - opens what the segments of a partition hold.
+ */
+export async function dropOrphanedSegments(
+  {
+    topic,
+    config,
+  }: { readonly topic: string; readonly config: { readonly stream: { readonly partitions: number } } },
+  runDir: string,
+  open: (partition: number) => Promise<Pick<LogCollector, 'nextOffset'>>,
+): Promise<void> {
+  for (let partition = 0; partition < config.stream.partitions; partition++) {
+    const { nextOffset } = await open(partition);
+    if (nextOffset === 0n || nextOffset <= (await openLog().offsets(topic, partition)).high) continue;
+    await runFolder(runDir).remove(SEGMENTS_FOLDER);
+    return;
+  }
 }
 
 /** Feeds a collector from the log until nothing is missing, the log's present end is reached, or it is asked to stop. */

@@ -1,11 +1,10 @@
 // Which tasks an earlier execution of this run already delivered in full, so that they are not measured again.
 
 import { join } from 'node:path';
-import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { readJsonIfThere } from '../blobs/storage.ts';
 import type { LensPlan } from '../lens/lens-plan.ts';
-import { openCollector, skipDeleted, tailLog } from './collect.ts';
+import { dropOrphanedSegments, openCollector, skipDeleted, tailLog } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -20,7 +19,7 @@ export async function surveyRows(
   runDir: string,
   context: TaskContext,
 ): Promise<{ readonly done: readonly number[]; readonly notices: readonly string[] }> {
-  await dropOrphanedSegments(plan, runDir);
+  await dropOrphanedSegments(plan, runDir, (partition) => openCollector(plan, runDir, partition));
   const missing = new Set<number>();
   const notices: string[] = [];
   const { topic } = plan;
@@ -40,14 +39,4 @@ export async function surveyRows(
 /** Tasks that need no measuring. */
 export async function surveyedTasks(runDir: string): Promise<ReadonlySet<number>> {
   return new Set((await readJsonIfThere<number[]>(join(runDir, SURVEY_FILE))) ?? []);
-}
-
-/** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */
-async function dropOrphanedSegments(plan: LensPlan, runDir: string): Promise<void> {
-  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
-    const { nextOffset } = await openCollector(plan, runDir, partition);
-    if (nextOffset === 0n || nextOffset <= (await openLog().offsets(plan.topic, partition)).high) continue;
-    await runFolder(runDir).remove(SEGMENTS_FOLDER);
-    return;
-  }
 }

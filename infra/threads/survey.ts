@@ -6,7 +6,7 @@ import { PartitionAggregator } from '../aggregate/partition-aggregator.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { readJsonIfThere } from '../blobs/storage.ts';
-import { skipDeleted } from './collect.ts';
+import { dropOrphanedSegments, skipDeleted } from './collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -23,7 +23,8 @@ export interface Survey {
  * @returns number of samples in those batches.
  */
 export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskContext): Promise<Survey> {
-  await dropOrphanedSegments(plan, runDir);
+  const open = (partition: number) => openAggregator(plan, runDir, partition);
+  await dropOrphanedSegments(plan, runDir, open);
   const firstMissing = new Map<number, number>();
   const notices: string[] = [];
   let found = false;
@@ -48,17 +49,6 @@ export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskCo
   return { samples, notices };
 }
 
-/** Segments whose log is gone (another broker, a deleted topic) name offsets that mean nothing now: the run starts over. */
-async function dropOrphanedSegments(plan: SweepPlan, runDir: string): Promise<void> {
-  const dir = join(runDir, SEGMENTS_FOLDER);
-  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
-    const { nextOffset } = await PartitionAggregator.open({ dir, partition, plan });
-    if (nextOffset === 0n || nextOffset <= (await openLog().offsets(plan.topic, partition)).high) continue;
-    await runFolder(runDir).remove(SEGMENTS_FOLDER);
-    return;
-  }
-}
-
 /** Complete leading batches by shard, where an earlier execution left any. */
 export async function readSurvey(runDir: string): Promise<ReadonlyMap<number, number>> {
   const done = (await readJsonIfThere<number[]>(join(runDir, SURVEY_FILE))) ?? [];
@@ -76,7 +66,7 @@ async function surveyPartition(
 ): Promise<{ readonly found: boolean; readonly notice: string | null }> {
   const { topic } = plan;
   const { low, high } = await openLog().offsets(topic, partition);
-  const aggregator = await PartitionAggregator.open({ dir: join(runDir, SEGMENTS_FOLDER), partition, plan });
+  const aggregator = await openAggregator(plan, runDir, partition);
   const notice = await skipDeleted(aggregator, { partition, low });
   const from = aggregator.nextOffset;
   if (from === 0n && high === 0n) {
@@ -98,4 +88,8 @@ async function surveyPartition(
     firstMissing.set(shard, Math.min(batch, firstMissing.get(shard) ?? batch));
   }
   return { found: true, notice };
+}
+
+function openAggregator(plan: SweepPlan, runDir: string, partition: number): Promise<PartitionAggregator> {
+  return PartitionAggregator.open({ dir: join(runDir, SEGMENTS_FOLDER), partition, plan });
 }

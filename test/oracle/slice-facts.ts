@@ -2,7 +2,7 @@
 
 import type { RandomStream } from '../../activities/numeric/rng.ts';
 import { planeAlongAxes, type SlicePlane } from '../../activities/polytope/slice-plane.ts';
-import type { SlicePartition } from '../../activities/polytope/slice-polygons.ts';
+import type { SlicePartition, SlicePolygons } from '../../activities/polytope/slice-polygons.ts';
 
 /** The plane of a 2-D input itself, with a square box around 0. */
 export function squareAround(halfSide: number): SlicePlane {
@@ -23,10 +23,15 @@ export function totalArea({ polygons }: SlicePartition): number {
   return polygons.areas.reduce((sum, area) => sum + area, 0);
 }
 
+/** A polygon's code words. */
+export function codeOf({ codes, codeWords }: SlicePolygons, polygon: number): Uint32Array {
+  if (codes === null) throw new Error('the codes were not kept');
+  return codes.subarray(polygon * codeWords, (polygon + 1) * codeWords);
+}
+
 /** A polygon's code words as text. */
 export function codeText({ polygons }: SlicePartition, polygon: number): string {
-  const { codes, codeWords } = polygons;
-  return codes.subarray(polygon * codeWords, (polygon + 1) * codeWords).join();
+  return codeOf(polygons, polygon).join();
 }
 
 export function codeTexts(partition: SlicePartition): string[] {

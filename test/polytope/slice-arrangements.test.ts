@@ -5,7 +5,7 @@ import { randomStream } from '../../activities/numeric/rng.ts';
 import { partitionSlice } from '../../activities/polytope/slice-partition.ts';
 import { planeAlongAxes } from '../../activities/polytope/slice-plane.ts';
 import type { SlicePartition } from '../../activities/polytope/slice-polygons.ts';
-import { codeTexts, cornersOf, eulerCount, middleOf, squareAround } from '../oracle/slice-facts.ts';
+import { codeOf, codeTexts, cornersOf, eulerCount, middleOf, squareAround } from '../oracle/slice-facts.ts';
 import { denseNet, type Layer, randomLayers } from '../oracle/slice-reference-net.ts';
 
 describe('lines of one layer', () => {
@@ -45,7 +45,9 @@ describe('lines of one layer', () => {
     };
     const partition = await sliceOf([layer], 2);
     expect(partition.polygons.count).toBe(2);
-    expect(partition.polygons.codes.toSorted()).toEqual(Uint32Array.of(0b010100, 0b101011));
+    expect(Uint32Array.of(...[0, 1].flatMap((i) => [...codeOf(partition.polygons, i)])).toSorted()).toEqual(
+      Uint32Array.of(0b010100, 0b101011),
+    );
   });
 
   it('units that are constant, zero or never cross the box cut nothing', async () => {
@@ -59,7 +61,7 @@ describe('lines of one layer', () => {
     };
     const partition = await sliceOf([layer], 2);
     expect(partition.polygons.count).toBe(1);
-    expect([...partition.polygons.codes]).toEqual([0b110]);
+    expect([...codeOf(partition.polygons, 0)]).toEqual([0b110]);
   });
 
   it('a plane through five dimensions gives the count of the plane', async () => {
@@ -118,10 +120,10 @@ describe('fixtures', () => {
       bias: [-1, 0],
     };
     const partition = await sliceOf([first, second], 2);
-    const { codes, areas, count } = partition.polygons;
+    const { areas, count } = partition.polygons;
     expect(count).toBe(16);
     expect(new Set(codeTexts(partition)).size).toBe(16);
-    const inside = areas.filter((_, polygon) => (codes[2 * polygon + 1]! & 1) === 0);
+    const inside = areas.filter((_, polygon) => (codeOf(partition.polygons, polygon)[1]! & 1) === 0);
     expect(inside.reduce((sum, area) => sum + area, 0)).toBeCloseTo(2, 12);
   });
 });
@@ -133,12 +135,12 @@ describe('a deeper layer', () => {
     const deep = await sliceOf([first, second], 2);
     const parts = new Map<number, number>();
     for (let polygon = 0; polygon < deep.polygons.count; polygon++) {
-      const code = deep.polygons.codes[2 * polygon]!;
+      const code = codeOf(deep.polygons, polygon)[0]!;
       parts.set(code, (parts.get(code) ?? 0) + 1);
     }
     const expected = Array.from({ length: shallow.polygons.count }, (_, polygon) => {
       const lines = linesInside(shallow, polygon, [first, second]);
-      return [shallow.polygons.codes[polygon]!, regionsInside(cornersOf(shallow, polygon), lines)];
+      return [codeOf(shallow.polygons, polygon)[0]!, regionsInside(cornersOf(shallow, polygon), lines)];
     });
     expect([...parts].toSorted(byCode)).toEqual(expected.toSorted(byCode));
   });

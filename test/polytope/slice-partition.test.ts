@@ -1,28 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../activities/numeric/rng.ts';
-import { applyMap } from '../../activities/polytope/affine-map.ts';
 import { digestRows, spanSeed } from '../../activities/polytope/digest.ts';
 import type { PiecewiseNet } from '../../activities/polytope/piecewise-net.ts';
 import { partitionSlice } from '../../activities/polytope/slice-partition.ts';
-import { liftToStart, planeThroughRows } from '../../activities/polytope/slice-plane.ts';
-import { BOX_SIDE, polygonMap, type SlicePartition } from '../../activities/polytope/slice-polygons.ts';
+import { liftToStart } from '../../activities/polytope/slice-plane.ts';
+import { BOX_SIDE, type SlicePartition } from '../../activities/polytope/slice-polygons.ts';
 import {
+  codeOf,
   codeText,
   codeTexts,
   eulerCount,
   middleOf,
-  pointIn,
   squareAround,
   totalArea,
 } from '../oracle/slice-facts.ts';
-import {
-  codeWords,
-  convNet,
-  denseNet,
-  type Layer,
-  randomLayers,
-  type ReferenceNet,
-} from '../oracle/slice-reference-net.ts';
+import { codeWords, convNet, denseNet, type Layer, randomLayers } from '../oracle/slice-reference-net.ts';
+import { anchorPlane, expectForward } from './expect-slice.ts';
 
 const PLANE = squareAround(2);
 
@@ -76,8 +69,8 @@ describe('columns of a slice', () => {
       const expected = [0, 0, 0];
       expected[firstWord[edges.taps[edge]!]! + (unit >> 5)] = (1 << (unit & 31)) >>> 0;
       const differing = [0, 1, 2].map((word) => {
-        const [a, b] = [3 * edges.left[edge]! + word, 3 * edges.right[edge]! + word];
-        return (polygons.codes[a]! ^ polygons.codes[b]!) >>> 0;
+        const [a, b] = [edges.left, edges.right].map((side) => codeOf(polygons, side[edge]!)[word]!);
+        return (a! ^ b!) >>> 0;
       });
       expect(differing).toEqual(expected);
     }
@@ -88,7 +81,7 @@ describe('columns of a slice', () => {
     const { polygons } = await partitionSlice(net, PLANE);
     const out = new Uint32Array(4 * polygons.count);
     const shape = { rows: polygons.count, wordsPerRow: 3 };
-    digestRows(polygons.codes, { ...shape, seed: spanSeed('network'), out });
+    digestRows(polygons.codes!, { ...shape, seed: spanSeed('network'), out });
     expect(polygons.digests).toEqual(out);
     const named = await partitionSlice(net, PLANE, { span: 'other' });
     expect(named.polygons.digests).not.toEqual(out);
@@ -246,30 +239,6 @@ describe('a slice that cannot be made', () => {
   });
 });
 
-/** Codes, classes and maps of all polygons against the plain forward pass at random points inside them. */
-function expectForward(
-  partition: SlicePartition,
-  { forward }: ReferenceNet,
-  lift: (x: number, y: number) => ArrayLike<number>,
-): void {
-  const random = randomStream(17);
-  let worst = 0;
-  const wrong: number[] = [];
-  for (let polygon = 0; polygon < partition.polygons.count; polygon++) {
-    const middle = forward(lift(...middleOf(partition, polygon)));
-    if (codeWords(middle.bits).join() !== codeText(partition, polygon)) wrong.push(polygon);
-    const map = polygonMap(partition, polygon);
-    for (let i = 0; i < 2; i++) {
-      const [x, y] = pointIn(partition, polygon, random);
-      const { outputs } = forward(lift(x, y));
-      for (const [k, value] of applyMap(map, x, y).entries())
-        worst = Math.max(worst, Math.abs(value - outputs[k]!));
-    }
-  }
-  expect(wrong).toEqual([]);
-  expect(worst).toBeLessThan(1e-10);
-}
-
 /** Codes at a square grid over the box, by plain loops. */
 function gridCodes(layers: readonly Layer[], points: number): Set<string> {
   const hidden = layers.slice(0, -1).map(({ weights, bias }) => ({
@@ -325,12 +294,6 @@ async function winnersAt(net: PiecewiseNet, points: readonly Float64Array[]): Pr
       return most > 0 ? 1 + entries.indexOf(most) : 0;
     }).join('');
   });
-}
-
-function anchorPlane(size: number, scale: number, margin = 0.25) {
-  const random = randomStream(99, size);
-  const row = () => Float64Array.from({ length: size }, () => scale * random.normal());
-  return planeThroughRows([row(), row(), row()], { margin });
 }
 
 function inFloat32(net: PiecewiseNet): PiecewiseNet {

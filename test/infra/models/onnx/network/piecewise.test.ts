@@ -12,7 +12,7 @@ import { crossingsOnSegments } from '../../../../../activities/polytope/segment-
 import { partitionSlice } from '../../../../../activities/polytope/slice-partition.ts';
 import { liftToStart, planeThroughRows } from '../../../../../activities/polytope/slice-plane.ts';
 import { decodeModel, encodeModel, type GraphProto } from '../../../../../infra/models/onnx/proto.ts';
-import { middleOf } from '../../../../oracle/slice-facts.ts';
+import { codeOf, middleOf } from '../../../../oracle/slice-facts.ts';
 import { mixedConvNet, save } from '../nets.ts';
 import { codesOf, openFile, tensorsAt } from './open-net.ts';
 import {
@@ -172,8 +172,7 @@ describe.each(NETS)('%s', (name, { net: proto, shape }, { taps, logits = 'logits
       if (polygons.areas[polygon]! < 1e-9) continue;
       const tensors = tensorsAt(graph, shape, liftToStart(plane, middleOf(partition, polygon)));
       const bits = codesOf(net, graph, tensors).filter((_, tap) => !isPool(net.taps[tap]!));
-      const code = polygons.codes.subarray(polygon * polygons.codeWords, (polygon + 1) * polygons.codeWords);
-      expect([...code]).toEqual(words(bits));
+      expect([...codeOf(polygons, polygon)]).toEqual(words(bits));
       const scores = tensors.get(logits)!.data;
       expect(polygons.classes[polygon]).toBe(scores.indexOf(Math.max(...scores)));
     }
