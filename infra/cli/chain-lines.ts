@@ -159,7 +159,7 @@ function massCells(row: Row): readonly string[] {
     row.ess === null ? '' : count(row.ess),
     percent(row.data_frequency),
     percent(row.difference),
-    row.p_adjusted === null ? '' : figure(row.p_adjusted, 2),
+    row.p_adjusted === null ? '' : row.p_adjusted === 0 ? '< 1e-300' : figure(row.p_adjusted, 2),
   ];
 }
 

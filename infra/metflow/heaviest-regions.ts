@@ -41,7 +41,7 @@ export function massesOf(rows: readonly MassRow[]): SpanMasses[] {
     const reliable = regions.filter((row) => row.reliable === true);
     const total = (of: readonly MassRow[], name: 'mass' | 'data_frequency') =>
       of.reduce((sum, row) => sum + Number(row[name] ?? 0), 0);
-    const named = regions.slice(0, NAMED);
+    const named = regions.filter((row) => Number(row.mass) > 0).slice(0, NAMED);
     const hasData = regions.some((row) => row.data_frequency !== null);
     return {
       span,

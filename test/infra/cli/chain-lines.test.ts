@@ -21,6 +21,7 @@ const ROW: MassRow = {
 const ROWS: readonly MassRow[] = [
   ROW,
   { ...ROW, digest: new Uint8Array(16), reliable: false, mass: 0.125, ess: null, se: Number.NaN },
+  { ...ROW, digest: new Uint8Array(16).fill(1), reliable: false, mass: 0, se: Number.NaN },
   { ...ROW, kind: 'other', digest: null, mass: 0.375 },
   { ...ROW, kind: 'unseen', digest: null, mass: 0.01 },
   { ...ROW, estimate: 'base_law', mass: 0.9 },
@@ -39,7 +40,7 @@ describe('masses of regions', () => {
   it('are those of the chains, not of controls or bins', () => {
     const [only, ...more] = massesOf(ROWS);
     expect(more).toEqual([]);
-    expect(only).toMatchObject({ span: 'network', rows: 2, reliableRows: 1, reliableMass: 0.5 });
+    expect(only).toMatchObject({ span: 'network', rows: 3, reliableRows: 1, reliableMass: 0.5 });
     expect(only!.heaviest.map(({ mass, se }) => [mass, se])).toEqual([
       [0.5, 0.01],
       [0.125, null],
@@ -52,7 +53,11 @@ describe('masses of regions', () => {
     expect(lines).toMatch(/abababababab +50.00 % ± 1.00 % +2,500 +25.00 % +25.00 % +0.001/);
     expect(lines).toMatch(/000000000000 +12.50 % /);
     expect(lines).toMatch(/all others +37.50 % +50.00 %/);
-    expect(lines).toContain('network 1 of 2 with 50.00 % of the mass');
+    expect(lines).toContain('network 1 of 3 with 50.00 % of the mass');
+  });
+
+  it('have no p-value of 0', () => {
+    expect(linesOf([{ ...ROW, p_adjusted: 0 }])).toContain('< 1e-300');
   });
 
   it('name the ten heaviest only', () => {
