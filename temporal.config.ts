@@ -6,8 +6,10 @@ export const LIMITS = {
   /** Largest workflow or activity payload; rows, weights and plans are blobs. */
   payloadBytes: 64 * 1024,
   /** Encode activities per run, where there are at least as many shards: fewer, longer tasks cost less orchestration. */
-  tasksPerRun: 32,
-  /** Most shards per encode activity: runs of more than 32 x 64 shards get more activities. */
+  tasksPerRun: 24,
+  /** The same in runs that were planned by release 0.1.0, whose tasks are of one size. */
+  evenTasksPerRun: 32,
+  /** Shards per encode activity, in the mean: larger runs get more activities. */
   shardsPerTask: 64,
   /** Tasks (encode activities, measurements) of one run under way at once. */
   taskWindow: 64,

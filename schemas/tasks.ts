@@ -18,6 +18,8 @@ export interface PlanOutput {
   readonly notices: readonly string[];
   /** Samples that an earlier, interrupted execution of this run already put on the log. */
   readonly alreadySamples: number;
+  /** True where tasks get smaller towards the end; absent in plans of release 0.1.0, whose tasks are of one size. */
+  readonly tapered?: boolean;
 }
 
 export interface EncodeInput {

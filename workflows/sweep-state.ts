@@ -21,15 +21,22 @@ export class SweepState extends RunState<EncodeTask, EncodeOutput, PlanOutput> {
   }
 
   protected taskOf(task: number): EncodeTask {
-    const { shards } = this.plan!;
-    const { tasks } = this;
-    const boundary = (i: number) => Math.floor((shards * i) / tasks);
+    const boundary = (i: number) => this.#firstShard(i);
     return { task, from: { shard: boundary(task), batch: 0 }, toShard: boundary(task + 1) };
   }
 
+  /** Smaller tasks towards the end, so that few are enough for workers to end together; none is empty. */
+  #firstShard(task: number): number {
+    const { shards, tapered } = this.plan!;
+    const part = task / this.tasks;
+    if (tapered !== true) return Math.floor(shards * part);
+    return task + Math.floor((shards - this.tasks) * (1 - (1 - part) ** 1.5));
+  }
+
   protected get tasks(): number {
-    const { shards } = this.plan!;
-    return Math.min(shards, Math.max(LIMITS.tasksPerRun, Math.ceil(shards / LIMITS.shardsPerTask)));
+    const { shards, tapered } = this.plan!;
+    const least = tapered === true ? LIMITS.tasksPerRun : LIMITS.evenTasksPerRun;
+    return Math.min(shards, Math.max(least, Math.ceil(shards / LIMITS.shardsPerTask)));
   }
 
   protected get taskName(): 'shards' | 'shard groups' {

@@ -40,6 +40,7 @@ export async function planTask(input: SweepInput, context: TaskContext): Promise
     partitions: plan.config.stream.partitions,
     notices: [...plan.notices, ...notices],
     alreadySamples,
+    tapered: true,
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../temporal.config.ts';
 import { SweepState } from '../../workflows/sweep-state.ts';
 
-function planned(shards: number): SweepState {
+function planned(shards: number, more: { readonly tapered?: boolean } = { tapered: true }): SweepState {
   const state = new SweepState({ runId: 'r', startedAtMs: 5, carried: undefined });
   state.planned({
     shards,
@@ -11,6 +11,7 @@ function planned(shards: number): SweepState {
     partitions: 2,
     notices: [],
     alreadySamples: 0,
+    ...more,
   });
   return state;
 }
@@ -33,10 +34,24 @@ describe('SweepState', () => {
       });
       for (const task of tasks) {
         expect(task.toShard - task.from.shard).toBeGreaterThan(0);
-        expect(task.toShard - task.from.shard).toBeLessThanOrEqual(LIMITS.shardsPerTask);
+        expect(task.toShard - task.from.shard).toBeLessThanOrEqual(1.5 * LIMITS.shardsPerTask);
       }
     },
   );
+
+  it.each([24, 171, 2000])('lets %i shards end in tasks that are no larger than those before', (shards) => {
+    const sizes = takeAll(planned(shards)).map((task) => task.toShard - task.from.shard);
+    sizes.slice(1).forEach((size, i) => {
+      expect(size).toBeLessThanOrEqual(sizes[i]! + 1);
+    });
+    expect(sizes.at(-1)).toBeLessThanOrEqual(Math.max(1, sizes[0]! / 3));
+  });
+
+  it('cuts a plan of release 0.1.0 as that release did', () => {
+    const tasks = takeAll(planned(100, {}));
+    expect(tasks).toHaveLength(32);
+    expect(tasks.slice(0, 3).map(({ toShard }) => toShard)).toEqual([3, 6, 9]);
+  });
 
   it('tells how many shards, or groups of them where there are many, nobody was given yet', () => {
     const few = planned(5);
