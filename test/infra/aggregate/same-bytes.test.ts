@@ -49,7 +49,7 @@ describe('aggregation and commit', () => {
           await rm(runDir, { recursive: true });
         },
       ),
-      { numRuns: 10, endOnFailure: true },
+      { numRuns: 6, endOnFailure: true },
     );
   });
 
