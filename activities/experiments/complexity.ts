@@ -78,8 +78,8 @@ function designOf(
 ): Design {
   const { seed } = config;
   const { count } = samples!;
-  const testFrom = config.complexity.testFrom ?? count;
-  if (testFrom > count) {
+  const { testFrom = count } = config.complexity;
+  if (config.complexity.testFrom !== undefined && testFrom >= count) {
     throw new PipelineError({
       kind: 'config-invalid',
       what: 'the test part begins behind the last sample',
