@@ -19,6 +19,8 @@ export interface ClaimedPorts extends AsyncDisposable {
   keep(ports: readonly number[], home: string): Promise<void>;
 }
 
+const CLAIMS = join(tmpdir(), 'tessera-ports');
+
 export interface ClaimOptions {
   /** Where commands of all homes keep their claims. */
   readonly folder?: string;
@@ -34,7 +36,7 @@ type Claimer = Required<Pick<ClaimOptions, 'folder'>> & ClaimOptions;
  */
 export async function claimPorts(
   preferred: readonly (readonly number[])[],
-  { folder = join(tmpdir(), 'tessera-ports'), home }: ClaimOptions = {},
+  { folder = CLAIMS, home }: ClaimOptions = {},
 ): Promise<ClaimedPorts> {
   await mkdir(folder, { recursive: true, mode: 0o777 });
   const claimer = { folder, ...(home !== undefined && { home }) };
@@ -50,6 +52,18 @@ export async function claimPorts(
     }
   };
   return { ports, keep, [Symbol.asyncDispose]: async () => void (await release()) };
+}
+
+/** Gives up what a home keeps; ports of others are left alone. */
+export async function releasePorts(
+  ports: readonly number[],
+  { home, folder = CLAIMS }: ClaimOptions & { readonly home: string },
+): Promise<void> {
+  for (const port of ports) {
+    const file = join(folder, String(port));
+    const holder = await readFile(file, 'utf8').catch(() => '');
+    if (holder.trim() === `home ${home}`) await rm(file, { force: true });
+  }
 }
 
 async function claimPort(wishes: readonly number[], claimer: Claimer): Promise<number> {

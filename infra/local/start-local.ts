@@ -13,6 +13,7 @@ import {
   TEMPORAL,
 } from './local-service.ts';
 import { machineProbe } from './probe.ts';
+import { releasePorts } from './ports.ts';
 import { endGroup, ownProcess } from './processes.ts';
 import { readState, type ServiceName, type ServicesState, withLock, writeState } from './state.ts';
 
@@ -126,6 +127,7 @@ class StateBoard {
     for (const { name } of this.started) {
       const record = state[name];
       if (record?.process != null) await endGroup(record.process, { graceMs: LOCAL_SERVICES[name].graceMs });
+      await releasePorts(record?.ports ?? [], { home: this.home });
       state = { ...state, [name]: record === null ? null : { ...record, process: null } };
     }
     await storeWithGuard(this.home, state);

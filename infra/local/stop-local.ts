@@ -3,6 +3,7 @@
 import type { LocalServiceStatus, StartedService } from './reports.ts';
 import { storeWithGuard } from './guard.ts';
 import { isRunning } from './local-service.ts';
+import { releasePorts } from './ports.ts';
 import { endGroup } from './processes.ts';
 import { LOCAL_SERVICES } from './start-local.ts';
 import {
@@ -64,6 +65,7 @@ async function endEverything(home: string, state: ServicesState): Promise<void> 
     NAMES.map(async (name) => {
       const target = state[name]?.process;
       if (target != null) await endGroup(target, { graceMs: LOCAL_SERVICES[name].graceMs });
+      await releasePorts(state[name]?.ports ?? [], { home });
     }),
   );
 }

@@ -12,6 +12,7 @@ import { type Env, readEnv, temporalConnectionOptions } from '../../infra/env.ts
 import { kafkaClientConfig } from '../../infra/kafka-env.ts';
 import { claimPorts } from '../../infra/local/ports.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
+import { isLoopback, listeningAddresses } from './listening.ts';
 import { ensureServices, type Services, servicesStatus, stopServices } from '../../infra/services.ts';
 
 const TOPIC = 'live';
@@ -44,6 +45,27 @@ describe('local services', () => {
     const page = await fetch(services.temporal.uiUrl ?? '');
     expect(page.status).toBe(200);
   });
+
+  it('takes the Java test server where it is asked for: without a page, on the loopback interface', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'tessera-java-'));
+    const asked = { TESSERA_TEMPORAL_FROM: 'maven', KAFKA_BROKERS: services.brokers.join(',') };
+    const own = readEnv({
+      ...env.variables.reveal(),
+      ...asked,
+      TESSERA_HOME: home,
+      TEMPORAL_NAMESPACE: 'default',
+    });
+    {
+      await using java = await ensureServices({ env: own, keep: false });
+      expect(java.temporal.uiUrl).toBeUndefined();
+      const addresses = java.started.flatMap(({ pid }) => listeningAddresses(pid));
+      expect(addresses.length).toBeGreaterThan(0);
+      expect(addresses.filter((address) => !isLoopback(address))).toEqual([]);
+      await startWorkflow(java, 'in-memory');
+      expect(await workflowStatus(java, 'in-memory')).toBe('RUNNING');
+    }
+    await rm(home, { recursive: true });
+  }, 300_000);
 
   it('takes a message of 40 MB and gives it back whole', async () => {
     const value = Buffer.alloc(40_000_000, 'polytope');

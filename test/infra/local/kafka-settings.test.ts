@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kafkaProperties } from '../../../infra/local/kafka-settings.ts';
-import { claimPorts, isPortFree } from '../../../infra/local/ports.ts';
+import { claimPorts, isPortFree, releasePorts } from '../../../infra/local/ports.ts';
 import { ownProcess } from '../../../infra/local/processes.ts';
 import { readState, writeState } from '../../../infra/local/state.ts';
 
@@ -105,6 +105,11 @@ describe('claimPorts', () => {
     await writeState(home, state);
     await writeFile(join(folder, String(free)), `home ${home}\n`);
     expect(await portFor({ home })).toBe(free);
+    await writeFile(join(folder, String(free)), `home ${home}\n`);
+    await releasePorts([free], { home: `${home}-2`, folder });
+    expect(await portFor({})).not.toBe(free);
+    await releasePorts([free], { home, folder });
+    expect(await portFor({})).toBe(free);
     rmSync(home, { recursive: true });
   });
 
