@@ -34,7 +34,7 @@ const run = (config: string, sets: Readonly<Record<string, unknown>>) =>
   finishedSweep(home, join(EXAMPLES, config), sets);
 const rowsOf = (folder: string, table: string) => parquetRows(join(folder, table));
 
-describe('InceptionV1', () => {
+describe.concurrent('InceptionV1', () => {
   const model = { file: join(MODELS, 'inception-tiny.onnx'), taps: ['inception_*/*'] };
 
   it('is swept image by image', async () => {
@@ -59,7 +59,7 @@ describe('InceptionV1', () => {
   });
 });
 
-describe('GPT-2', () => {
+describe.concurrent('GPT-2', () => {
   const model = { file: join(MODELS, 'gpt2-tiny.onnx') };
 
   it('is swept token by token', async () => {
