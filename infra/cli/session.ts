@@ -1,19 +1,22 @@
 // What a command needs to run sweeps: services, a Temporal client and workers, all supervised, and stopped at
 // the end.
 
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 
 import { PipelineError } from '#schemas/errors.ts';
 import { TIMEOUTS } from '../../temporal.config.ts';
 import { type Env, temporalConnectionOptions } from '../env.ts';
 import { dataConverterOf } from '../payload-codec.ts';
 import { ensureServices, type Services } from '../services.ts';
+import { connectTemporal } from '../temporal-connection.ts';
 import { backgroundWorkers, startBackgroundWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import { aborted } from './interrupts.ts';
 import { startWorkers, type WorkerGroup } from './worker-group.ts';
 import { shareOfCores, workerCommand } from './worker-process.ts';
+
+const CONNECT_MS = 10_000;
 
 export interface SessionOptions {
   readonly env: Env;
@@ -81,7 +84,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 export async function connect(env: Env, services: Pick<Services, 'temporal'>): Promise<Connection> {
   const { address } = services.temporal;
   try {
-    return await Connection.connect({ ...temporalConnectionOptions(env, address), connectTimeout: '10s' });
+    return await connectTemporal(temporalConnectionOptions(env, address), CONNECT_MS);
   } catch (error) {
     const value = faultOfFailure(error).what;
     const remedy = 'Check TEMPORAL_ADDRESS and its TLS settings, or unset it to have a local server started.';

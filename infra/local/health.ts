@@ -2,14 +2,14 @@
 
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { Kafka, logLevel } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import { type Env, temporalConnectionOptions } from '../env.ts';
 import { kafkaClientConfig } from '../kafka-env.ts';
+import { connectTemporal } from '../temporal-connection.ts';
 import { isAlive, type Launch, type ProcessId } from './processes.ts';
-import type { TemporalConnection } from './temporal-profile.ts';
 
 const GRPC_NOT_FOUND = 5;
 const GRPC_ALREADY_EXISTS = 6;
@@ -24,18 +24,20 @@ const LOCAL_TIMEOUT_MS = 90_000;
  */
 export async function checkConfiguredTemporal(env: Env, signal?: AbortSignal): Promise<void> {
   const options = temporalConnectionOptions(env);
-  const connection = await untilDeadline(() => connect(options), CONFIGURED_TIMEOUT_MS, signal).catch(
-    (error: unknown) => {
-      signal?.throwIfAborted();
-      throw new PipelineError({
-        kind: 'service-unavailable',
-        what: 'the configured Temporal server does not answer',
-        where: 'TEMPORAL_ADDRESS',
-        value: `${options.address}: ${shortReason(error)}`,
-        remedy: 'Check the address, TLS and API key, or unset TEMPORAL_ADDRESS to use a local server.',
-      });
-    },
-  );
+  const connection = await untilDeadline(
+    () => connectTemporal(options, ATTEMPT_MS),
+    CONFIGURED_TIMEOUT_MS,
+    signal,
+  ).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw new PipelineError({
+      kind: 'service-unavailable',
+      what: 'the configured Temporal server does not answer',
+      where: 'TEMPORAL_ADDRESS',
+      value: `${options.address}: ${shortReason(error)}`,
+      remedy: 'Check the address, TLS and API key, or unset TEMPORAL_ADDRESS to use a local server.',
+    });
+  });
   try {
     if ((await hasNamespace(connection, env.temporal.namespace)) !== false) return;
   } finally {
@@ -79,7 +81,7 @@ export interface LocalTarget {
  */
 export async function localTemporalReady(target: LocalTarget, namespace: string): Promise<void> {
   await localReady('Temporal', target, async () => {
-    const connection = await connect({ address: `127.0.0.1:${target.port}` });
+    const connection = await connectTemporal({ address: `127.0.0.1:${target.port}` }, ATTEMPT_MS);
     try {
       // Not true: a server that is still starting answers health before namespaces.
       if ((await hasNamespace(connection, namespace)) === true) return;
@@ -132,10 +134,6 @@ async function untilDeadline<T>(
       await sleep(50, undefined, { ...(signal !== undefined && { signal }) });
     }
   }
-}
-
-function connect(options: TemporalConnection): Promise<Connection> {
-  return Connection.connect({ ...options, connectTimeout: ATTEMPT_MS });
 }
 
 /** Null where the server does not say, as with a key that may run workflows but not describe namespaces. */

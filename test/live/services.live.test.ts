@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Env, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
 import { kafkaClientConfig } from '../../infra/kafka-env.ts';
 import { claimPorts } from '../../infra/local/ports.ts';
@@ -75,11 +75,15 @@ describe('local services', () => {
     expect(read?.equals(value)).toBe(true);
   }, 60_000);
 
-  it('is shared by a second command, whose leaving does not stop it', async () => {
+  it('is shared by a second command, whose leaving does not stop it, also behind a proxy', async () => {
+    // gRPC sends all but what is excepted there, this machine's own server included.
+    vi.stubEnv('https_proxy', 'http://127.0.0.1:9');
+    vi.stubEnv('grpc_proxy', 'http://127.0.0.1:9');
     const second = await ensureServices({ env, keep: false });
     expect(second.started).toEqual([]);
     expect(second.brokers).toEqual(services.brokers);
     expect(second.temporal).toEqual(services.temporal);
+    vi.unstubAllEnvs();
   });
 
   it('comes back under supervision after kill -9 of both, with its data', async () => {
