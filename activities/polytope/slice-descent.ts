@@ -22,7 +22,7 @@ const GROWTH = { lines: 2, pools: 4 } as const;
 
 /** Vertices with their values, as a network takes them. */
 interface Batch {
-  readonly vertices: readonly number[];
+  readonly vertices: Int32Array;
   /** `[vertices, width]`. */
   readonly values: Float64Array;
 }
@@ -59,7 +59,7 @@ export class SliceDescent {
    */
   async cutBox(lift: (points: Float64Array) => Float64Array): Promise<Float64Array> {
     const { points } = this.#faces.mesh;
-    const vertices = [0, 1, 2, 3];
+    const vertices = Int32Array.of(0, 1, 2, 3);
     const rows = await this.#rowsAt(0, [{ vertices, values: lift(points.subarray(0, 8)) }]);
     await this.#descend(0, [0], rows);
     return this.#outputs.subarray(0, this.#faces.mesh.vertices * this.#net.outputs);
@@ -140,12 +140,13 @@ export class SliceDescent {
     return rows;
   }
 
-  /** Rows of some vertices, copied together a block at a time. */
+  /** Rows of some vertices, copied together a block at a time, but for those of all. */
   *#batches(rows: VertexRows, vertices: readonly number[]): Generator<Batch> {
+    if (vertices.length === rows.count) return yield* rows.blocks();
     const { width } = rows;
     const most = Math.max(LEAST_ROWS, Math.floor(BATCH_VALUES / width));
     for (let from = 0; from < vertices.length; from += most) {
-      const some = vertices.slice(from, from + most);
+      const some = Int32Array.from(vertices.slice(from, from + most));
       const values = new Float64Array(some.length * width);
       for (const [i, vertex] of some.entries()) {
         const row = rows.rowOf(vertex);

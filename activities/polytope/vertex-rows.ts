@@ -112,6 +112,17 @@ export class VertexRows {
     return row;
   }
 
+  /** All rows in their order, block by block: views, not copies. */
+  *blocks(): Generator<{ readonly vertices: Int32Array; readonly values: Float64Array }> {
+    const blockRows = this.#mask + 1;
+    for (const [index, block] of this.#blocks.entries()) {
+      const first = index * blockRows;
+      const rows = Math.min(blockRows, this.count - first);
+      const vertices = this.#vertices.subarray(first, first + rows);
+      yield { vertices, values: block.subarray(0, rows * this.width) };
+    }
+  }
+
   /** Gives the memory back; no row is left. */
   release(): void {
     for (let row = 0; row < this.count; row++) this.#places[this.#vertices[row]!] = 0;
