@@ -14,7 +14,8 @@ import { compared, median } from './comparison.ts';
 import { type RunPhases, runPhases, type Server, serverCpuSeconds } from './run-phases.ts';
 
 const TIMES = 10;
-const ROUNDS = 3;
+const BLOCKS = 3;
+const ROUNDS = 2;
 const EXAMPLE = join(REPOSITORY, 'examples/mnist-mlp');
 
 interface Timed {
@@ -87,25 +88,36 @@ async function timedLoop(work: () => Promise<LoopSeconds>): Promise<Timed & { re
   return { loop, seconds: loop.total, cpu: (user + system) / 1e6 };
 }
 
-async function rounds(home: LiveHome) {
+interface Found {
+  readonly encode: Timed[];
+  readonly inProcess: (Timed & { readonly loop: LoopSeconds })[];
+  readonly run: RunTimed[];
+}
+
+/**
+ * Blocks of either side in turn, because the machine is faster now than then. Both start a block with new threads (a worker's end
+ * when they idle) and warm them up by one run that is not counted.
+ */
+async function blocks(home: LiveHome) {
   writeConfig(home.folder);
   // It leaves the plan.
-  await wholeRun(home, 'warm-up');
-  const planned = join(home.runs, 'warm-up');
+  await wholeRun(home, 'planned');
+  const planned = join(home.runs, 'planned');
   const plan = JSON.parse(readFileSync(join(planned, 'plan.json'), 'utf8')) as SweepPlan;
-  await using loop = await startBareLoop(planned, { plan, threads: availableParallelism() });
-  await loop.encodeOnly();
-  const found = { encode: [] as Timed[], inProcess: [] as Timed[], run: [] as RunTimed[] };
-  for (let round = 0; round < ROUNDS; round++) {
-    found.encode.push(await timedLoop(() => loop.encodeOnly()));
-    const inProcess = await timedLoop(() => loop.wholeRun(join(home.folder, 'in-process')));
-    found.inProcess.push(inProcess);
-    // Not counted: it warms the worker's threads, which end when they idle, as the loop's are warm.
-    await wholeRun(home, `warm-up-${round}`);
-    const run = await wholeRun(home, `round-${round}`);
-    found.run.push(run);
-    printRound(round, { encode: found.encode.at(-1)!, inProcess, run });
+  const found: Found = { encode: [], inProcess: [], run: [] };
+  for (let block = 0; block < BLOCKS; block++) {
+    await using loop = await startBareLoop(planned, { plan, threads: availableParallelism() });
+    const inProcess = () => timedLoop(() => loop.wholeRun(join(home.folder, 'in-process')));
+    await inProcess();
+    for (let round = 0; round < ROUNDS; round++) found.inProcess.push(await inProcess());
+    for (let round = 0; round < ROUNDS; round++) found.encode.push(await timedLoop(() => loop.encodeOnly()));
+    await wholeRun(home, `warm-up-${block}`);
+    for (let round = 0; round < ROUNDS; round++)
+      found.run.push(await wholeRun(home, `run-${block}-${round}`));
   }
+  found.run.forEach((run, i) => {
+    printRound(i, { encode: found.encode[i]!, inProcess: found.inProcess[i]!, run });
+  });
   return { found, rows: plan.samples };
 }
 
@@ -133,7 +145,7 @@ function printRound(
 // The loop's threads collect garbage as a worker's do.
 for (const flag of V8_FLAGS) setFlagsFromString(flag);
 const home = await startHome('bench', { workers: 1 });
-const { found, rows } = await rounds(home).finally(() => home.close());
+const { found, rows } = await blocks(home).finally(() => home.close());
 const what = `${rows.toLocaleString('en')} rows, ${availableParallelism()} threads`;
 const seconds = (all: readonly Timed[]) => median(all.map((one) => one.seconds));
 const cpu = (all: readonly Timed[]) => median(all.map((one) => one.cpu ?? Number.NaN));
