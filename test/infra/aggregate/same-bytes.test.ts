@@ -67,10 +67,10 @@ describe('aggregation and commit', () => {
     const expected = await undisturbed();
     const runDir = await freshRun();
     const dir = join(runDir, 'segments');
-    const everyMessage = LOG.map((_, i) => i);
-    await aggregate(runDir, { partitions: inOrder(), cuts: everyMessage });
+    const everyThird = LOG.flatMap((_, i) => (i % 3 === 0 ? [i] : []));
+    await aggregate(runDir, { partitions: inOrder(), cuts: everyThird });
     const before = await listSegments(dir, 0, PLAN);
-    expect(before.length).toBeGreaterThan(20);
+    expect(before.length).toBeGreaterThan(10);
     // Of one merged segment only the parts before its regions are there: it does not count yet.
     await compactSegments({ dir, plan: PLAN, most: 4, fanIn: 7 });
     const [first] = await listSegments(dir, 0, PLAN);
