@@ -1,5 +1,6 @@
 // One run from the outside: start its workflow or attach to it, watch it, and say how it ended.
 
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 
@@ -126,8 +127,9 @@ function endOf(client: Client, runId: string, signal: AbortSignal): Promise<unkn
  * a connection that is closed by then, and end the process from a timer.
  */
 async function cancellable<T>(client: Client, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
-  // One controller for each: the client never takes its listeners off a signal.
+  // One controller for each: the client never takes its listeners off a signal, one for each poll of 20 s.
   const own = new AbortController();
+  setMaxListeners(0, own.signal);
   const end = () => own.abort();
   signal.addEventListener('abort', end, { once: true });
   try {
