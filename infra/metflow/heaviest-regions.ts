@@ -1,10 +1,8 @@
 // The regions with most mass, and how much of the mass has an error that can be trusted: what a run ends with.
 
-import { join } from 'node:path';
 import { REGION_MASS_TABLE } from '#schemas/columns/metflow/region-mass.ts';
 import type { SpanMasses } from '#schemas/messages.ts';
-import { cellsOfColumn } from '../arrow/cells.ts';
-import { readBlocks } from '../parquet/parquet-file.ts';
+import { readRows } from './small-tables.ts';
 
 /** Regions of a span that are named. */
 const NAMED = 10;
@@ -20,13 +18,7 @@ export async function heaviestRegions(runDir: string): Promise<SpanMasses[]> {
   const columns = REGION_MASS_TABLE.columns.filter(({ name }) =>
     (COLUMNS as readonly string[]).includes(name),
   );
-  const rows: MassRow[] = [];
-  for await (const block of readBlocks(join(runDir, REGION_MASS_TABLE.path), columns)) {
-    const cells = columns.map((column) => [column.name, cellsOfColumn(block, column)] as const);
-    for (let row = 0; row < block.rows; row++)
-      rows.push(Object.fromEntries(cells.map(([name, values]) => [name, values[row]])) as MassRow);
-  }
-  return massesOf(rows);
+  return massesOf((await readRows(runDir, { ...REGION_MASS_TABLE, columns })) as MassRow[]);
 }
 
 /**

@@ -1,4 +1,4 @@
-// The small tables of a MetFlow run, written from rows.
+// The small tables of a MetFlow run, written from rows and read as such.
 
 import { dirname, join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
@@ -6,8 +6,9 @@ import type { Cell } from '../../activities/experiments/experiment.ts';
 import { finalContent } from '../aggregate/commit-task.ts';
 import { blockOf } from '../lens/row-messages.ts';
 import { withRunId } from '../lens/with-run-id.ts';
+import { cellsOfColumn } from '../arrow/cells.ts';
 import { makeFolder, syncFolder } from '../blobs/storage.ts';
-import { writeParquetWhole } from '../parquet/parquet-file.ts';
+import { readBlocks, writeParquetWhole } from '../parquet/parquet-file.ts';
 
 /** A row by column name, without `run_id`. */
 export type TableRow = Readonly<Record<string, Cell>>;
@@ -34,6 +35,20 @@ export async function writeRows(
   await writeParquetWhole(file, content);
   await syncFolder(dirname(file));
   return rows.length;
+}
+
+/** Rows of a table of one file by column name, with the columns given. */
+export async function readRows(
+  runDir: string,
+  { path, columns }: Pick<TableDef, 'path' | 'columns'>,
+): Promise<Readonly<Record<string, unknown>>[]> {
+  const rows: Record<string, unknown>[] = [];
+  for await (const block of readBlocks(join(runDir, path), columns)) {
+    const cells = columns.map((column) => [column.name, cellsOfColumn(block, column)] as const);
+    for (let row = 0; row < block.rows; row++)
+      rows.push(Object.fromEntries(cells.map(([name, values]) => [name, values[row]])));
+  }
+  return rows;
 }
 
 async function* blocksOf<Block extends { readonly rows: number }>(block: Block): AsyncGenerator<Block> {

@@ -15,14 +15,13 @@ import type { ChainSummary } from '#schemas/messages.ts';
 import type { CommitOutput, MetflowCommitInput } from '#schemas/tasks.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
-import { cellsOfColumn } from '../arrow/cells.ts';
-import { openParquet, readBlocks } from '../parquet/parquet-file.ts';
+import { openParquet } from '../parquet/parquet-file.ts';
 import { CHECKPOINTS_FOLDER } from '../metflow/checkpoint-files.ts';
 import { removeHalfFiles } from '../blobs/storage.ts';
 import { heaviestRegions } from '../metflow/heaviest-regions.ts';
 import { drawsInParts } from '../metflow/read-draws.ts';
 import { drawsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
-import { writeRows } from '../metflow/small-tables.ts';
+import { readRows, writeRows } from '../metflow/small-tables.ts';
 import { findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
 import { PATH, trainingRows } from './metflow-train.ts';
@@ -91,13 +90,10 @@ async function scalarRows(
   { path, columns }: TableDef,
 ): Promise<ChainSummary['diagnostics'][number][]> {
   const scalar = columns.filter(({ type, name }) => !type.startsWith('list<') && name !== 'run_id');
-  const rows: Record<string, string | number | boolean | null>[] = [];
-  for await (const block of readBlocks(join(runDir, path), scalar)) {
-    const cells = scalar.map((column) => [column.name, cellsOfColumn(block, column)] as const);
-    for (let row = 0; row < block.rows; row++)
-      rows.push(Object.fromEntries(cells.map(([name, values]) => [name, jsonOf(values[row])])));
-  }
-  return rows;
+  const rows = await readRows(runDir, { path, columns: scalar });
+  return rows.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, jsonOf(value)])),
+  );
 }
 
 function jsonOf(value: unknown): string | number | boolean | null {

@@ -7,13 +7,13 @@ import '../../activities/numeric/float16-array.ts';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type MetflowConfig, metflowConfig } from '#schemas/metflow-config.ts';
-import { beginChains, runSegment } from '../../activities/metflow/chains/chain-run.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Sampler } from '../../activities/metflow/chains/sampler.ts';
 import {
   labelDraws,
   modeOccupancy,
   type Modes,
+  type Positions,
 } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
 import { rankNormalisedRHat } from '../../activities/metflow/diagnostics/rank-normalised-r-hat.ts';
 import { openEvaluator } from '../../activities/metflow/evaluation.ts';
@@ -28,9 +28,9 @@ import { loadConfig } from '../../infra/config/load-config.ts';
 import { namedTarget } from '../../infra/metflow/named-targets.ts';
 import { modelSha256, openSampler } from '../../infra/metflow/opened-chains.ts';
 import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
+import { coordinate, drawChains, indicator } from './chain-draws.ts';
 
 const CUBE = fileURLToPath(new URL('../../examples/metflow/cube.yaml', import.meta.url));
-const NEVER = new AbortController().signal;
 /** Draws of a method without chains, in as many chains as NUTS has. */
 const INDEPENDENT = { chains: 8, draws: 1000 };
 const LOCAL = { chains: 8, warmup: 300, draws: 1000 };
@@ -43,14 +43,6 @@ const { values: options } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-
-interface Drawn {
-  /** `[chains, draws, dim]`. */
-  readonly z: Float64Array;
-  readonly chains: number;
-  readonly draws: number;
-  readonly dim: number;
-}
 
 async function train(path: PathModel, target: TracedTarget, config: MetflowConfig) {
   const { steps, batch, learningRate, anneal, clip } = config.train;
@@ -72,18 +64,14 @@ async function sample(
   config: MetflowConfig,
   dim: number,
   { theta, apart = false }: { readonly theta?: FloatArray; readonly apart?: boolean } = {},
-): Promise<Drawn> {
+): Promise<Positions> {
   // The sampler that is open is known by its plan.
   const plan = { runId: `${config.seed} ${dim} ${apart}`, configSha256: '', config, dim, groups: 1 } as never;
   const model = theta === undefined ? null : { theta, sha256: modelSha256(theta) };
   const opened = await openSampler(plan, { group: 0, model });
   const start = { mean: new Float64Array(dim), scale: new Float64Array(dim).fill(1) };
   const sampler: Sampler = apart ? { ...opened, start } : opened;
-  const { warmup, draws, chains } = config.sample;
-  const begun = await beginChains(sampler, NEVER);
-  const { run } = await runSegment(sampler, begun, { to: { warmed: warmup, drawn: 0 }, signal: NEVER });
-  const done = await runSegment(sampler, run, { to: { warmed: warmup, drawn: draws }, signal: NEVER });
-  return { z: done.draws!.z, chains, draws, dim };
+  return (await drawChains(sampler, { ...config.sample, dim })).drawn;
 }
 
 /** A flow of as many maps as the config's, which are always applied. */
@@ -116,7 +104,7 @@ function localConfig(config: MetflowConfig, kernel: object): MetflowConfig {
 }
 
 /** Modes with more than 1/80 of all draws within squared distance 4 dim of the centre. */
-function loggedRule({ z, dim }: Drawn, { centres }: Modes): number {
+function loggedRule({ z, dim }: Positions, { centres }: Modes): number {
   const draws = z.length / dim;
   return Array.from({ length: centres.length / dim }, (_, mode) => {
     let near = 0;
@@ -130,14 +118,12 @@ function loggedRule({ z, dim }: Drawn, { centres }: Modes): number {
 }
 
 /** Worst R-hat of coordinates and of the indicators of modes; infinite where a chain stays and others do not. */
-function worstRHat(drawn: Drawn, modes: Modes): number {
-  const { z, chains, draws, dim } = drawn;
+function worstRHat(drawn: Positions, modes: Modes): number {
+  const { chains, draws, dim } = drawn;
   const { nearest } = labelDraws(drawn, modes);
   const series = [
-    ...Array.from({ length: dim }, (_, i) => Float64Array.from(nearest, (_, at) => z[at * dim + i]!)),
-    ...Array.from(modes.weights, (_, mode) =>
-      Float64Array.from(nearest, (label) => (label === mode ? 1 : 0)),
-    ),
+    ...Array.from({ length: dim }, (_, i) => coordinate(drawn, i)),
+    ...Array.from(modes.weights, (_, mode) => indicator(nearest, mode)),
   ];
   const worst = series.map((values) => rankNormalisedRHat({ values, chains, draws }));
   // The indicator of a mode that no chain visits is constant, and says nothing.
@@ -147,7 +133,7 @@ function worstRHat(drawn: Drawn, modes: Modes): number {
 async function row(
   name: string,
   target: TracedTarget,
-  method: () => Promise<{ drawn: Drawn; elbo?: number }>,
+  method: () => Promise<{ drawn: Positions; elbo?: number }>,
 ) {
   const startedMs = performance.now();
   const { drawn, elbo } = await method();

@@ -7,9 +7,12 @@ import '../../activities/numeric/float16-array.ts';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
-import { beginChains, runSegment } from '../../activities/metflow/chains/chain-run.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
-import { labelDraws, modeOccupancy } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
+import {
+  labelDraws,
+  modeOccupancy,
+  type Positions,
+} from '../../activities/metflow/diagnostics/mode-occupancy.ts';
 import { bulkEffectiveSize } from '../../activities/metflow/diagnostics/effective-sample-size.ts';
 import { rankNormalisedRHat } from '../../activities/metflow/diagnostics/rank-normalised-r-hat.ts';
 import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
@@ -18,9 +21,9 @@ import { loadConfig } from '../../infra/config/load-config.ts';
 import { modelSha256, openSampler } from '../../infra/metflow/opened-chains.ts';
 import { namedTarget } from '../../infra/metflow/named-targets.ts';
 import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
+import { coordinate, drawChains, indicator } from './chain-draws.ts';
 
 const EXAMPLES = new URL('../../examples/metflow/', import.meta.url);
-const NEVER = new AbortController().signal;
 /** Chains of one R-hat, and the draws between two looks at it. */
 const GROUP = 4;
 const LOOK_EVERY = 50;
@@ -32,14 +35,6 @@ const { values: options } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-
-/** Draws of some chains: `[chains, draws, dim]`. */
-interface Drawn {
-  readonly z: Float64Array;
-  readonly chains: number;
-  readonly draws: number;
-  readonly dim: number;
-}
 
 async function trained(config: MetflowConfig) {
   const { traced } = await namedTarget(config.target, config.seed);
@@ -60,7 +55,7 @@ async function trained(config: MetflowConfig) {
 }
 
 /** The first chains' and draws' part of `all`. */
-function part({ z, draws, dim }: Drawn, first: number, upTo: number): Drawn {
+function part({ z, draws, dim }: Positions, first: number, upTo: number): Positions {
   const own = new Float64Array(GROUP * upTo * dim);
   for (let chain = 0; chain < GROUP; chain++) {
     const from = (first + chain) * draws * dim;
@@ -70,7 +65,7 @@ function part({ z, draws, dim }: Drawn, first: number, upTo: number): Drawn {
 }
 
 /** Worst R-hat of the coordinates, and of the indicators of the modes: 0 where none are known, infinite for one never visited. */
-function worstRHats(drawn: Drawn, modes: TracedTarget['modes']) {
+function worstRHats(drawn: Positions, modes: TracedTarget['modes']) {
   const { chains, draws, dim } = drawn;
   const rHat = (values: Float64Array) => rankNormalisedRHat({ values, chains, draws });
   const worst = (values: number[]) =>
@@ -78,15 +73,11 @@ function worstRHats(drawn: Drawn, modes: TracedTarget['modes']) {
   const coordinates = worst(Array.from({ length: dim }, (_, i) => rHat(coordinate(drawn, i))));
   if (modes === undefined) return { coordinates, modes: 0 };
   const { nearest } = labelDraws(drawn, modes);
-  const indicator = (mode: number) => Float64Array.from(nearest, (label) => (label === mode ? 1 : 0));
-  return { coordinates, modes: worst(Array.from(modes.weights, (_, mode) => rHat(indicator(mode)))) };
+  const indicators = Array.from(modes.weights, (_, mode) => rHat(indicator(nearest, mode)));
+  return { coordinates, modes: worst(indicators) };
 }
 
-function coordinate({ z, dim }: Drawn, i: number): Float64Array {
-  return Float64Array.from({ length: z.length / dim }, (_, at) => z[at * dim + i]!);
-}
-
-function leastBulkSize(drawn: Drawn): number {
+function leastBulkSize(drawn: Positions): number {
   const { chains, draws, dim } = drawn;
   return Math.min(
     ...Array.from({ length: dim }, (_, i) =>
@@ -99,16 +90,7 @@ async function sampled(config: MetflowConfig, theta: Float64Array | Float32Array
   const plan = { runId: 'bench', configSha256: String(config.seed), config, dim, groups: 1 } as never;
   const model = { theta: theta as Float64Array<ArrayBuffer>, sha256: modelSha256(theta as never) };
   const sampler = await openSampler(plan, { group: 0, model });
-  const startedMs = performance.now();
-  let run = await beginChains(sampler, NEVER);
-  const { warmup, draws, chains } = config.sample;
-  if (warmup > 0)
-    ({ run } = await runSegment(sampler, run, { to: { warmed: warmup, drawn: 0 }, signal: NEVER }));
-  const warmSeconds = (performance.now() - startedMs) / 1000;
-  const done = await runSegment(sampler, run, { to: { warmed: warmup, drawn: draws }, signal: NEVER });
-  const seconds = (performance.now() - startedMs) / 1000;
-  const z = done.draws!.z;
-  return { drawn: { z, chains, draws, dim }, seconds, warmSeconds, health: done.run.health };
+  return drawChains(sampler, { ...config.sample, dim });
 }
 
 async function bench(seed: number): Promise<void> {
