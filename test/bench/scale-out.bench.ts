@@ -95,7 +95,7 @@ async function startWorkers(
 ): Promise<RunningCommand> {
   const args = ['worker', '--processes', String(processes), '--queues', queues];
   const env = { ...bench.env, TESSERA_ENCODERS: '1' };
-  const command = startTessera(args, { env, cwd: bench.folder, lifetime: 'service' });
+  const command = startTessera(args, { env, cwd: bench.folder, longestMs: null });
   await command.saying(/workers? ready/);
   return command;
 }

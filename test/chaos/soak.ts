@@ -11,6 +11,7 @@ import { makeHome } from '../live/live-home.ts';
 import { lives, processesOf } from '../live/process-table.ts';
 import { servicesOf } from '../live/progress-query.ts';
 import { tableHashes } from '../live/run-files.ts';
+import { startTessera } from '../live/tessera-command.ts';
 import { collectGarbage, type MemoryParts } from './collect-garbage.ts';
 import { isFlat, type Trend, trendOf } from './flatness.ts';
 import { type Workload, WORKLOADS } from './workloads.ts';
@@ -33,6 +34,8 @@ const LATER_KILL_MS = { least: 8_000, most: 25_000 } as const;
 /** A service that is killed while it starts may end a command with exit 4; the same command then goes on. */
 const SERVICE_UNAVAILABLE = 4;
 const MOST_ATTEMPTS = 5;
+/** Of one command on a crowded machine, with all that is killed under it. */
+const LONGEST_MS = 30 * 60_000;
 /** Fewer have no trend, however slow the machine. */
 const LEAST_SAMPLES = 6;
 /** Growth that the whole soak may bring, as a share of the mean. */
@@ -107,11 +110,12 @@ process.exit(flat && disturbed ? 0 : 1);
 
 async function runOnce(workload: Workload, hashes: Map<string, Record<string, string>>): Promise<void> {
   const out = join(home.runs, `${runs}`);
-  const command = ['run', ...workload.args(home.folder), '--out', out, '--json', '--processes', '0'];
-  let end = await home.tessera(command);
+  const args = ['run', ...workload.args(home.folder), '--out', out, '--json', '--processes', '0'];
+  const command = () => startTessera(args, { env: home.env, cwd: home.folder, longestMs: LONGEST_MS }).end;
+  let end = await command();
   for (let attempt = 1; end.code === SERVICE_UNAVAILABLE && attempt < MOST_ATTEMPTS; attempt++) {
     repeated++;
-    end = await home.tessera(command);
+    end = await command();
   }
   if (end.code !== 0) throw new Error(`${workload.name}: exit code ${end.code}: ${end.stderr}`);
   const found = tableHashes(join(out, workload.run));

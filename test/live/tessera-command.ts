@@ -41,17 +41,19 @@ export interface RunningCommand {
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** `service`: it is meant to go on until it is told to end. */
-  readonly lifetime?: 'command' | 'service';
+  /**
+   * A command that takes longer has hung: it is killed, so that the test fails with what it said. Null for one that is meant to go on
+   * until it is told to end. @default 400,000
+   */
+  readonly longestMs?: number | null;
 }
 
-/** A command that takes longer has hung: it is killed, so that the test fails with what it said. */
 const LONGEST_MS = 400_000;
 
 /** Starts `tessera ARGS`. */
 export function startTessera(
   args: readonly string[],
-  { env, cwd, lifetime = 'command' }: CommandOptions,
+  { env, cwd, longestMs = LONGEST_MS }: CommandOptions,
 ): RunningCommand {
   const child = spawn(process.execPath, [ENTRY, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
@@ -64,7 +66,7 @@ export function startTessera(
     stderr += chunk;
     onText();
   });
-  const hung = lifetime === 'service' ? undefined : setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
+  const hung = longestMs === null ? undefined : setTimeout(() => child.kill('SIGKILL'), longestMs);
   const end = once(child, 'close').then(([code, signal]): CommandEnd => {
     clearTimeout(hung);
     onText();
