@@ -93,6 +93,12 @@ export function quoted(name: string): string {
 /** An error of DuckDB as `data-invalid` where the file is to blame. */
 export function parquetFault(file: string, error: unknown): unknown {
   const text = error instanceof Error ? error.message : String(error);
+  if (text.startsWith('Out of Memory'))
+    return dataInvalid(file, `a page of the Parquet file needs more memory than its reader has`, {
+      value: text.split('\n')[0]?.slice(0, 200),
+      remedy: 'The file is damaged, or has very large pages: write it again with smaller row groups',
+      cause: error,
+    });
   if (!/^(Invalid Input|IO|Conversion|Serialization|Binder|Invalid|ZLIB|TProtocol|don't know)/.test(text))
     return error;
   return dataInvalid(file, 'the Parquet file cannot be read', {

@@ -35,3 +35,9 @@ describe.each(formats)('%s', (name) => {
     expect([...outcomes.values()].reduce((a, b) => a + b, 0)).toBe(CASES);
   });
 });
+
+it.each([['parquet', 3930, 'a page that wants 512 MB']])('%s case %i: %s', async (format, number) => {
+  const { outcomes, failed } = await runCampaign({ format, seed: 0, from: number, cases: 1 });
+  expect(failed).toEqual([]);
+  expect([...outcomes.keys()]).toEqual(['data-invalid']);
+});
