@@ -18,7 +18,7 @@ const SOURCES = {
 };
 /** They carry binaries, WebAssembly or code that they look for beside themselves. */
 const STAYS_OUTSIDE =
-  /^(@temporalio\/|esbuild|pino|piscina|onnxruntime-node|@duckdb\/|sharp|parquet-wasm|@tensorflow\/)/;
+  /^(@temporalio\/|@node-rs\/|esbuild|pino|piscina|onnxruntime-node|@duckdb\/|sharp|parquet-wasm|@tensorflow\/)/;
 /** CommonJS packages inside an ES module need a `require` for what lies outside. */
 const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(${JSON.stringify(pathToFileURL(ROOT).href)});`;
 

@@ -33,7 +33,7 @@ export interface BlockOptions {
 export function blockLines(meter: ProgressMeter, options: BlockOptions): readonly string[] {
   const { latest } = meter;
   if (latest === null) return [];
-  const { columns, page, nowMs } = options;
+  const { columns, page } = options;
   const facts = progressFacts(meter).map((text): Cell => {
     const alarming = /^[1-9]\d* restart|paused/.test(text);
     return alarming ? { text, style: 'yellow' } : { text };

@@ -1,15 +1,17 @@
 // Kafka's record batches (magic 2), written straight into a request and read straight out of a response: values are
 // copied once on their way out and not at all on their way in.
 
+import { crc32c } from '@node-rs/crc32';
 import { PipelineError } from '#schemas/errors.ts';
 import type { MessageKind } from '#schemas/columns/code-message.ts';
 import type { CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
 import { type ByteWriter, varintBytes } from './byte-writer.ts';
-import { crc32c } from './crc32c.ts';
 
 /** Offset and length of a batch, which its length does not count. */
 const PREFIX_BYTES = 12;
 const CRC_AT = 17;
+/** The checksum covers all that stands behind it. */
+const CRC_END = CRC_AT + 4;
 const MAGIC = 2;
 const COMPRESSION_MASK = 7;
 const CONTROL_MASK = 32;
@@ -61,7 +63,7 @@ function writeRecord(writer: ByteWriter, { key, value, headers }: CodeMessage, o
 /**
  * Messages of the whole batches in `bytes` from offset `from` on, with values as views into `bytes`. A fetch may cut its
  * last batch short.
- * @throws PipelineError `internal` where a batch is of another kind or lacks a header.
+ * @throws PipelineError `internal` where a batch is of another kind or lacks a header, `storage-failed` where its checksum differs.
  */
 export function readRecordBatches(bytes: Buffer, { from }: { readonly from: bigint }): ReceivedMessage[] {
   const messages: ReceivedMessage[] = [];
@@ -79,6 +81,7 @@ function readBatch(batch: Buffer, from: bigint, messages: ReceivedMessage[]): vo
   const attributes = batch.readInt16BE(21);
   if (magic !== MAGIC || (attributes & COMPRESSION_MASK) !== 0)
     throw foreign(`magic ${magic}, attributes ${attributes}`);
+  if (crc32c(batch.subarray(CRC_END)) !== batch.readUInt32BE(CRC_AT)) throw damaged(batch.readBigInt64BE(0));
   if ((attributes & CONTROL_MASK) !== 0) return;
   const base = batch.readBigInt64BE(0);
   const reader = new RecordReader(batch, 61);
@@ -149,6 +152,15 @@ function headersOf(found: ReadonlyMap<string, string>): ReceivedMessage['headers
     shard: Number(text('shard')),
     batch: Number(text('batch')),
   };
+}
+
+function damaged(offset: bigint): PipelineError {
+  return new PipelineError({
+    kind: 'storage-failed',
+    what: 'a record batch of the code log does not have its checksum',
+    value: `offset ${offset}`,
+    remedy: "Check the broker's disk and the network; the same command resumes.",
+  });
 }
 
 function foreign(value: string): PipelineError {

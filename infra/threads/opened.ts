@@ -90,6 +90,4 @@ export async function closeEncoder(): Promise<void> {
   opened.session = opened.reader = null;
   await (await session)?.close();
   await (await reader)?.close();
-  // The collector cannot know that other work will want the memory.
-  globalThis.gc?.();
 }

@@ -26,13 +26,13 @@ export async function surveyLog(plan: SweepPlan, runDir: string, context: TaskCo
   const open = (partition: number) => openAggregator(plan, runDir, partition);
   await dropOrphanedSegments(plan, runDir, open);
   const firstMissing = new Map<number, number>();
-  const notices: string[] = [];
-  let found = false;
-  for (let partition = 0; partition < plan.config.stream.partitions; partition++) {
-    const survey = await surveyPartition(plan, runDir, { partition, firstMissing, context });
-    found ||= survey.found;
-    if (survey.notice !== null) notices.push(survey.notice);
-  }
+  const surveys = await Promise.all(
+    Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
+      surveyPartition(plan, runDir, { partition, firstMissing, context }),
+    ),
+  );
+  const found = surveys.some((survey) => survey.found);
+  const notices = surveys.flatMap(({ notice }) => (notice === null ? [] : [notice]));
   const folder = runFolder(runDir);
   if (!found) {
     await folder.remove(SURVEY_FILE);

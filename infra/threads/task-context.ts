@@ -44,6 +44,9 @@ export interface TaskContext {
   ) => Promise<ThreadTasks[Name]['output']>;
 }
 
+/** As often as heartbeats are sent at most. */
+const REPORT_MS = 500;
+
 /** Wraps a task function into what the pool calls. */
 export function threadTask<Name extends keyof ThreadTasks>(
   task: (input: ThreadTasks[Name]['input'], context: TaskContext) => Promise<ThreadTasks[Name]['output']>,
@@ -55,24 +58,25 @@ export function threadTask<Name extends keyof ThreadTasks>(
     carrier,
   }: ThreadRequest<Name>): Promise<TaskAnswer<ThreadTasks[Name]['output']>> => {
     const traces = await openTracing();
-    const work = () => task(input, contextOf(port));
+    const { context, reported } = contextOf(port);
+    const work = () => task(input, context);
     try {
-      return {
-        ok: true,
-        value: await traces.within(carrier, () => traces.span(name, workAttributes(input), work)),
-      };
+      const value = await traces.within(carrier, () => traces.span(name, workAttributes(input), work));
+      return { ok: true, value };
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       return { ok: false, fault: faultOf(error), ...(stack === undefined ? {} : { stack }) };
     } finally {
       // A thread that idles is ended without notice.
       await traces.flush();
+      reported();
       port.close();
     }
   };
 }
 
-function contextOf(port: MessagePort): TaskContext {
+/** @returns `reported` sends a report that still waits. */
+function contextOf(port: MessagePort): { readonly context: TaskContext; readonly reported: () => void } {
   const stopping = new AbortController();
   const waiting = new Map<number, (answer: TaskAnswer<unknown>) => void>();
   let lastId = 0;
@@ -80,9 +84,10 @@ function contextOf(port: MessagePort): TaskContext {
     if (message.kind === 'stop') stopping.abort();
     else waiting.get(message.id)?.(message.answer);
   });
-  return {
+  const { progress, reported } = latestOf((report) => port.postMessage({ kind: 'progress', report }));
+  const context: TaskContext = {
     signal: stopping.signal,
-    progress: (report) => port.postMessage({ kind: 'progress', report }),
+    progress,
     fork: async (name, input) => {
       const id = ++lastId;
       const answer = await new Promise<TaskAnswer<unknown>>((resolve) => {
@@ -91,6 +96,36 @@ function contextOf(port: MessagePort): TaskContext {
       });
       waiting.delete(id);
       return unwrap(answer as TaskAnswer<ThreadTasks[typeof name]['output']>);
+    },
+  };
+  return { context, reported };
+}
+
+/** Reports by the hundred cost the event loop more than the work does: the latest one every {@link REPORT_MS} is enough for heartbeats. */
+function latestOf(post: (report: unknown) => void): {
+  readonly progress: (report: unknown) => void;
+  readonly reported: () => void;
+} {
+  let latest: { readonly report: unknown } | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const send = () => {
+    if (latest === null) return;
+    post(latest.report);
+    latest = null;
+  };
+  return {
+    progress(report) {
+      latest = { report };
+      if (timer !== null) return;
+      send();
+      timer = setTimeout(() => {
+        timer = null;
+        send();
+      }, REPORT_MS);
+    },
+    reported() {
+      if (timer !== null) clearTimeout(timer);
+      send();
     },
   };
 }

@@ -9,7 +9,7 @@ import kafkajsCrc from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
 import { describe, expect, test } from 'vitest';
 import type { CodeMessage } from '../../../activities/ports.ts';
 import { ByteWriter } from '../../../infra/kafka/byte-writer.ts';
-import { crc32c } from '../../../infra/kafka/crc32c.ts';
+import { crc32c } from '@node-rs/crc32';
 import { readRecordBatches, writeRecordBatch } from '../../../infra/kafka/record-batch.ts';
 
 const TIME_MS = 1_764_000_000_123;
@@ -108,6 +108,14 @@ describe('record batches', () => {
     const bytes = written(MESSAGES.slice(0, 2));
     bytes.writeInt16BE(2, 21);
     expect(() => readRecordBatches(bytes, { from: 0n })).toThrow(/did not write/);
+  });
+
+  test('a damaged batch is refused, by its offset', () => {
+    for (const at of [21, 70, written(MESSAGES).length - 1]) {
+      const bytes = written(MESSAGES);
+      bytes[at]! ^= 64;
+      expect(() => readRecordBatches(bytes, { from: 0n })).toThrow(/checksum.*offset 0/);
+    }
   });
 
   test('a message without one of our headers is refused', async () => {
