@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/{live,browser,fuzz}/**', 'node_modules/**'],
     pool: 'forks',
+    // Files of one process share its modules: loading them anew for each file took a third of the time.
+    isolate: false,
     // Vitest leaves one processor free, which on two means one test file at a time.
     maxWorkers: '100%',
     minWorkers: 1,

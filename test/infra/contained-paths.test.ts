@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { localCopy } from '../../infra/blobs/storage.ts';
 import { loadConfig } from '../../infra/config/load-config.ts';
 import { writeFigures } from '../../infra/report/write-report.ts';
 import { readAll } from './datasets/data-files.ts';
@@ -20,12 +19,10 @@ const OBJECTS = new Map([
   ['runs/one/points/part.parquet', 'mine'],
 ]);
 
-vi.mock('../../infra/blobs/object-stores.ts', () => ({
-  objectStore: async () => ({
-    keysBelow: async () => [...OBJECTS.keys()],
-    get: async ({ key }: { key: string }) => Buffer.from(OBJECTS.get(key)!),
-  }),
-}));
+const STORE = {
+  keysBelow: async () => [...OBJECTS.keys()],
+  get: async ({ key }: { key: string }) => Buffer.from(OBJECTS.get(key)!),
+};
 
 let around: string;
 let inside: string;
@@ -82,9 +79,13 @@ it('figures of a run with a hostile name stay in their folder', async () => {
 });
 
 it('a copy out of a bucket holds its keys and no key climbs out of it', async () => {
+  // Test files share modules, and others may have loaded the store itself.
+  vi.resetModules();
+  vi.doMock('../../infra/blobs/object-stores.ts', () => ({ objectStore: async () => STORE }));
   const temporary = process.env.TMPDIR;
   process.env.TMPDIR = inside;
   try {
+    const { localCopy } = await import('../../infra/blobs/storage.ts');
     const copy = await localCopy('s3://bucket/runs/one');
     expect(files().map((file) => file.replace(/tessera-copy-[^/]+/, 'copy'))).toEqual([
       'a/b/inside/copy/points/part.parquet',
@@ -93,6 +94,8 @@ it('a copy out of a bucket holds its keys and no key climbs out of it', async ()
     await copy.remove();
     expect(files()).toEqual([]);
   } finally {
+    vi.doUnmock('../../infra/blobs/object-stores.ts');
+    vi.resetModules();
     if (temporary === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = temporary;
   }

@@ -2,9 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { summariseRun } from '../../../infra/aggregate/summarise-run.ts';
-import { aggregate, commit, freshRun, inOrder, OPTIONS, PLAN, query } from './run-fixture.ts';
+import { aggregate, commit, freshRun, inOrder, makeRoot, OPTIONS, PLAN, query } from './run-fixture.ts';
 import type { SyntheticOptions } from './synthetic-log.ts';
 import { syntheticMessages, syntheticPlan, syntheticRows } from './synthetic-log.ts';
+
+makeRoot();
 
 describe('aggregation and commit', () => {
   test('count every code of every span as a brute-force count does', async () => {

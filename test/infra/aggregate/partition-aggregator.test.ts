@@ -3,7 +3,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PartitionAggregator } from '../../../infra/aggregate/partition-aggregator.ts';
-import { aggregate, freshRun, inOrder, PLAN, root } from './run-fixture.ts';
+import { aggregate, freshRun, inOrder, makeRoot, PLAN, root } from './run-fixture.ts';
+
+makeRoot();
 
 describe('PartitionAggregator', () => {
   test('refuses segments of another config', async () => {

@@ -18,13 +18,17 @@ export const OPTIONS: SyntheticOptions = { rows: 900, inputs: 150 };
 export const PLAN = syntheticPlan(OPTIONS);
 export const LOG = [...syntheticMessages(PLAN, OPTIONS)].flat();
 
-/** Folder of this test file. */
+/** Folder of the test file that made it. */
 export let root = '';
 let runs = 0;
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'aggregate-'));
-});
-afterAll(() => rm(root, { recursive: true }));
+
+/** To be called by every test file that asks for runs: files share this module. */
+export function makeRoot(): void {
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'aggregate-'));
+  });
+  afterAll(() => rm(root, { recursive: true }));
+}
 
 export async function freshRun(): Promise<string> {
   const runDir = join(root, `run-${runs++}`);

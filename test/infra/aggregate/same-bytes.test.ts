@@ -15,12 +15,15 @@ import {
   freshRun,
   inOrder,
   LOG,
+  makeRoot,
   OPTIONS,
   PLAN,
   tableHashes,
   undisturbed,
 } from './run-fixture.ts';
 import { syntheticMessages, syntheticPlan } from './synthetic-log.ts';
+
+makeRoot();
 
 describe('aggregation and commit', () => {
   test('give the same bytes for any order, repetition and segmentation of the messages', async () => {
