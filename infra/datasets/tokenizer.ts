@@ -41,7 +41,15 @@ export async function openTokenizer(file: string | undefined): Promise<TextToken
   const textOf = tokenBytes(definition);
   const words = new Map<string, readonly number[]>();
   const pieces = new Map<number, Uint8Array>();
-  const encode = (content: string) => tokenizer.encode(content, { add_special_tokens: false }).ids;
+  const encode = (content: string) => {
+    const { ids, tokens } = tokenizer.encode(content, { add_special_tokens: false });
+    const without = ids.findIndex((id) => !Number.isSafeInteger(id));
+    if (without < 0) return ids;
+    throw dataInvalid(file, 'the tokenizer makes a token that has no id', {
+      value: JSON.stringify(tokens[without]),
+      remedy: 'Its vocabulary lacks the token and names no unknown token that it has',
+    });
+  };
   return {
     sha256: createHash('sha256').update(text).digest('hex'),
     encode,

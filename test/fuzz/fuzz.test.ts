@@ -36,7 +36,10 @@ describe.each(formats)('%s', (name) => {
   });
 });
 
-it.each([['parquet', 3930, 'a page that wants 512 MB']])('%s case %i: %s', async (format, number) => {
+it.each([
+  ['parquet', 3930, 'a page that wants 512 MB'],
+  ['tokenizer', 4033, 'a token without an id'],
+])('%s case %i: %s', async (format, number) => {
   const { outcomes, failed } = await runCampaign({ format, seed: 0, from: number, cases: 1 });
   expect(failed).toEqual([]);
   expect([...outcomes.keys()]).toEqual(['data-invalid']);
