@@ -11,6 +11,7 @@ import {
   encodeCheckpoint,
   type Checkpoint,
   type CheckpointOrigin,
+  type DecodedCheckpoint,
 } from '../../activities/metflow/checkpoint.ts';
 import {
   keepAs,
@@ -61,7 +62,7 @@ export async function writeCheckpoint(runDir: string, name: string, checkpoint: 
 }
 
 export interface FoundCheckpoint {
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: DecodedCheckpoint;
   /** What people should know: that the last one was damaged, or that another version wrote it. */
   readonly notices: readonly string[];
 }
