@@ -17,7 +17,7 @@ import {
   keepAs,
   makeFolder,
   moveFile,
-  readIfThere,
+  readParsedIfThere,
   remove,
   syncFolder,
   temporaryFor,
@@ -25,8 +25,6 @@ import {
 
 /** Folder of a run that holds its checkpoints. */
 export const CHECKPOINTS_FOLDER = 'checkpoints';
-/** So often a file is read before it counts as damaged. */
-const MOST_READS = 3;
 
 /** SHA-256 of some bytes. */
 export function sha256Of(bytes: Uint8Array): Uint8Array {
@@ -86,13 +84,15 @@ export async function findCheckpoint(
   let damage: PipelineError | null = null;
   for (const path of checkpointPaths(runDir, name)) {
     try {
-      const checkpoint = await readCheckpoint(path);
+      const checkpoint = await readParsedIfThere(path, (bytes) =>
+        decodeCheckpoint(bytes, { where: path, sha256: sha256Of }),
+      );
       if (checkpoint === null) continue;
       checkOrigin(checkpoint.origin, origin, path);
       if (!fits(checkpoint)) continue;
       return { checkpoint, notices: [...notices, ...versionNotice(checkpoint, origin)] };
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!(error instanceof PipelineError) || error.fault.kind !== 'data-invalid') throw error;
       damage ??= error;
       notices.push(
         `${describeFault(faultOf(error))} Gone on from the checkpoint before it, if there is one.`,
@@ -101,23 +101,6 @@ export async function findCheckpoint(
   }
   if (damage !== null) throw damage;
   return null;
-}
-
-/** Null where there is none. Storage that hands out half a file once need not do so again. */
-async function readCheckpoint(path: string): Promise<DecodedCheckpoint | null> {
-  for (let read = 1; ; read++) {
-    const bytes = await readIfThere(path);
-    if (bytes === null) return null;
-    try {
-      return decodeCheckpoint(bytes, { where: path, sha256: sha256Of });
-    } catch (error) {
-      if (read === MOST_READS || !isDamage(error)) throw error;
-    }
-  }
-}
-
-function isDamage(error: unknown): error is PipelineError {
-  return error instanceof PipelineError && error.fault.kind === 'data-invalid';
 }
 
 /** Removes the checkpoints of a name: its chains start over. */

@@ -12,7 +12,7 @@ const MOST_ROWS = 10_000;
 const FIXED_COLUMNS = 6;
 
 /** What the numbers of a training mean: a training goes on by the rules that it began with, whatever release goes on with it. */
-export interface TrainingRules {
+interface TrainingRules {
   readonly units: ParameterUnits;
   readonly fading: Fading;
 }
