@@ -29,7 +29,7 @@ function handOutHalves(most: number): void {
   const { readFile } = fs.promises;
   reads = 0;
   vi.spyOn(fs.promises, 'readFile').mockImplementation(async (...asked) => {
-    const whole = (await readFile(...asked)) as Buffer;
+    const whole = (await readFile(...asked)) as Buffer<ArrayBuffer>;
     return reads++ < most ? whole.subarray(0, whole.length >> 1) : whole;
   });
   syncBuiltinESMExports();

@@ -57,7 +57,7 @@ describe('checkpoints on disk', () => {
     const { readFile } = fs.promises;
     let reads = 0;
     vi.spyOn(fs.promises, 'readFile').mockImplementation(async (...asked) => {
-      const whole = (await readFile(...asked)) as Buffer;
+      const whole = (await readFile(...asked)) as Buffer<ArrayBuffer>;
       return reads++ < 2 ? whole.subarray(0, whole.length >> 1) : whole;
     });
     syncBuiltinESMExports();
