@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
 import { joinPath } from './blobs/object-path.ts';
-import { readIfThere, writeWhole } from './blobs/storage.ts';
+import { readParsedIfThere, writeWhole } from './blobs/storage.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -77,17 +77,17 @@ export async function writeManifest(
  */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
   const file = joinPath(runDir, 'run.json');
-  const bytes = await readIfThere(file);
-  if (bytes === null) return null;
-  try {
-    const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
-    if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
-      return manifest as RunManifest;
-  } catch {
-    // Told below, in the same words as for JSON of another shape.
-  }
-  const remedy = 'Move the folder away, or give the run another id or --out folder.';
-  throw new PipelineError({ kind: 'data-invalid', what: 'this is no run manifest', where: file, remedy });
+  return readParsedIfThere(file, (bytes) => {
+    try {
+      const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
+      if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
+        return manifest as RunManifest;
+    } catch {
+      // Told below, in the same words as for JSON of another shape.
+    }
+    const remedy = 'Move the folder away, or give the run another id or --out folder.';
+    throw new PipelineError({ kind: 'data-invalid', what: 'this is no run manifest', where: file, remedy });
+  });
 }
 
 /** Marks a run that ended without a commit; without a plan there is nothing to mark. */

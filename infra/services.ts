@@ -5,7 +5,7 @@ import type { LocalServiceStatus, ServiceRestart, ServicesOptions, StartedServic
 import { startLocal } from './local/start-local.ts';
 import { leaveServices, runningServices, stopAll } from './local/stop-local.ts';
 import type { ServiceName } from './local/state.ts';
-import { superviseServices } from './local/supervisor.ts';
+import { superviseServices, type Supervision } from './local/supervisor.ts';
 
 /** Where Temporal and Kafka are, and how to let go of them. */
 export interface Services extends AsyncDisposable {
@@ -15,8 +15,8 @@ export interface Services extends AsyncDisposable {
   readonly started: readonly StartedService[];
   /** Lets go: stops what runs locally unless a command asked to keep it or another command still uses it. */
   stop(): Promise<void>;
-  /** Restarts local services that die, on the same port with the same data, until disposed. */
-  supervise(onRestart: (restart: ServiceRestart) => void): Disposable;
+  /** Restarts local services that die, on the same port with the same data, until disposed; fails where their disk is full. */
+  supervise(onRestart: (restart: ServiceRestart) => void): Supervision;
 }
 
 /** One line of `tessera status`. */

@@ -6,10 +6,13 @@
 import { PipelineError } from '#schemas/errors.ts';
 
 /**
- * Bumped when a field of a kind's checkpoints changes its meaning. Trainings: 2 holds initial law and flows in units of
- * the law's starting scale.
+ * Formats that are read, the last of them written where none is asked for: a new one when a field of a kind's checkpoints
+ * changes its meaning. `activities/metflow/chains/training-record.ts` says what those of trainings mean.
  */
-export const CHECKPOINT_FORMATS = { chains: 1, training: 2 } as const;
+const FORMATS: Readonly<Record<CheckpointOrigin['kind'], readonly number[]>> = {
+  chains: [1],
+  training: [1, 2],
+};
 
 /** Arrays that a checkpoint may hold. */
 export type CheckpointArray =
@@ -44,6 +47,12 @@ export interface Checkpoint {
   readonly origin: CheckpointOrigin;
   readonly state: { readonly [name: string]: Json };
   readonly arrays: Readonly<Record<string, CheckpointArray>>;
+  /** What its fields mean, one of those that its kind has. @default the newest */
+  readonly format?: number | undefined;
+}
+
+export interface DecodedCheckpoint extends Checkpoint {
+  readonly format: number;
 }
 
 /** SHA-256 of some bytes, 32 bytes. */
@@ -70,10 +79,13 @@ interface Header {
 }
 
 /** A checkpoint as bytes: the same state gives the same bytes. */
-export function encodeCheckpoint({ origin, state, arrays }: Checkpoint, sha256: Sha256): Uint8Array {
+export function encodeCheckpoint(
+  { origin, state, arrays, format = FORMATS[origin.kind].at(-1)! }: Checkpoint,
+  sha256: Sha256,
+): Uint8Array {
   const entries = Object.entries(arrays);
   const header: Header = {
-    format: CHECKPOINT_FORMATS[origin.kind],
+    format,
     origin,
     state,
     arrays: entries.map(([name, array]) => ({ name, type: typeOf(array), length: array.length })),
@@ -102,7 +114,7 @@ export function encodeCheckpoint({ origin, state, arrays }: Checkpoint, sha256: 
 export function decodeCheckpoint(
   given: Uint8Array,
   { where, sha256 }: { readonly where: string; readonly sha256: Sha256 },
-): Checkpoint {
+): DecodedCheckpoint {
   // Node's buffers have a slice of their own, which does not copy.
   const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   const end = bytes.length - HASH_BYTES;
@@ -114,7 +126,7 @@ export function decodeCheckpoint(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = MAGIC.length + 4 + view.getUint32(MAGIC.length, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(MAGIC.length + 4, start))) as Header;
-  if (header.format !== CHECKPOINT_FORMATS[header.origin.kind])
+  if (!FORMATS[header.origin.kind].includes(header.format))
     throw damaged(
       where,
       'the checkpoint has a format that this version does not know',
@@ -129,7 +141,7 @@ export function decodeCheckpoint(
     // A copy: aligned whatever the buffer, and the file's bytes are let go.
     arrays[name] = new Type(bytes.slice(from, at).buffer);
   }
-  return { origin: header.origin, state: header.state, arrays };
+  return { origin: header.origin, state: header.state, arrays, format: header.format };
 }
 
 /**

@@ -3,15 +3,18 @@
 // for every draw, and trainer and evaluator of paths serve both.
 
 import { filled } from '../numeric/array-math.ts';
-import { pathModel, type PathModel } from './path/path-model.ts';
+import { pathModel, type InitialLaw, type PathModel } from './path/path-model.ts';
 import type { PathKernel } from './path/path-kernel.ts';
 
-/** @param scale - standard deviation that training starts from. */
-export function meanFieldPath({ dim, scale }: { readonly dim: number; readonly scale: number }): PathModel {
+/** @param initial - standard deviation that training starts from, and the units of the parameters. */
+export function meanFieldPath({
+  dim,
+  ...initial
+}: Omit<InitialLaw, 'law'> & { readonly dim: number }): PathModel {
   return pathModel({
     dim,
     groups: [{ kernel: STAY, count: 1, conditioning: 'none' }],
-    initial: { law: 'learned', scale },
+    initial: { law: 'learned', ...initial },
     reverse: { law: 'uniform' },
     rule: 'barker',
   });

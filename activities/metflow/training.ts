@@ -37,6 +37,9 @@ import { brokenRows } from './path/run-path.ts';
 import { gradientAndSeen, type SeenLoss } from './seen-gradient.ts';
 import type { TracedTarget } from './targets/target.ts';
 
+/** How the target's weight grows; `linear` is for trainings that release 0.1.0 began. */
+export type Fading = 'quadratic' | 'linear';
+
 export interface TrainOptions {
   /** Updates. */
   readonly steps: number;
@@ -46,6 +49,8 @@ export interface TrainOptions {
   readonly seed: number;
   /** Share of the updates over which the target fades in from the initial law. @default 0 */
   readonly anneal?: number;
+  /** @default 'quadratic' */
+  readonly fading?: Fading;
   /** @default 'rao-blackwell' */
   readonly estimator?: GradientEstimator;
   /** Largest norm of a gradient. @default 10 */
@@ -165,10 +170,11 @@ export function learningRateAt({ learningRate, steps }: Required<TrainOptions>, 
  * over. The target's modes part at small weights, and there flows have to learn which of them leads to which.
  */
 export function targetWeightAt(
-  { anneal, steps }: Pick<Required<TrainOptions>, 'anneal' | 'steps'>,
+  { anneal, steps, fading }: Pick<Required<TrainOptions>, 'anneal' | 'steps'> & Pick<TrainOptions, 'fading'>,
   step: number,
 ): number {
   if (step >= anneal * steps) return 1;
+  if (fading === 'linear') return LEAST_WEIGHT + ((1 - LEAST_WEIGHT) * step) / (anneal * steps);
   return LEAST_WEIGHT + (1 - LEAST_WEIGHT) * (step / (anneal * steps)) ** 2;
 }
 
@@ -223,8 +229,16 @@ function fadedDensity({ dim, initial }: PathModel, target: TracedTarget, weight:
   };
 }
 
+const DEFAULTS = {
+  anneal: 0,
+  fading: 'quadratic',
+  estimator: 'rao-blackwell',
+  clip: 10,
+  type: 'float64',
+} as const satisfies Partial<TrainOptions>;
+
 function completed(model: PathModel, given: TrainOptions): Required<TrainOptions> {
-  const options = { anneal: 0, estimator: 'rao-blackwell', clip: 10, type: 'float64', ...given } as const;
+  const options = { ...DEFAULTS, ...given };
   const { steps, batch, learningRate, anneal, clip } = options;
   const checks: readonly [string, number, boolean][] = [
     ['steps', steps, Number.isInteger(steps) && steps >= 1],

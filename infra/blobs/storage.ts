@@ -6,9 +6,13 @@ import { openAsBlob } from 'node:fs';
 import * as disk from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { PipelineError } from '#schemas/errors.ts';
 import { isObjectPath, objectPlace } from './object-path.ts';
 import { objectStore } from './object-stores.ts';
 import { rangedBlob } from './ranged-blob.ts';
+
+/** So often a file is read before it counts as damaged. */
+const MOST_READS = 3;
 
 /** A file's content. @throws Error with `code: 'ENOENT'` where there is none. */
 export async function readFile(path: string): Promise<Buffer> {
@@ -21,10 +25,40 @@ export function readIfThere(path: string): Promise<Buffer | null> {
   return readFile(path).catch((error) => ignoreMissing(error, null));
 }
 
-/** What a JSON file holds, null where there is none. */
-export async function readJsonIfThere<Content>(path: string): Promise<Content | null> {
-  const bytes = await readIfThere(path);
-  return bytes === null ? null : (JSON.parse(bytes.toString()) as Content);
+/**
+ * What `parse` makes of a file, null where there is none. Storage that hands out half a file once need not do so again: what
+ * cannot be parsed is read anew, a few times.
+ */
+export async function readParsedIfThere<Content>(
+  path: string,
+  parse: (bytes: Buffer) => Content,
+): Promise<Content | null> {
+  for (let read = 1; ; read++) {
+    const bytes = await readIfThere(path);
+    if (bytes === null) return null;
+    try {
+      return parse(bytes);
+    } catch (error) {
+      if (read === MOST_READS) throw error;
+    }
+  }
+}
+
+/** What a JSON file holds, null where there is none. @throws PipelineError `data-invalid` where it is damaged. */
+export function readJsonIfThere<Content>(path: string): Promise<Content | null> {
+  return readParsedIfThere(path, (bytes) => {
+    try {
+      return JSON.parse(bytes.toString()) as Content;
+    } catch (error) {
+      throw new PipelineError({
+        kind: 'data-invalid',
+        where: path,
+        what: 'the file is damaged: it holds no JSON',
+        value: error instanceof Error ? error.message : String(error),
+        remedy: 'Move the run folder away, or give the run another id; it then starts over.',
+      });
+    }
+  });
 }
 
 /** Names in a folder, sorted; none where there is no folder. */

@@ -38,7 +38,7 @@ export interface Session extends AsyncDisposable {
   readonly services: Services;
   /** Whether workers of this session do the work, so that it stands still without them. */
   readonly ownWorkers: boolean;
-  /** Rejects when workers keep dying; never resolves. */
+  /** Rejects when workers keep dying, or a local service has no room on its disk; never resolves. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
@@ -68,11 +68,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     if (group !== null) {
       cleanups.defer(() => group.stop());
       options.onForce?.(() => group.kill());
-      await Promise.race([group.ready, aborted(signal)]);
+      await Promise.race([group.ready, watch.failed, aborted(signal)]);
     }
     signal.throwIfAborted();
     const stop = () => cleanups.run();
-    const failed = group?.failed ?? forever();
+    const failed = Promise.race([watch.failed, group?.failed ?? forever()]);
+    failed.catch(() => undefined);
     return { client, services, ownWorkers: group !== null, failed, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await cleanups.run();

@@ -43,12 +43,12 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
     const group = startWorkers({ command, processes, onRestart: terminal.note, graceMs });
     cleanups.defer(() => group.stop());
     interrupts.onForce(() => group.kill());
-    await Promise.race([group.ready, aborted(signal)]);
+    await Promise.race([group.ready, supervision.failed, aborted(signal)]);
     note.ready();
     terminal.note(
       `${processes} worker${processes === 1 ? '' : 's'} ready for ${services.temporal.address}; Ctrl-C stops`,
     );
-    await Promise.race([group.failed, aborted(signal)]);
+    await Promise.race([group.failed, supervision.failed, aborted(signal)]);
     return 0;
   } catch (error) {
     if (signal.aborted) return 0;

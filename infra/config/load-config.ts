@@ -106,9 +106,13 @@ export function checkFilesExist({ config, file }: LoadedRun): void {
 
 function parseConfigFile(file: string): unknown {
   const document = parseDocument(readConfigText(file), { prettyErrors: true });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const [what = 'not YAML'] = problem.message.split('\n');
+  try {
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
+    // Throws where aliases of aliases would grow without bound.
+    return document.toJS() as unknown;
+  } catch (error) {
+    const [what = 'not YAML'] = (error as Error).message.split('\n');
     throw new PipelineError({
       kind: 'config-invalid',
       what: what.replace(/:$/, ''),
@@ -116,7 +120,6 @@ function parseConfigFile(file: string): unknown {
       remedy: 'A config is YAML or JSON.',
     });
   }
-  return document.toJS() as unknown;
 }
 
 function readConfigText(file: string): string {

@@ -3,7 +3,7 @@
 import { PipelineError } from '#schemas/errors.ts';
 import type { FetchedMessages } from '../../activities/ports.ts';
 import { OffsetOutOfRange } from './answers.ts';
-import type { TopicConnection } from './topic-connection.ts';
+import { isForGood, type TopicConnection } from './topic-connection.ts';
 
 /** One fetch: a reader gets what is there after a moment, rather than every message by itself. */
 const FETCH = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, maxWaitMs: 100 } as const;
@@ -35,13 +35,13 @@ export async function* readLog(
   const note = positionNoter(connection, partition);
   for (let next = from; !signal.aborted; ) {
     const at = next;
-    note(at);
-    const fetched = guard(() =>
-      connection.fetch(partition, { from: at, ...FETCH }).catch(async (error) => {
+    const fetched = guard(() => {
+      note(at);
+      return connection.fetch(partition, { from: at, ...FETCH }).catch(async (error) => {
         if (!(error instanceof OffsetOutOfRange)) throw error;
         throw truncated({ topic, partition }, at, await offsets());
-      }),
-    );
+      });
+    });
     const answer = await untilAborted(fetched, signal);
     if (answer === null) return;
     if (answer.messages.length === 0) continue;
@@ -71,7 +71,7 @@ function positionNoter(connection: TopicConnection, partition: number): (next: b
           noted = next;
         },
         (error) => {
-          if ((error as { retriable?: boolean }).retriable === false) refusal = { error };
+          if (isForGood(error)) refusal = { error };
         },
       )
       .finally(() => {

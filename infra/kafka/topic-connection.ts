@@ -124,9 +124,7 @@ export class TopicConnection implements AsyncDisposable {
         return await act(await this.#cluster);
       } catch (error) {
         await this[Symbol.asyncDispose]();
-        const hopeless =
-          error instanceof PipelineError || (error as { retriable?: boolean }).retriable === false;
-        if (hopeless || attempt >= ATTEMPTS) throw error;
+        if (isForGood(error) || attempt >= ATTEMPTS) throw error;
         const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
@@ -154,6 +152,13 @@ export class TopicConnection implements AsyncDisposable {
     this.#free.push(writer);
     return payload;
   }
+}
+
+/** Whether trying again cannot help. kafkajs takes a group's coordinator that is not back yet for one that never comes. */
+export function isForGood(error: unknown): boolean {
+  const { name, retriable } = error as { readonly name?: string; readonly retriable?: boolean };
+  if (error instanceof PipelineError) return true;
+  return retriable === false && name !== 'KafkaJSGroupCoordinatorNotFound';
 }
 
 async function open(config: KafkaConfig, topic: string): Promise<Cluster> {

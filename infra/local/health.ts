@@ -9,6 +9,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import { type Env, temporalConnectionOptions } from '../env.ts';
 import { kafkaClientConfig } from '../kafka-env.ts';
 import { connectTemporal } from '../temporal-connection.ts';
+import { diskFull, ROOM_TO_START_BYTES } from './disk-room.ts';
 import { isAlive, type Launch, type ProcessId } from './processes.ts';
 
 const GRPC_NOT_FOUND = 5;
@@ -106,13 +107,18 @@ async function localReady(service: string, target: LocalTarget, ask: () => Promi
   await untilDeadline(attempt, LOCAL_TIMEOUT_MS, target.signal).catch(async (error: unknown) => {
     target.signal?.throwIfAborted();
     const why = error instanceof Gone ? 'ended while starting' : 'did not become ready in 90 s';
-    throw new PipelineError({
-      kind: 'service-unavailable',
-      what: `the local ${service} ${why}`,
-      where: target.launch.log,
-      value: (await lastLine(target.launch.log)) ?? shortReason(error),
-      remedy: 'See the log; `tessera down` and the same command start it anew.',
-    });
+    const value = (await lastLine(target.launch.log)) ?? shortReason(error);
+    const noRoom = { title: service, leastBytes: ROOM_TO_START_BYTES, value };
+    throw (
+      (await diskFull(target.launch.cwd, noRoom)) ??
+      new PipelineError({
+        kind: 'service-unavailable',
+        what: `the local ${service} ${why}`,
+        where: target.launch.log,
+        value,
+        remedy: 'See the log; `tessera down` and the same command start it anew.',
+      })
+    );
   });
 }
 

@@ -127,7 +127,7 @@ async function formatOnce(
   if (await options.probe.isFile(join(data, 'meta.properties'))) return;
   const format = ['kafka.tools.StorageTool', 'format', '-t', options.clusterId, '-c', options.properties];
   const args = [...JVM_LOGGING, '-XX:TieredStopAtLevel=1', '-cp', join(engine.jars, '*'), ...format];
-  const result = await options.probe.run(engine.java, args, { timeoutMs: 60_000 });
+  const result = await options.probe.run(engine.java, args, { timeoutMs: 180_000 });
   if (result.exitCode === 0) return;
   throw new PipelineError({
     kind: 'service-unavailable',

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { faultOf } from '#schemas/errors.ts';
 import type { Env } from '../env.ts';
+import { diskFull, ROOM_TO_RUN_BYTES } from './disk-room.ts';
 import type { ServiceRestart } from './reports.ts';
 import { awaitService, isRunning, relaunch, type RunningRecord } from './local-service.ts';
 import { LOCAL_SERVICES } from './start-local.ts';
@@ -16,21 +17,42 @@ export interface SuperviseOptions {
   readonly signal?: AbortSignal;
 }
 
-const WATCH_MS = 250;
-const MAX_BACKOFF_MS = 30_000;
-
-/** Supervises until disposed or aborted. Errors of a restart are noted and tried again, ever more slowly. */
-export function superviseServices(options: SuperviseOptions): Disposable {
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  for (const name of options.names) void watch(name, { ...options, signal });
-  return { [Symbol.dispose]: () => stop.abort(new Error('supervision ended')) };
+/** Ends when disposed. */
+export interface Supervision extends Disposable {
+  /** Rejects with `disk-full` where a service has no room to work in; never resolves. */
+  readonly failed: Promise<never>;
 }
 
-type WatchOptions = SuperviseOptions & { readonly signal: AbortSignal };
+const WATCH_MS = 250;
+const MAX_BACKOFF_MS = 30_000;
+const ROOM_EVERY_MS = 2_000;
+/** A disk that was full for a moment, as while a table was written whole, is not worth ending a run. */
+const FULL_LOOKS = 4;
+
+/** Supervises until disposed or aborted. Errors of a restart are noted and tried again, ever more slowly. */
+export function superviseServices(options: SuperviseOptions): Supervision {
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  let onFailed: (error: Error) => void = () => undefined;
+  const failed = new Promise<never>((_resolve, reject) => {
+    onFailed = reject;
+  });
+  failed.catch(() => undefined);
+  for (const name of options.names) {
+    const watched = { ...options, signal, onFailed };
+    void watch(name, watched);
+    void watchRoom(name, watched);
+  }
+  return { failed, [Symbol.dispose]: () => stop.abort(new Error('supervision ended')) };
+}
+
+type WatchOptions = SuperviseOptions & {
+  readonly signal: AbortSignal;
+  readonly onFailed: (error: Error) => void;
+};
 
 async function watch(name: ServiceName, options: WatchOptions): Promise<void> {
-  const { env, signal, onRestart, onNote } = options;
+  const { env, signal, onRestart, onNote, onFailed } = options;
   let restarts = 0;
   let backoffMs = 0;
   let lastPid = (await readState(env.home).catch(() => null))?.[name]?.process?.pid ?? 0;
@@ -46,10 +68,23 @@ async function watch(name: ServiceName, options: WatchOptions): Promise<void> {
       onRestart({ name, pid, restarts, seconds: (performance.now() - began) / 1000 });
     } catch (error) {
       if (signal.aborted) return;
+      if (faultOf(error).kind === 'disk-full') return onFailed(error as Error);
       backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(1_000, backoffMs * 2));
       const { title } = LOCAL_SERVICES[name];
       onNote(`${title}: restart failed, next try in ${backoffMs / 1000} s: ${faultOf(error).what}`);
     }
+  }
+}
+
+/** A service may live on a full disk, and answer with nothing but errors. */
+async function watchRoom(name: ServiceName, { env, signal, onFailed }: WatchOptions): Promise<void> {
+  const noRoom = { title: LOCAL_SERVICES[name].title, leastBytes: ROOM_TO_RUN_BYTES };
+  for (let looks = 0; !signal.aborted; ) {
+    const service = (await readState(env.home).catch(() => null))?.[name];
+    const fault = service?.process == null ? null : await diskFull(service.launch.cwd, noRoom);
+    looks = fault === null ? 0 : looks + 1;
+    if (fault !== null && looks >= FULL_LOOKS) return onFailed(fault);
+    await sleep(ROOM_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 

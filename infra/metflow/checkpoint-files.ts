@@ -11,12 +11,13 @@ import {
   encodeCheckpoint,
   type Checkpoint,
   type CheckpointOrigin,
+  type DecodedCheckpoint,
 } from '../../activities/metflow/checkpoint.ts';
 import {
   keepAs,
   makeFolder,
   moveFile,
-  readIfThere,
+  readParsedIfThere,
   remove,
   syncFolder,
   temporaryFor,
@@ -61,7 +62,7 @@ export async function writeCheckpoint(runDir: string, name: string, checkpoint: 
 }
 
 export interface FoundCheckpoint {
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: DecodedCheckpoint;
   /** What people should know: that the last one was damaged, or that another version wrote it. */
   readonly notices: readonly string[];
 }
@@ -82,10 +83,11 @@ export async function findCheckpoint(
   const notices: string[] = [];
   let damage: PipelineError | null = null;
   for (const path of checkpointPaths(runDir, name)) {
-    const bytes = await readIfThere(path);
-    if (bytes === null) continue;
     try {
-      const checkpoint = decodeCheckpoint(bytes, { where: path, sha256: sha256Of });
+      const checkpoint = await readParsedIfThere(path, (bytes) =>
+        decodeCheckpoint(bytes, { where: path, sha256: sha256Of }),
+      );
+      if (checkpoint === null) continue;
       checkOrigin(checkpoint.origin, origin, path);
       if (!fits(checkpoint)) continue;
       return { checkpoint, notices: [...notices, ...versionNotice(checkpoint, origin)] };

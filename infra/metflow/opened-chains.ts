@@ -10,7 +10,11 @@ import {
 import type { Sampler, SweepKernel } from '../../activities/metflow/chains/sampler.ts';
 import { openFlowProposal } from '../../activities/metflow/flow-proposal.ts';
 import type { FloatArray } from '../../activities/metflow/parameters.ts';
-import { initialMomentsOf, type PathModel } from '../../activities/metflow/path/path-model.ts';
+import {
+  initialMomentsOf,
+  type ParameterUnits,
+  type PathModel,
+} from '../../activities/metflow/path/path-model.ts';
 import { openTarget, type OpenTarget } from '../../activities/metflow/targets/open-target.ts';
 import { chainsOfGroup, type MetflowPlan } from './metflow-plan.ts';
 import { namedTarget, type NamedTarget } from './named-targets.ts';
@@ -19,6 +23,8 @@ import { createProgramRunner } from './program-runner.ts';
 /** Parameters that a training ended with. */
 export interface TrainedModel {
   readonly theta: FloatArray;
+  /** As {@link trainedPath} takes them. */
+  readonly units?: ParameterUnits;
   /** SHA-256 of them, hex. */
   readonly sha256: string;
 }
@@ -68,7 +74,7 @@ async function makeSampler(
   const { config, dim } = plan;
   const named = await namedTarget(config.target, config.seed);
   const target = await openTarget(named.traced, { runner: createProgramRunner(), rows: chains.length });
-  const path = model === null ? null : trainedPath(config, dim);
+  const path = model === null ? null : trainedPath(config, dim, { units: model.units });
   const flows = path === null ? null : await openFlows(plan, { named, path, chains, theta: model!.theta });
   const { warmup, thin, startScale } = config.sample;
   const start = {

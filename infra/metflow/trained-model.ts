@@ -6,6 +6,7 @@ import {
   hasEnded,
   trainedTheta,
   trainingOf,
+  trainingRules,
   type TrainingRecord,
 } from '../../activities/metflow/chains/training-record.ts';
 import { findCheckpoint } from './checkpoint-files.ts';
@@ -18,14 +19,23 @@ export const TRAINING = 'training';
 /** Of the mean-field law that its bound is held against. */
 export const MEAN_FIELD = 'mean-field';
 
+/** A training as its last checkpoint has it. */
+interface FoundTraining extends TrainingRecord {
+  /** Of its checkpoints: a training keeps to the one that it began with. */
+  readonly format: number;
+  readonly notices: readonly string[];
+}
+
 /** How far the training has come, null where it has not begun. @throws PipelineError as {@link findCheckpoint} does. */
 export async function findTraining(
   runDir: string,
   plan: MetflowPlan,
   name = TRAINING,
-): Promise<(TrainingRecord & { readonly notices: readonly string[] }) | null> {
+): Promise<FoundTraining | null> {
   const found = await findCheckpoint(runDir, name, { origin: trainingOrigin(plan) });
-  return found === null ? null : { ...trainingOf(found.checkpoint), notices: found.notices };
+  if (found === null) return null;
+  const { checkpoint, notices } = found;
+  return { ...trainingOf(checkpoint), format: checkpoint.format, notices };
 }
 
 let known: { readonly key: string; readonly model: TrainedModel } | null = null;
@@ -51,5 +61,5 @@ export async function findTrainedModel(runDir: string, plan: MetflowPlan): Promi
   const training = trainsKernels(plan.config) ? await findTraining(runDir, plan) : null;
   if (training === null || !hasEnded(training, plan.config.train)) return null;
   const theta = trainedTheta(training, plan.config.train);
-  return { theta, sha256: modelSha256(theta) };
+  return { theta, units: trainingRules(training.format).units, sha256: modelSha256(theta) };
 }

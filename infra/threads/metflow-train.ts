@@ -3,6 +3,7 @@
 import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
 import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
 import { PipelineError } from '#schemas/errors.ts';
+import { trainsKernels } from '#schemas/metflow-config.ts';
 import type { TrainHeartbeat } from '#schemas/messages.ts';
 import type { PlannedInput, TrainOutput } from '#schemas/tasks.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
@@ -12,13 +13,14 @@ import {
   isRecorded,
   trainedTheta,
   trainingContent,
+  trainingRules,
   type TrainingRecord,
 } from '../../activities/metflow/chains/training-record.ts';
 import { NO_EVALUATION, observe } from '../../activities/metflow/early-stop.ts';
 import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { leastUniformLoss, meanFieldPath } from '../../activities/metflow/mean-field.ts';
-import type { PathModel } from '../../activities/metflow/path/path-model.ts';
-import { openTrainer, targetWeightAt, type Trainer } from '../../activities/metflow/training.ts';
+import type { ParameterUnits, PathModel } from '../../activities/metflow/path/path-model.ts';
+import { type Fading, openTrainer, targetWeightAt, type Trainer } from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
 import { namedTarget } from '../metflow/named-targets.ts';
@@ -45,15 +47,15 @@ export async function trainFlowTask(
 ): Promise<TrainOutput> {
   const plan = await readMetflowPlan(runDir, configSha256);
   const { config, dim, runId } = plan;
-  const path = trainedPath(config, dim);
-  if (path === null) throw new PipelineError({ kind: 'internal', what: 'nothing is to be trained' });
+  if (!trainsKernels(config)) throw new PipelineError({ kind: 'internal', what: 'nothing is to be trained' });
   const work = { plan, runDir, context };
+  const path = (units: ParameterUnits) => trainedPath(config, dim, { units })!;
   const trained = await trainLaw(path, { ...work, name: TRAINING });
   const { step } = trained.record.state;
   const stopped = { done: false, step, notices: trained.notices };
   if (trained.bound === null) return stopped;
-  const field = meanFieldPath({ dim, scale: config.train.initialScale });
-  const compared = await trainLaw(field, { ...work, name: MEAN_FIELD });
+  const field = (units: ParameterUnits) => meanFieldPath({ dim, scale: config.train.initialScale, units });
+  const compared = await trainLaw(field, { ...work, name: MEAN_FIELD, format: trained.format });
   if (compared.bound === null) return stopped;
   const place = { runDir, runId };
   await writeRows(TRAINING_TABLE, trainingRows(trained.record, { model: PATH, seed: config.seed }), place);
@@ -73,18 +75,22 @@ interface LawWork {
   readonly context: Pick<TaskContext, 'signal' | 'progress'>;
   /** Of the checkpoint. */
   readonly name: string;
+  /** Of a training that begins. @default the newest */
+  readonly format?: number | undefined;
 }
 
 /** One law's training, gone on with, and its bound; null where it was asked to stop before its end. */
-async function trainLaw(path: PathModel, work: LawWork) {
+async function trainLaw(pathIn: (units: ParameterUnits) => PathModel, work: LawWork) {
   const { plan, runDir, name } = work;
   const found = await findTraining(runDir, plan, name);
-  await using tools = await openTools(path, plan);
-  const from = found ?? { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
-  const record = await train(tools, from, work);
+  const format = found?.format ?? work.format;
+  const { units, fading } = trainingRules(format);
+  await using tools = await openTools(pathIn(units), { plan, fading });
+  const begun = { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
+  const record = await train(tools, found ?? begun, { ...work, format });
   const done = hasEnded(record, plan.config.train);
   const bound = done ? await boundOf(tools, record, plan) : null;
-  return { record, bound, notices: found?.notices ?? [] };
+  return { record, bound, format, notices: found?.notices ?? [] };
 }
 
 async function boundOf({ evaluator, logZ }: Tools, record: TrainingRecord, { config }: MetflowPlan) {
@@ -107,12 +113,16 @@ interface Tools extends AsyncDisposable {
   readonly logZ: number | null;
 }
 
-async function openTools(path: PathModel, { config }: MetflowPlan): Promise<Tools> {
+async function openTools(
+  path: PathModel,
+  { plan: { config }, fading }: { readonly plan: MetflowPlan; readonly fading: Fading },
+): Promise<Tools> {
   const { traced } = await namedTarget(config.target, config.seed);
   const { steps, batch, learningRate, anneal, clip, evaluateRows } = config.train;
   const { seed } = config;
   const runner = createProgramRunner();
-  const trainer = await openTrainer(path, traced, { steps, batch, learningRate, anneal, clip, seed, runner });
+  const options = { steps, batch, learningRate, anneal, fading, clip, seed, runner };
+  const trainer = await openTrainer(path, traced, options);
   const evaluator = await openEvaluator(path, traced, { runner, rows: evaluateRows, seed });
   return {
     trainer,
@@ -127,7 +137,7 @@ async function openTools(path: PathModel, { config }: MetflowPlan): Promise<Tool
 async function train(
   { trainer, evaluator }: Tools,
   from: TrainingRecord,
-  { plan, runDir, context, name }: LawWork,
+  { plan, runDir, context, name, format }: LawWork,
 ): Promise<TrainingRecord> {
   const { train } = plan.config;
   const { steps, checkpointEvery, evaluateEvery } = train;
@@ -138,7 +148,11 @@ async function train(
   const record = (): TrainingRecord => ({ state, stop, history });
   const save = async () => {
     if (saved === state.step) return;
-    await writeCheckpoint(runDir, name, { origin: trainingOrigin(plan), ...trainingContent(record()) });
+    await writeCheckpoint(runDir, name, {
+      origin: trainingOrigin(plan),
+      format,
+      ...trainingContent(record()),
+    });
     saved = state.step;
   };
   while (!hasEnded(record(), train) && !context.signal.aborted) {

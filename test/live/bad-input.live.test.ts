@@ -1,7 +1,8 @@
 // The invariant: whatever is wrong, the user gets the contract's exit code and one message that says what,
 // where and which value; no table is half there, and no process stays.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -157,42 +158,57 @@ describe('a command that started everything itself', () => {
     expect(again.json).toMatchObject({ status: 'done', rows: { points: 5 * GOOD_ROWS } });
   });
 
-  it('says that the disk is full, leaves nothing half-written, and goes on when there is space', () => {
+  it("says that its disk or the broker's is full, leaves nothing half-written, and goes on when there is space", async () => {
     const full = join(home.folder, 'full');
+    const kafka = join(home.env['TESSERA_HOME']!, 'kafka');
     mkdirSync(full);
     const sets = {
       run: 'full',
       'dataset.data': Array(5).fill(at('images')),
       'dataset.labels': Array(5).fill(at('labels')),
       'codes.keep': 'words',
+      'stream.batchRows': 32,
     };
     const command = tesseraCommandLine(runArguments(at, full, sets))
       .map((word) => `'${word}'`)
       .join(' ');
     // A mount of its own namespace: root or not, nothing of it outlives the script.
     const script = `
+      mkdir -p "${kafka}"
       mount -t tmpfs -o size=1m none "${full}" || exit 99
+      mount -t tmpfs -o size=80m none "${kafka}" || exit 99
       ${command} > first.out 2> first.err; echo $? > first.code
       find "${full}" -mindepth 1 -printf '%P\\n' | sort > first.files
       mount -o remount,size=64m "${full}"
+      ${command} > broker.out 2> broker.err & running=$!
+      until grep -q '"stage":"encoding"' broker.out || ! kill -0 $running; do sleep 0.1; done
+      cat /dev/zero > "${kafka}/filler" 2> /dev/null
+      wait $running; echo $? > broker.code
+      rm "${kafka}/filler"
       ${command} > second.out 2> second.err; echo $? > second.code
       find "${full}" -mindepth 1 -printf '%P\\n' | sort > second.files`;
     const namespace = process.getuid?.() === 0 ? ['-m'] : ['-Urm'];
-    const shell = spawnSync('unshare', [...namespace, 'sh', '-c', script], {
+    const shell = spawn('unshare', [...namespace, 'sh', '-c', script], {
       cwd: home.folder,
       env: home.env,
-      encoding: 'utf8',
+      stdio: 'inherit',
     });
-    expect(shell.status, `no file system of 1 MB could be mounted: ${shell.stderr}`).toBe(0);
+    const [status] = await once(shell, 'close');
+    expect(status, 'a file system of 1 MB could be mounted').toBe(0);
     const read = (name: string) => readFileSync(join(home.folder, name), 'utf8');
-    const [stdout, stderr] = [read('first.out'), read('first.err')];
-    expectOneMessage(
-      { code: Number(read('first.code')), signal: null, stdout, stderr, json: lastJson(stdout) },
-      { code: 4, kind: 'disk-full', says: [/no space left/, /resumes/] },
-    );
+    const endOf = (name: string): CommandEnd => {
+      const [stdout, stderr] = [read(`${name}.out`), read(`${name}.err`)];
+      const code = Number(read(`${name}.code`));
+      return { code, signal: null, stdout, stderr, json: lastJson(stdout) };
+    };
+    const wanted = { code: 4, kind: 'disk-full' } as const;
+    expectOneMessage(endOf('first'), { ...wanted, says: [/no space left/, /resumes/] });
+    const ofBroker = [/no space left for the local Kafka/, /MB free/, /resumes/];
+    expectOneMessage(endOf('broker'), { ...wanted, says: ofBroker });
     expect(read('first.files')).not.toMatch(/\.tmp|\.commit-|^full\/(points|regions|layers|units|runs)/m);
-    expect(Number(read('second.code')), read('second.err')).toBe(0);
-    expect(lastJson(read('second.out'))).toMatchObject({ status: 'done', rows: { points: 5 * GOOD_ROWS } });
+    const second = endOf('second');
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.json).toMatchObject({ status: 'done', rows: { points: 5 * GOOD_ROWS } });
     expect(read('second.files')).toMatch(/^full\/regions/m);
   });
 });

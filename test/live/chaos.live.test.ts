@@ -12,7 +12,7 @@ import { halfWritten, tableHashes } from './run-files.ts';
 import type { RunningCommand } from './tessera-command.ts';
 
 const SEED = Number(process.env['CHAOS_SEED'] ?? 20);
-const COPIES = 4;
+const COPIES = 2;
 const ROWS = 70_000 * COPIES;
 const RUN = 'chaos';
 
@@ -37,7 +37,7 @@ describe(`a sweep of ${ROWS} digits (seed ${SEED})`, () => {
       'dataset.labels': repeated('train-labels-idx1-ubyte', 't10k-labels-idx1-ubyte'),
       'stream.batchRows': 64,
       // Long tasks of hundreds of batches: starting one anew would show in the count of repeated batches.
-      'dataset.shardRows': 35_000,
+      'dataset.shardRows': 17_500,
     };
     const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
     return home.start(['run', config, '--out', join(home.runs, out), '--json', ...setOptions(sets)]);

@@ -23,8 +23,8 @@ const SMALL = {
   'paths.pairs': { intra: PAIRS / 2, inter: PAIRS / 2 },
   controls: { randomInit: 1, weightPermuted: 1 },
 };
-/** Enough work to be disturbed in: about twenty seconds on one core. */
-const LONG_PATHS = 4000;
+/** Enough work to be disturbed in: about ten seconds on one core. */
+const LONG_PATHS = 2000;
 const LONG = {
   run: 'long',
   'dataset.rows': [0, 2000],

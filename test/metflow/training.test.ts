@@ -19,6 +19,9 @@ describe('the weight of the target', () => {
     expect(weights[3]).toBeLessThan(1);
     expect(weights.slice(4)).toEqual([1, 1]);
     expect(targetWeightAt({ anneal: 0, steps: 10 }, 0)).toBe(1);
+    const linear = { ...options, fading: 'linear' } as const;
+    for (const [step, weight] of [0.01, 0.208, 0.505].entries())
+      expect(targetWeightAt(linear, [0, 100, 250][step]!)).toBeCloseTo(weight, 14);
   });
 });
 

@@ -18,7 +18,13 @@ import { parameterCount, type FloatArray } from '../parameters.ts';
 import { flowKernel } from '../path/flow-kernel.ts';
 import { hamiltonianKernel } from '../path/hamiltonian-kernel.ts';
 import { langevinKernel } from '../path/langevin-kernel.ts';
-import { pathModel, type KernelGroup, type PathModel } from '../path/path-model.ts';
+import {
+  pathModel,
+  type InitialLaw,
+  type KernelGroup,
+  type ParameterUnits,
+  type PathModel,
+} from '../path/path-model.ts';
 import { randomWalkKernel } from '../path/random-walk-kernel.ts';
 import { buildRandomWalk } from '../random-walk.ts';
 import type { SweepKernel } from './sampler.ts';
@@ -26,19 +32,27 @@ import type { SweepKernel } from './sampler.ts';
 /** A trained local kernel starts from this step size where none is given. */
 const FIRST_TRAINED_STEP = 0.1;
 
-/** The path of a run's training; null where nothing is trained. Flows come first, so their parameters keep their names. */
-export function trainedPath(config: MetflowConfig, dim: number): PathModel | null {
+/**
+ * The path of a run's training; null where nothing is trained. Flows come first, so their parameters keep their names.
+ * @param units - of the parameters, as the training began with them.
+ */
+export function trainedPath(
+  config: MetflowConfig,
+  dim: number,
+  { units = 'initial-scale' }: { readonly units?: ParameterUnits | undefined } = {},
+): PathModel | null {
   const { kernels, train, directions } = config;
   const trained = kernels.filter((each) => isUsed(each, 'train'));
+  const initial = { law: train.initial, scale: train.initialScale, units };
   const flows = trained
     .filter((each) => each.type === 'metflow')
-    .map((each) => flowGroup(each, { dim, unit: train.initialScale }));
+    .map((each) => flowGroup(each, { dim, unit: unitOf(initial) }));
   const local = trained.flatMap((each) => (each.type === 'metflow' ? [] : [localGroup(each, dim)]));
   if (flows.length + local.length === 0) return null;
   return pathModel({
     dim,
     groups: [...flows, ...local],
-    initial: { law: train.initial, scale: train.initialScale },
+    initial,
     reverse: { law: train.reverse },
     rule: train.accept,
     directions,
@@ -61,7 +75,7 @@ export function samplingFlows(
     });
   }
   const { initial, rule, directions } = path;
-  const groups = flows.map((each) => flowGroup(each, { dim: path.dim, unit: initial.scale }));
+  const groups = flows.map((each) => flowGroup(each, { dim: path.dim, unit: unitOf(initial) }));
   const reverse = { law: 'uniform' } as const;
   const model = pathModel({ dim: path.dim, groups, initial, reverse, rule, directions });
   return { model, theta: parametersOf(model, { path, theta }) };
@@ -92,6 +106,10 @@ export function localSweep(
       trainedKernel(each, { ...options, learned: learnedAt(trained, `group${group}step${place}`) }),
     );
   });
+}
+
+function unitOf({ scale, units }: Required<InitialLaw>): number {
+  return units === 'target' ? 1 : scale;
 }
 
 /** @param unit - length that the flow's nets and shifts take as 1. */

@@ -3,12 +3,26 @@
 import { arrayOf, type Checkpoint, type CheckpointArray } from '../checkpoint.ts';
 import type { EarlyStop } from '../early-stop.ts';
 import type { FloatArray } from '../parameters.ts';
-import type { TrainInfo, TrainState } from '../training.ts';
+import type { ParameterUnits } from '../path/path-model.ts';
+import type { Fading, TrainInfo, TrainState } from '../training.ts';
 
 /** Rows of the training table at most: of longer trainings every so many updates are recorded. */
 const MOST_ROWS = 10_000;
 /** Columns of the history beside the acceptance rates: step, bound, evaluated bound, norm, broken, moved. */
 const FIXED_COLUMNS = 6;
+
+/** What the numbers of a training mean: a training goes on by the rules that it began with, whatever release goes on with it. */
+interface TrainingRules {
+  readonly units: ParameterUnits;
+  readonly fading: Fading;
+}
+
+/** @param format - of its checkpoints, 1 is that of release 0.1.0; not given for a training that begins. */
+export function trainingRules(format?: number): TrainingRules {
+  return format === 1
+    ? { units: 'target', fading: 'linear' }
+    : { units: 'initial-scale', fading: 'quadratic' };
+}
 
 /** What a training checkpoint holds. */
 export interface TrainingRecord {

@@ -9,6 +9,7 @@ import {
   filled,
   log,
   mul,
+  softplus,
   sub,
   sum,
   type JaxArray,
@@ -33,17 +34,23 @@ import type { BoundKernel, DirectionLaw } from './run-path.ts';
 export type Conditioning = 'none' | 'fixed' | 'free';
 
 /**
- * The learned law in units of the scale that it starts from: Adam moves a parameter by its rate at most, and a law in the
- * target's own units would take as many updates more as these are larger.
+ * What a learned law and the flows are parametrised in. `initial-scale`, units of the scale that the law starts from: Adam
+ * moves a parameter by its rate at most, and a law in the target's own units takes as many updates more as these are
+ * larger. `target`, those own units, is for what release 0.1.0 trained; its law has the scale softplus(s).
  */
+export type ParameterUnits = 'initial-scale' | 'target';
+
 const MEAN = 'initial.mean';
-const LOG_SCALE = 'initial.logScale';
+/** log(scale / starting scale), or in the target's units log(exp(scale) - 1). */
+const SCALE = 'initial.scale';
 
 /** The Gaussian that paths start from, N(mean, scale^2). */
 export interface InitialLaw {
   readonly law: 'frozen' | 'learned';
   /** Standard deviation, the starting one where it is learned. @default 1 */
   readonly scale?: number;
+  /** @default 'initial-scale' */
+  readonly units?: ParameterUnits;
 }
 
 export interface PathModelOptions {
@@ -87,17 +94,18 @@ export function pathModel(options: PathModelOptions): PathModel {
   const { dim, groups, reverse, directions = 'reversible', rule = 'barker' } = options;
   const slots = groups.flatMap(slotsOf);
   checkModel(options, slots);
-  const scale = options.initial.scale ?? 1;
+  const { law, scale = 1, units = 'initial-scale' } = options.initial;
+  const initial = { law, scale, units };
   const kernelSpecs = new Map(slots.map(({ prefix, kernel }) => [prefix, kernel.parameters]));
   return {
     dim,
     slots,
     parameters: [
-      ...(options.initial.law === 'learned' ? initialSpecs(dim) : []),
+      ...(law === 'learned' ? initialSpecs(dim, initial) : []),
       ...[...kernelSpecs].flatMap(([prefix, specs]) => prefixed(prefix, specs)),
       ...prefixed('reverse', reverseParameters(reverse, { dim, steps: slots.length })),
     ],
-    initial: { law: options.initial.law, scale },
+    initial,
     reverse,
     directions,
     rule,
@@ -120,8 +128,9 @@ export function initialMoments(
   if (initial.law === 'frozen') {
     return { mean: filled(0, [dim], like), scale: filled(initial.scale, [dim], like) };
   }
-  const { [MEAN]: mean, [LOG_SCALE]: logScale } = parameters;
-  return { mean: mul(mean!, initial.scale), scale: mul(exp(logScale!), initial.scale) };
+  const { [MEAN]: mean, [SCALE]: scale } = parameters;
+  if (initial.units === 'target') return { mean: mean!, scale: softplus(scale!) };
+  return { mean: mul(mean!, initial.scale), scale: mul(exp(scale!), initial.scale) };
 }
 
 /** The same as numbers, of a whole vector of parameters: the law's come first in it. */
@@ -131,9 +140,12 @@ export function initialMomentsOf(
 ): { readonly mean: Float64Array; readonly scale: Float64Array } {
   const learned = initial.law === 'learned';
   const values = learned ? Float64Array.from(theta.subarray(0, 2 * dim)) : new Float64Array(2 * dim);
+  const [mean, scale] = [values.subarray(0, dim), values.subarray(dim)];
+  if (learned && initial.units === 'target')
+    return { mean, scale: scale.map((value) => Math.log1p(Math.exp(value))) };
   return {
-    mean: values.subarray(0, dim).map((mean) => mean * initial.scale),
-    scale: values.subarray(dim).map((logScale) => Math.exp(logScale) * initial.scale),
+    mean: mean.map((value) => value * initial.scale),
+    scale: scale.map((value) => Math.exp(value) * initial.scale),
   };
 }
 
@@ -163,8 +175,12 @@ function slotsOf({ kernel, count, conditioning }: KernelGroup, group: number): P
   }));
 }
 
-function initialSpecs(dim: number): ParameterSpec[] {
-  return [MEAN, LOG_SCALE].map((name) => ({ name, dims: [dim], initial: constantInit(0) }));
+function initialSpecs(dim: number, { scale, units }: Required<InitialLaw>): ParameterSpec[] {
+  const start = units === 'target' ? Math.log(Math.expm1(scale)) : 0;
+  return [
+    { name: MEAN, dims: [dim], initial: constantInit(0) },
+    { name: SCALE, dims: [dim], initial: constantInit(start) },
+  ];
 }
 
 function checkModel(options: PathModelOptions, slots: readonly PathSlot[]): void {

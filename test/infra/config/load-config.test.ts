@@ -215,6 +215,18 @@ describe('a bad config', () => {
     expect(fault.remedy).toMatch(remedy);
   });
 
+  it('refuses aliases that grow without bound', () => {
+    const bomb = join(folder, 'bomb.yaml');
+    const ten = (name: string) => `[${Array(10).fill(name).join(', ')}]`;
+    const lines = Array.from({ length: 8 }, (_, i) => `a${i + 1}: &a${i + 1} ${ten(`*a${i}`)}`);
+    writeFileSync(bomb, ['a0: &a0 x', ...lines].join('\n'));
+    expect(faultOf(() => loadConfig(bomb))).toMatchObject({
+      kind: 'config-invalid',
+      what: expect.stringContaining('alias'),
+      where: bomb,
+    });
+  });
+
   it('puts runs into object storage, but reads no data from there', () => {
     const text =
       'kind: sweep\nmodel: {file: m.onnx}\ndataset: {format: npy, data: s3://b/x.npy}\noutput: {dir: s3://b/runs}\n';

@@ -1,9 +1,10 @@
 // The invariant: one of the two files is whole at any moment, and nothing but this run's own checkpoint is gone on with.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   checkpointPaths,
   findCheckpoint,
@@ -50,6 +51,22 @@ describe('checkpoints on disk', () => {
     expect(found!.notices).toEqual([expect.stringContaining(last)]);
     rmSync(last);
     expect(await find()).toMatchObject({ checkpoint: { state: { step: 2 } }, notices: [] });
+  });
+
+  it('are read again where the storage handed out half a file', async () => {
+    const { readFile } = fs.promises;
+    let reads = 0;
+    vi.spyOn(fs.promises, 'readFile').mockImplementation(async (...asked) => {
+      const whole = (await readFile(...asked)) as Buffer<ArrayBuffer>;
+      return reads++ < 2 ? whole.subarray(0, whole.length >> 1) : whole;
+    });
+    syncBuiltinESMExports();
+    const found = await find().finally(() => {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    });
+    expect(reads).toBe(3);
+    expect(found).toMatchObject({ checkpoint: { state: { step: 3 } }, notices: [] });
   });
 
   it('fail naming the file where both are damaged', async () => {
