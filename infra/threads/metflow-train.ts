@@ -18,7 +18,13 @@ import { NO_EVALUATION, observe } from '../../activities/metflow/early-stop.ts';
 import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { leastUniformLoss, meanFieldPath } from '../../activities/metflow/mean-field.ts';
 import type { PathModel } from '../../activities/metflow/path/path-model.ts';
-import { openTrainer, targetWeightAt, type Trainer } from '../../activities/metflow/training.ts';
+import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
+import {
+  openTrainer,
+  targetWeightAt,
+  type Trainer,
+  type TrainState,
+} from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
 import { namedTarget } from '../metflow/named-targets.ts';
@@ -26,6 +32,7 @@ import { trainingOrigin } from '../metflow/origins.ts';
 import { createProgramRunner } from '../metflow/program-runner.ts';
 import { writeRows } from '../metflow/small-tables.ts';
 import { findTraining, MEAN_FIELD, TRAINING } from '../metflow/trained-model.ts';
+import { startOfTraining } from '../metflow/training-start.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Updates in a row without a finite gradient after which a training has failed. */
@@ -80,17 +87,47 @@ async function trainLaw(path: PathModel, work: LawWork) {
   const { plan, runDir, name } = work;
   const found = await findTraining(runDir, plan, name);
   await using tools = await openTools(path, plan);
-  const from = found ?? { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
+  const from = found ?? { state: await firstState(tools, path, work), stop: NO_EVALUATION, history: [] };
   const record = await train(tools, from, work);
   const done = hasEnded(record, plan.config.train);
   const bound = done ? await boundOf(tools, record, plan) : null;
   return { record, bound, notices: found?.notices ?? [] };
 }
 
-async function boundOf({ evaluator, logZ }: Tools, record: TrainingRecord, { config }: MetflowPlan) {
+/** The state before the first update; asked to stop on the way there, one that is not saved. */
+async function firstState(
+  { trainer, traced }: Tools,
+  path: PathModel,
+  { plan, context, name }: LawWork,
+): Promise<TrainState> {
+  if (name !== TRAINING) return trainer.initial();
+  const report = reporter(context);
+  const onSweep = () => report(0, null);
+  try {
+    return await startOfTraining({ path, trainer, traced }, plan.config, { signal: context.signal, onSweep });
+  } catch (error) {
+    if (context.signal.aborted) return trainer.initial();
+    throw error;
+  }
+}
+
+/** Tells how far a training is, not too often. */
+function reporter({ progress }: LawWork['context']) {
+  let reportedAtMs = 0;
+  return (step: number, elbo: number | null): void => {
+    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) return;
+    reportedAtMs = performance.now();
+    progress({ at: 'train', step, elbo } satisfies TrainHeartbeat);
+  };
+}
+
+async function boundOf({ evaluator, traced }: Tools, record: TrainingRecord, { config }: MetflowPlan) {
   const { elbo, elboError, acceptRate } = await evaluator.evaluate(trainedTheta(record, config.train));
   const paths = config.train.evaluateRows;
-  return { acceptRate, row: { elbo, elbo_se: elboError, paths, updates: record.state.step, log_z: logZ } };
+  return {
+    acceptRate,
+    row: { elbo, elbo_se: elboError, paths, updates: record.state.step, log_z: traced.logZ ?? null },
+  };
 }
 
 /** Rows of training.parquet. */
@@ -104,7 +141,7 @@ export function trainingRows(
 interface Tools extends AsyncDisposable {
   readonly trainer: Trainer;
   readonly evaluator: Evaluator;
-  readonly logZ: number | null;
+  readonly traced: TracedTarget;
 }
 
 async function openTools(path: PathModel, { config }: MetflowPlan): Promise<Tools> {
@@ -117,7 +154,7 @@ async function openTools(path: PathModel, { config }: MetflowPlan): Promise<Tool
   return {
     trainer,
     evaluator,
-    logZ: traced.logZ ?? null,
+    traced,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([trainer.close(), evaluator.close()]);
     },
@@ -133,7 +170,7 @@ async function train(
   const { steps, checkpointEvery, evaluateEvery } = train;
   const history = [...from.history];
   let { state, stop } = from;
-  let reportedAtMs = 0;
+  const report = reporter(context);
   let saved = state.step;
   const record = (): TrainingRecord => ({ state, stop, history });
   const save = async () => {
@@ -152,10 +189,7 @@ async function train(
       stop = observe(stop, { ...state, elbo });
     if (evaluates || isRecorded(info.step, steps)) history.push(historyRow(info, elbo));
     if (state.step % checkpointEvery === 0) await save();
-    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
-    reportedAtMs = performance.now();
-    const bound = Number.isFinite(info.elbo) ? info.elbo : null;
-    context.progress({ at: 'train', step: state.step, elbo: bound } satisfies TrainHeartbeat);
+    report(state.step, Number.isFinite(info.elbo) ? info.elbo : null);
   }
   await save();
   return record();
