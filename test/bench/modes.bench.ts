@@ -42,7 +42,7 @@ const { values: options } = parseArgs({
     example: { type: 'string', default: 'cube' },
     dims: { type: 'string', default: '3,5,7,10,20,50,100' },
     seeds: { type: 'string', default: '1,2' },
-    only: { type: 'string', default: 'metflow,apart,plain,realnvp,hmc,nuts' },
+    only: { type: 'string', default: 'metflow,apart,pilot,plain,realnvp,hmc,nuts' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -94,7 +94,7 @@ function flowAlone(
   });
 }
 
-function localConfig(config: MetflowConfig, kernel: object): MetflowConfig {
+function localConfig(config: MetflowConfig, kernel: object, sample: object = LOCAL): MetflowConfig {
   const { target, seed } = config;
   return metflowConfig.parse({
     kind: 'metflow',
@@ -102,7 +102,7 @@ function localConfig(config: MetflowConfig, kernel: object): MetflowConfig {
     seed,
     target,
     kernels: [kernel],
-    sample: LOCAL,
+    sample,
   });
 }
 
@@ -188,6 +188,11 @@ async function bench(dim: number, seed: number): Promise<void> {
       name === 'plain' ? 'its flows without a Metropolis step' : 'RealNVP by variational inference';
     await row(title, traced, () => train(flowAlone(config, dim, maps[name]), traced, config));
   }
+  const { pilot, initialScale: startScale } = config.train;
+  if (pilot !== undefined && wanted.has('pilot'))
+    await row(`NUTS, ${pilot.chains} chains as the pilot's`, traced, () =>
+      sample(localConfig(config, { type: 'nuts' }, { ...pilot, startScale }), dim),
+    );
   const locals = { hmc: { type: 'hmc', steps: 10 }, nuts: { type: 'nuts' } } as const;
   for (const name of ['hmc', 'nuts'] as const)
     if (wanted.has(name))

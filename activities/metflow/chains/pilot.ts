@@ -69,12 +69,14 @@ function placesOfDraws({ z, logDensity, dim, numbers, from, to }: DrawRows): Pil
   const variance = new Float64Array(dim);
   for (let chain = 0; chain < chains; chain++) {
     for (let i = 0; i < dim; i++) {
-      const at = (draw: number) => z[(chain * draws + draw) * dim + i]!;
+      // From the first draw on, so that a chain that never moves has no variance by rounding.
+      const first = z[chain * draws * dim + i]!;
+      const moved = (draw: number) => z[(chain * draws + draw) * dim + i]! - first;
       let mean = 0;
-      for (let draw = 0; draw < draws; draw++) mean += at(draw) / draws;
-      means[chain * dim + i] = mean;
+      for (let draw = 0; draw < draws; draw++) mean += moved(draw) / draws;
+      means[chain * dim + i] = first + mean;
       for (let draw = 0; draw < draws; draw++)
-        variance[i]! += (at(draw) - mean) ** 2 / ((draws - 1) * chains);
+        variance[i]! += (moved(draw) - mean) ** 2 / ((draws - 1) * chains);
     }
   }
   const still = variance.findIndex((value) => !(value > 0 && Number.isFinite(value)));

@@ -91,7 +91,7 @@ describe('a pilot', () => {
   });
 
   it('says so where no chain moves, and ends with its signal', async () => {
-    // As wide as it may be: every step is tiny, and rounds to none.
+    // No trajectory goes on behind a gradient that is not a number.
     const still: Target = {
       dim: 1,
       logDensityAndGradient: (z) => ({
