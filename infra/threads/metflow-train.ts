@@ -94,13 +94,12 @@ async function trainLaw(path: PathModel, work: LawWork) {
   return { record, bound, notices: found?.notices ?? [] };
 }
 
-/** The state before the first update; asked to stop on the way there, one that is not saved. */
+/** The state before the first update, of the mean-field law too; asked to stop on the way there, one that is not saved. */
 async function firstState(
   { trainer, traced }: Tools,
   path: PathModel,
-  { plan, context, name }: LawWork,
+  { plan, context }: LawWork,
 ): Promise<TrainState> {
-  if (name !== TRAINING) return trainer.initial();
   const report = reporter(context);
   const onSweep = () => report(0, null);
   try {

@@ -6,10 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { trainedPath } from '../../../activities/metflow/chains/configured-kernels.ts';
+import { meanFieldPath } from '../../../activities/metflow/mean-field.ts';
 import { initialMomentsOf } from '../../../activities/metflow/path/path-model.ts';
 import { findMetflowPlan, type MetflowPlan, planPath } from '../../../infra/metflow/metflow-plan.ts';
 import { checkpointPaths } from '../../../infra/metflow/checkpoint-files.ts';
-import { findTrainedModel, findTraining, TRAINING } from '../../../infra/metflow/trained-model.ts';
+import {
+  findTrainedModel,
+  findTraining,
+  MEAN_FIELD,
+  TRAINING,
+} from '../../../infra/metflow/trained-model.ts';
 import { trainFlowTask } from '../../../infra/threads/metflow-train.ts';
 import type { TaskContext } from '../../../infra/threads/task-context.ts';
 import { type MetflowConfig, metflowConfig } from '../../../schemas/metflow-config.ts';
@@ -104,11 +110,14 @@ describe('the training task', () => {
     rmSync(join(folder, 'checkpoints'), { recursive: true });
     await train();
     expect(bytes().equals(stopped)).toBe(true);
-    // Modes lie at (2, 0) and (-2, 0); three small updates leave the initial law at one of them.
-    const { mean } = initialMomentsOf(
-      trainedPath((await findMetflowPlan(folder, HASH))!.config, 2)!,
-      (await found()).state.theta,
-    );
-    expect(Math.hypot(Math.abs(mean[0]!) - 2, mean[1]!)).toBeLessThan(1);
+    // Modes lie at (2, 0) and (-2, 0); three small updates leave the initial law, and the mean-field law, at one of them.
+    const planned = (await findMetflowPlan(folder, HASH))!;
+    const path = trainedPath(planned.config, 2)!;
+    const field = meanFieldPath({ dim: 2, scale: 1 });
+    const ends = [
+      initialMomentsOf(path, (await found()).state.theta),
+      initialMomentsOf(field, (await findTraining(folder, planned, MEAN_FIELD))!.state.theta),
+    ];
+    for (const { mean } of ends) expect(Math.hypot(Math.abs(mean[0]!) - 2, mean[1]!)).toBeLessThan(1);
   });
 });

@@ -44,7 +44,7 @@ const VERTICES: Target = {
   },
 };
 
-const SHORT = { chains: 64, warmup: 60, draws: 40 };
+const SHORT = { chains: 48, warmup: 40, draws: 30 };
 
 const pilot = (seed: number, change: Partial<typeof SHORT> = {}) =>
   runPilot(VERTICES, { ...SHORT, ...change }, { seed, scale: 4, signal });
@@ -70,15 +70,16 @@ describe('a pilot', () => {
     // The first eight of them are not.
     expect(new Set(all.slice(0, 8)).size).toBeLessThan(8);
     // The variance within a mode, not between them.
-    for (const variance of places.variance) expect(Math.abs(variance - 1)).toBeLessThan(0.15);
+    for (const variance of places.variance) expect(Math.abs(variance - 1)).toBeLessThan(0.2);
   });
 
   it('is a function of the seed, and of each chain alone', async () => {
+    const few = { chains: 8 };
     const [once, again, fewer, other] = await Promise.all([
-      pilot(3),
-      pilot(3),
+      pilot(3, few),
+      pilot(3, few),
       pilot(3, { chains: 5 }),
-      pilot(4),
+      pilot(4, few),
     ]);
     expect(again).toEqual(once);
     expect(fewer!.means).toEqual(once!.means.slice(0, 5 * DIM));
@@ -100,7 +101,7 @@ describe('a pilot', () => {
       }),
     };
     await expect(runPilot(still, SHORT, { seed: 1, scale: 1, signal })).rejects.toThrow(
-      /no chain of the pilot moves along a coordinate.*coordinate 0.*train\.pilot/s,
+      /coordinate 0: no chain of the pilot moves along a coordinate.*variance 0/s,
     );
     const stopped = AbortSignal.abort(new Error('enough'));
     await expect(runPilot(VERTICES, SHORT, { seed: 1, scale: 1, signal: stopped })).rejects.toThrow('enough');
