@@ -121,7 +121,7 @@ function loggedRule({ z, dim }: Positions, { centres }: Modes): number {
 }
 
 /** Worst R-hats of coordinates and of the indicators of modes; infinite where a chain stays and others do not. */
-function worstRHats(drawn: Positions, modes: Modes): number {
+function worstRHats(drawn: Positions, modes: Modes) {
   const { chains, draws, dim } = drawn;
   const { nearest } = labelDraws(drawn, modes);
   // The indicator of a mode that no chain visits is constant, and says nothing.

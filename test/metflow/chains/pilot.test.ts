@@ -139,7 +139,7 @@ describe('flows that a pilot starts', () => {
         const there = flow.forward(parameters, args.z!, null);
         return { z: there.z, logDet: there.logDet, back: flow.inverse(parameters, args.z!, null).z };
       },
-      { theta: { dims: [theta.length], data: theta }, z: { dims: [4, 3], data: rows } },
+      { theta: { dims: [theta.length], data: Float64Array.from(theta) }, z: { dims: [4, 3], data: rows } },
     );
     const swapped = [...b, ...a, ...[-2, 5, -1], ...[-6.8, 6, 2.6]];
     for (const [i, value] of swapped.entries()) {
