@@ -91,6 +91,16 @@ const metflow = z.strictObject({
 
 const kernel = z.discriminatedUnion('type', [metflow, nuts, hmc, mala, rwm]);
 
+const pilot = z
+  .strictObject({
+    chains: z.int().min(2).max(10_000).default(64).describe('Chains of the pilot.'),
+    warmup: z.int().min(1).default(200).describe('Steps in which step sizes adapt.'),
+    draws: z.int().min(2).default(200).describe('Draws that a place is the mean of.'),
+  })
+  .describe(
+    'Short NUTS chains from N(0, initialScale^2) before the training: flows begin as swaps of the places where they end, the initial law at one of them. Not given: flows begin as their rotation says.',
+  );
+
 const train = z
   .strictObject({
     steps: z.int().min(1).max(10_000_000).default(2000).describe('Updates.'),
@@ -112,6 +122,7 @@ const train = z
       ),
     initial: z.enum(['frozen', 'learned']).default('learned').describe('Whether the initial law is trained.'),
     initialScale: z.number().positive().default(1).describe('Standard deviation of the initial law.'),
+    pilot: pilot.optional(),
     evaluateEvery: z.int().min(1).default(100).describe('Updates between two evaluations of the bound.'),
     evaluateRows: z.int().min(2).max(1_000_000).default(1000).describe('Paths of an evaluation.'),
     patience: z
@@ -181,40 +192,58 @@ const regions = z
   .describe("Masses of the model's regions under the target.");
 
 /** Schema of a `kind: metflow` config. */
-export const metflowConfig = z.strictObject({
-  kind: z.literal('metflow'),
-  run: runId,
-  seed,
-  target: metflowTarget,
-  kernels: z.array(kernel).min(1).max(250).describe('Kernels, applied in this order in every sweep.'),
-  directions: z
-    .enum(['reversible', 'lifted'])
-    .default('reversible')
-    .describe(
-      'How flows choose between map and inverse: reversible, a coin every time; lifted, the direction is kept until a rejection turns it.',
-    ),
-  train: train.prefault({}),
-  sample: sample.prefault({}),
-  model: model
-    .extend({
-      control: z.literal('none').default('none').describe('Draws pass through the model as it is.'),
-      through: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('An .onnx file that turns a draw into an input of the model, such as a decoder.'),
-    })
-    .optional()
-    .describe('A network that every draw is passed through: its code is recorded with the draw.'),
-  regions: regions.optional(),
-  output: output.pick({ dir: true }).prefault({}),
-  stream: z
-    .strictObject({
-      partitions: z.int().min(1).max(1024).default(2).describe('Kafka partitions, and so collectors.'),
-    })
-    .prefault({})
-    .describe('The log of draws.'),
-});
+export const metflowConfig = z
+  .strictObject({
+    kind: z.literal('metflow'),
+    run: runId,
+    seed,
+    target: metflowTarget,
+    kernels: z.array(kernel).min(1).max(250).describe('Kernels, applied in this order in every sweep.'),
+    directions: z
+      .enum(['reversible', 'lifted'])
+      .default('reversible')
+      .describe(
+        'How flows choose between map and inverse: reversible, a coin every time; lifted, the direction is kept until a rejection turns it.',
+      ),
+    train: train.prefault({}),
+    sample: sample.prefault({}),
+    model: model
+      .extend({
+        control: z.literal('none').default('none').describe('Draws pass through the model as it is.'),
+        through: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('An .onnx file that turns a draw into an input of the model, such as a decoder.'),
+      })
+      .optional()
+      .describe('A network that every draw is passed through: its code is recorded with the draw.'),
+    regions: regions.optional(),
+    output: output.pick({ dir: true }).prefault({}),
+    stream: z
+      .strictObject({
+        partitions: z.int().min(1).max(1024).default(2).describe('Kafka partitions, and so collectors.'),
+      })
+      .prefault({})
+      .describe('The log of draws.'),
+  })
+  .superRefine(({ train: { pilot: wanted, anneal }, kernels }, context) => {
+    if (wanted === undefined) return;
+    const refuse = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    if (anneal !== 0) refuse(['train', 'anneal'], 'a pilot starts where the target lies: give anneal 0');
+    for (const [place, each] of kernels.entries()) {
+      if (
+        each.type !== 'metflow' ||
+        (each.flow === 'affine' && each.reflections === 1 && each.rotation === 'random')
+      )
+        continue;
+      refuse(
+        ['kernels', place],
+        'a flow that a pilot starts has flow affine, rotation random, reflections 1',
+      );
+    }
+  });
 
 export type MetflowConfig = z.infer<typeof metflowConfig>;
 export type RegionsConfig = NonNullable<MetflowConfig['regions']>;

@@ -51,3 +51,20 @@ export function buildFlow({
   });
   return compose(rotation === 'random' ? [turned, ...couplings] : couplings);
 }
+
+/**
+ * Start values, by name, with which an affine flow of one reflection swaps two places: it is the reflection about the
+ * plane halfway between them, an isometry, so that modes of one shape change places with acceptance 1.
+ * @param a, b - `[dim]` each, in the flow's units, apart from each other.
+ */
+export function swapStart(a: Float64Array, b: Float64Array): ReadonlyMap<string, Float64Array> {
+  const apart = b.map((value, i) => value - a[i]!);
+  const squared = apart.reduce((total, value) => total + value * value, 0);
+  const along = apart.reduce((total, value, i) => total + (value * (a[i]! + b[i]!)) / 2, 0);
+  // As long as a normal drawn at random, so that it turns as fast.
+  const length = Math.sqrt(a.length / squared);
+  return new Map([
+    ['1.normals', apart.map((value) => value * length)],
+    ['2.shift', apart.map((value) => (2 * along * value) / squared)],
+  ]);
+}

@@ -43,7 +43,7 @@ export async function openTokenizer(file: string | undefined): Promise<TextToken
   const pieces = new Map<number, Uint8Array>();
   const encode = (content: string) => {
     const { ids, tokens } = tokenizer.encode(content, { add_special_tokens: false });
-    const without = ids.findIndex((id) => !Number.isSafeInteger(id));
+    const without = ids.findIndex((id: unknown) => !Number.isSafeInteger(id));
     if (without < 0) return ids;
     throw dataInvalid(file, 'the tokenizer makes a token that has no id', {
       value: JSON.stringify(tokens[without]),

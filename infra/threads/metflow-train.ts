@@ -20,7 +20,14 @@ import { NO_EVALUATION, observe } from '../../activities/metflow/early-stop.ts';
 import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { leastUniformLoss, meanFieldPath } from '../../activities/metflow/mean-field.ts';
 import type { ParameterUnits, PathModel } from '../../activities/metflow/path/path-model.ts';
-import { type Fading, openTrainer, targetWeightAt, type Trainer } from '../../activities/metflow/training.ts';
+import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
+import {
+  type Fading,
+  openTrainer,
+  targetWeightAt,
+  type Trainer,
+  type TrainState,
+} from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
 import { namedTarget } from '../metflow/named-targets.ts';
@@ -28,6 +35,7 @@ import { trainingOrigin } from '../metflow/origins.ts';
 import { createProgramRunner } from '../metflow/program-runner.ts';
 import { writeRows } from '../metflow/small-tables.ts';
 import { findTraining, MEAN_FIELD, TRAINING } from '../metflow/trained-model.ts';
+import { startOfTraining } from '../metflow/training-start.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** Updates in a row without a finite gradient after which a training has failed. */
@@ -85,18 +93,48 @@ async function trainLaw(pathIn: (units: ParameterUnits) => PathModel, work: LawW
   const found = await findTraining(runDir, plan, name);
   const format = found?.format ?? work.format;
   const { units, fading } = trainingRules(format);
-  await using tools = await openTools(pathIn(units), { plan, fading });
-  const begun = { state: tools.trainer.initial(), stop: NO_EVALUATION, history: [] };
-  const record = await train(tools, found ?? begun, { ...work, format });
+  const path = pathIn(units);
+  await using tools = await openTools(path, { plan, fading });
+  const from = found ?? { state: await firstState(tools, path, work), stop: NO_EVALUATION, history: [] };
+  const record = await train(tools, from, { ...work, format });
   const done = hasEnded(record, plan.config.train);
   const bound = done ? await boundOf(tools, record, plan) : null;
   return { record, bound, format, notices: found?.notices ?? [] };
 }
 
-async function boundOf({ evaluator, logZ }: Tools, record: TrainingRecord, { config }: MetflowPlan) {
+/** The state before the first update, of the mean-field law too; asked to stop on the way there, one that is not saved. */
+async function firstState(
+  { trainer, traced }: Tools,
+  path: PathModel,
+  { plan, context }: LawWork,
+): Promise<TrainState> {
+  const report = reporter(context);
+  const onSweep = () => report(0, null);
+  try {
+    return await startOfTraining({ path, trainer, traced }, plan.config, { signal: context.signal, onSweep });
+  } catch (error) {
+    if (context.signal.aborted) return trainer.initial();
+    throw error;
+  }
+}
+
+/** Tells how far a training is, not too often. */
+function reporter({ progress }: LawWork['context']) {
+  let reportedAtMs = 0;
+  return (step: number, elbo: number | null): void => {
+    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) return;
+    reportedAtMs = performance.now();
+    progress({ at: 'train', step, elbo } satisfies TrainHeartbeat);
+  };
+}
+
+async function boundOf({ evaluator, traced }: Tools, record: TrainingRecord, { config }: MetflowPlan) {
   const { elbo, elboError, acceptRate } = await evaluator.evaluate(trainedTheta(record, config.train));
   const paths = config.train.evaluateRows;
-  return { acceptRate, row: { elbo, elbo_se: elboError, paths, updates: record.state.step, log_z: logZ } };
+  return {
+    acceptRate,
+    row: { elbo, elbo_se: elboError, paths, updates: record.state.step, log_z: traced.logZ ?? null },
+  };
 }
 
 /** Rows of training.parquet. */
@@ -110,7 +148,7 @@ export function trainingRows(
 interface Tools extends AsyncDisposable {
   readonly trainer: Trainer;
   readonly evaluator: Evaluator;
-  readonly logZ: number | null;
+  readonly traced: TracedTarget;
 }
 
 async function openTools(
@@ -127,7 +165,7 @@ async function openTools(
   return {
     trainer,
     evaluator,
-    logZ: traced.logZ ?? null,
+    traced,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([trainer.close(), evaluator.close()]);
     },
@@ -143,7 +181,7 @@ async function train(
   const { steps, checkpointEvery, evaluateEvery } = train;
   const history = [...from.history];
   let { state, stop } = from;
-  let reportedAtMs = 0;
+  const report = reporter(context);
   let saved = state.step;
   const record = (): TrainingRecord => ({ state, stop, history });
   const save = async () => {
@@ -166,10 +204,7 @@ async function train(
       stop = observe(stop, { ...state, elbo });
     if (evaluates || isRecorded(info.step, steps)) history.push(historyRow(info, elbo));
     if (state.step % checkpointEvery === 0) await save();
-    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) continue;
-    reportedAtMs = performance.now();
-    const bound = Number.isFinite(info.elbo) ? info.elbo : null;
-    context.progress({ at: 'train', step: state.step, elbo: bound } satisfies TrainHeartbeat);
+    report(state.step, Number.isFinite(info.elbo) ? info.elbo : null);
   }
   await save();
   return record();

@@ -4,7 +4,8 @@ import { beginChains, runSegment } from '../../activities/metflow/chains/chain-r
 import type { Sampler } from '../../activities/metflow/chains/sampler.ts';
 import type { Positions } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
 
-const NEVER = new AbortController().signal;
+/** A signal that nothing ends. */
+export const NEVER = new AbortController().signal;
 
 /** Warms chains up and draws; seconds from the start on. */
 export async function drawChains(

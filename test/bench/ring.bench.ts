@@ -21,7 +21,8 @@ import { loadConfig } from '../../infra/config/load-config.ts';
 import { modelSha256, openSampler } from '../../infra/metflow/opened-chains.ts';
 import { namedTarget } from '../../infra/metflow/named-targets.ts';
 import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
-import { coordinate, drawChains, indicator } from './chain-draws.ts';
+import { startOfTraining } from '../../infra/metflow/training-start.ts';
+import { coordinate, drawChains, indicator, NEVER } from './chain-draws.ts';
 
 const EXAMPLES = new URL('../../examples/metflow/', import.meta.url);
 /** Chains of one R-hat, and the draws between two looks at it. */
@@ -43,7 +44,7 @@ async function trained(config: MetflowConfig) {
   const given = { steps, batch, learningRate, anneal, clip, seed: config.seed };
   const trainer = await openTrainer(path, traced, { ...given, runner: createProgramRunner() });
   const startedMs = performance.now();
-  let state = trainer.initial();
+  let state = await startOfTraining({ path, trainer, traced }, config, { signal: NEVER });
   let elbo = 0;
   for (let step = 0; step < steps; step++) {
     const done = await trainer.step(state);

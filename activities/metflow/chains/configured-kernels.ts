@@ -145,7 +145,8 @@ function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
   }
 }
 
-function localKernel(
+/** A local kernel that learns its step sizes in the warm-up, or has the given one. */
+export function localKernel(
   config: LocalKernelConfig,
   { target, rule }: { readonly target: Target; readonly rule: MetflowConfig['sample']['accept'] },
 ): SweepKernel {
@@ -218,8 +219,8 @@ function learnedAt(
   return { logStep: places.get(`${prefix}.logStep`)!, keptLogit };
 }
 
-/** The parts of a vector of parameters by their names. */
-function placesOf({
+/** The parts of a vector of parameters by their names; they share its memory. */
+export function placesOf({
   path,
   theta,
 }: {

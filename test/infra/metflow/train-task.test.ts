@@ -1,16 +1,24 @@
 // The invariant: a training that is stopped anywhere and gone on with leaves the bytes of one that is not, also where it
 // ends early by its bound.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { trainedPath } from '../../../activities/metflow/chains/configured-kernels.ts';
+import { meanFieldPath } from '../../../activities/metflow/mean-field.ts';
+import { initialMomentsOf } from '../../../activities/metflow/path/path-model.ts';
 import { findMetflowPlan, type MetflowPlan, planPath } from '../../../infra/metflow/metflow-plan.ts';
 import { checkpointPaths } from '../../../infra/metflow/checkpoint-files.ts';
-import { findTrainedModel, findTraining, TRAINING } from '../../../infra/metflow/trained-model.ts';
+import {
+  findTrainedModel,
+  findTraining,
+  MEAN_FIELD,
+  TRAINING,
+} from '../../../infra/metflow/trained-model.ts';
 import { trainFlowTask } from '../../../infra/threads/metflow-train.ts';
 import type { TaskContext } from '../../../infra/threads/task-context.ts';
-import { metflowConfig } from '../../../schemas/metflow-config.ts';
+import { type MetflowConfig, metflowConfig } from '../../../schemas/metflow-config.ts';
 
 const HASH = 'c0ffee';
 const CONFIG = metflowConfig.parse({
@@ -30,14 +38,18 @@ describe('the training task', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'tessera-train-'));
-    const plan: MetflowPlan = {
-      ...{ runId: 'r', configSha256: HASH, config: CONFIG, dim: 2, target: { name: 'ring', sha256: 'x' } },
-      ...{ groups: 1, ends: [1], model: null, data: null, files: [], notices: [] },
-    };
-    writeFileSync(planPath(folder), JSON.stringify(plan));
+    plan(CONFIG);
   });
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  function plan(config: MetflowConfig): void {
+    const planned: MetflowPlan = {
+      ...{ runId: 'r', configSha256: HASH, config, dim: 2, target: { name: 'ring', sha256: 'x' } },
+      ...{ groups: 1, ends: [1], model: null, data: null, files: [], notices: [] },
+    };
+    writeFileSync(planPath(folder), JSON.stringify(planned));
+  }
 
   /** Runs the task, stopped by the report of the given number, if any. */
   function train(stopAtReport = Number.POSITIVE_INFINITY) {
@@ -74,5 +86,38 @@ describe('the training task', () => {
     for (let done = false; !done; tries++) ({ done } = await train(tries < 2 ? 1 : undefined));
     expect(tries).toBe(3);
     expect(bytes().equals(whole)).toBe(true);
+  });
+
+  it('begins where a pilot ended, also where it was stopped within the pilot', async () => {
+    plan(
+      metflowConfig.parse({
+        ...CONFIG,
+        kernels: [{ type: 'metflow', flow: 'affine', rotation: 'random', reflections: 1 }],
+        train: {
+          steps: 3,
+          batch: 8,
+          anneal: 0,
+          evaluateRows: 8,
+          pilot: { chains: 8, warmup: 30, draws: 20 },
+        },
+      }),
+    );
+    // The first report comes with the first sweep of the pilot: nothing is kept of it.
+    expect(await train(1)).toMatchObject({ done: false, step: 0 });
+    expect(existsSync(checkpointPaths(folder, TRAINING)[0])).toBe(false);
+    expect(await train()).toMatchObject({ done: true, step: 3 });
+    const stopped = bytes();
+    rmSync(join(folder, 'checkpoints'), { recursive: true });
+    await train();
+    expect(bytes().equals(stopped)).toBe(true);
+    // Modes lie at (2, 0) and (-2, 0); three small updates leave the initial law, and the mean-field law, at one of them.
+    const planned = (await findMetflowPlan(folder, HASH))!;
+    const path = trainedPath(planned.config, 2)!;
+    const field = meanFieldPath({ dim: 2, scale: 1 });
+    const ends = [
+      initialMomentsOf(path, (await found()).state.theta),
+      initialMomentsOf(field, (await findTraining(folder, planned, MEAN_FIELD))!.state.theta),
+    ];
+    for (const { mean } of ends) expect(Math.hypot(Math.abs(mean[0]!) - 2, mean[1]!)).toBeLessThan(1);
   });
 });
