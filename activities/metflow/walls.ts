@@ -26,7 +26,7 @@ export function along({ dim, normals }: WalledBlock, wall: number, values: Float
 }
 
 /** @throws PipelineError `config-invalid` where the target is no polytope's. */
-export function wallsOf({ walls }: Target, kernel: string): Walls {
+export function wallsOf({ walls }: Pick<Target, 'walls'>, kernel: string): Walls {
   if (walls !== undefined) return walls;
   throw new PipelineError({
     kind: 'config-invalid',

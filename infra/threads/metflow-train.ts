@@ -109,15 +109,17 @@ interface Tools extends AsyncDisposable {
 
 async function openTools(path: PathModel, { config }: MetflowPlan): Promise<Tools> {
   const { traced } = await namedTarget(config.target, config.seed);
+  const { smoothed, logZ = null } = traced;
+  const target = smoothed === undefined ? traced : { ...traced, logDensity: smoothed };
   const { steps, batch, learningRate, anneal, clip, evaluateRows } = config.train;
   const { seed } = config;
   const runner = createProgramRunner();
-  const trainer = await openTrainer(path, traced, { steps, batch, learningRate, anneal, clip, seed, runner });
-  const evaluator = await openEvaluator(path, traced, { runner, rows: evaluateRows, seed });
+  const trainer = await openTrainer(path, target, { steps, batch, learningRate, anneal, clip, seed, runner });
+  const evaluator = await openEvaluator(path, target, { runner, rows: evaluateRows, seed });
   return {
     trainer,
     evaluator,
-    logZ: traced.logZ ?? null,
+    logZ,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([trainer.close(), evaluator.close()]);
     },
