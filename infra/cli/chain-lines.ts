@@ -105,7 +105,10 @@ function levelLines(levels: readonly Row[]): readonly string[] {
   const last = levels.at(-1);
   if (last === undefined) return [];
   const trusted = levels.filter(({ reliable, share }) => reliable === true || share === 1).length;
-  const errors = trusted === levels.length ? 'all errors are reliable' : `${trusted} errors are reliable`;
+  const errors =
+    trusted === levels.length
+      ? 'all errors are reliable'
+      : `${trusted} of ${levels.length} errors ${trusted === 1 ? 'is' : 'are'} reliable`;
   if (typeof last.log_mass !== 'number')
     return ['', `  levels  no draw passes all of ${levels.length} levels; ${errors}`];
   const [mass, low, high] = [Math.exp(last.log_mass), last.ci_low, last.ci_high].map((value) =>
