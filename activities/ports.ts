@@ -134,6 +134,8 @@ export interface SessionOptions {
   readonly packing: string;
   /** Also count bits whose sign rounding could change (`|z| < 1e-5 (|w||a| + |b|)`), per row. */
   readonly countAmbiguous: boolean;
+  /** A tensor that is fed in place of the input; what it was made of is left out. @default the input */
+  readonly from?: string;
 }
 
 /** Codes of one batch. Buffers belong to the session and are overwritten by the next call. */

@@ -294,6 +294,8 @@ export interface ChainSummary {
   readonly kernels: readonly SummaryRow[];
   readonly modes: readonly SummaryRow[];
   readonly regions: readonly SummaryRow[];
+  /** Rows of level_mass; absent in runs of earlier versions. */
+  readonly levels?: readonly SummaryRow[];
   /** Absent in runs of earlier versions. */
   readonly masses?: readonly SpanMasses[];
   /** Bounds of the trained laws. */

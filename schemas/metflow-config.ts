@@ -43,6 +43,23 @@ const nuts = z.strictObject({
   use: z.literal('sample').default('sample'),
 });
 
+const hitAndRun = z.strictObject({
+  type: z.literal('hit_and_run'),
+  lines: z.int().min(1).max(10_000).default(10).describe('Random lines of a step.'),
+  use: z.literal('sample').default('sample'),
+});
+
+const reflective = z.strictObject({
+  type: z.literal('reflective'),
+  reflections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1000)
+    .describe('Walls that a trajectory meets before it is given up and the point stays.'),
+  use: z.literal('sample').default('sample'),
+});
+
 const metflow = z.strictObject({
   type: z.literal('metflow'),
   count,
@@ -89,7 +106,7 @@ const metflow = z.strictObject({
     .describe('Whether the flow is only trained, or sampled with as well; an untrained flow does not move.'),
 });
 
-const kernel = z.discriminatedUnion('type', [metflow, nuts, hmc, mala, rwm]);
+const kernel = z.discriminatedUnion('type', [metflow, nuts, hmc, mala, rwm, hitAndRun, reflective]);
 
 const pilot = z
   .strictObject({

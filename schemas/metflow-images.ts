@@ -69,6 +69,13 @@ const vaeModels = z.discriminatedUnion('type', [
   metflow,
 ]);
 
+const missing = z
+  .enum(['drawn', 'summed_out'])
+  .default('drawn')
+  .describe(
+    'What the latent vector is moved given: all pixels, the missing ones as last drawn (block Gibbs steps); or those seen, the missing ones summed out. The law is the same.',
+  );
+
 const samplers = z.discriminatedUnion('type', [
   z.strictObject({
     type: z
@@ -77,8 +84,8 @@ const samplers = z.discriminatedUnion('type', [
     name: name.default('encoder'),
   }),
   realnvp,
-  hmc,
-  metflow,
+  hmc.extend({ missing }),
+  metflow.extend({ missing }),
 ]);
 
 function named<Member extends z.ZodType<{ readonly name: string }>>(member: Member) {

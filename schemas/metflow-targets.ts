@@ -1,10 +1,36 @@
 // Targets by name and their options. A user's own target is a module.
 
 import { z } from 'zod';
+import { dataset } from './config.ts';
 
 const modes = z.int().min(1).max(10_000);
 const scale = z.number().positive().default(1).describe('Standard deviation of a mode.');
 const dim = z.int().min(1).max(10_000).describe('Dimension.');
+
+const net = z.string().min(1).describe('An .onnx file: an MLP from inputs to logits.');
+const weights = z
+  .enum(['none', 'random_init'])
+  .default('none')
+  .describe('random_init: the same for a net of fresh weights, a control.');
+
+const walled = {
+  model: net,
+  control: weights,
+  dataset: dataset.describe('A data set whose first row is the point that names the region: its code.'),
+  centre: z.number().default(0).describe('Mean of the Gaussian in every input.'),
+  scale: z.number().positive().default(1).describe('Standard deviation of the Gaussian.'),
+  smoothing: z
+    .strictObject({
+      weight: z
+        .number()
+        .positive()
+        .default(10)
+        .describe('Nats that a unit on the wrong side costs per width.'),
+      width: z.number().positive().default(0.1).describe('Distance over which a wall is soft.'),
+    })
+    .prefault({})
+    .describe('Flows are trained on walls that are soft; draws meet the hard ones.'),
+};
 
 const builtIn = z.discriminatedUnion('name', [
   z.strictObject({
@@ -69,6 +95,46 @@ const builtIn = z.discriminatedUnion('name', [
     tilt: z.number().default(1).describe('Weight of the logit; 0 leaves the Gaussian.'),
     centre: z.number().default(0).describe('Mean of the Gaussian in every coordinate.'),
     scale: z.number().positive().default(1).describe('Standard deviation of the Gaussian.'),
+  }),
+  z.strictObject({
+    name: z
+      .literal('activation_energy')
+      .describe(
+        'Activations of a classifier, whitened: their density on data, tilted by exp(tilt times a class logit).',
+      ),
+    model: net,
+    control: weights,
+    tap: z
+      .string()
+      .min(1)
+      .describe('The pre-activation, as `tessera inspect` names it; what follows it gives the logit.'),
+    class: z.int().min(0).describe('The output that tilts.'),
+    tilt: z.number().default(1).describe('Weight of the logit; 0 leaves the density on data.'),
+    dataset: dataset.describe('Data whose activations are the centres of the kernel density estimate.'),
+    bandwidth: z
+      .number()
+      .positive()
+      .optional()
+      .describe("Of the Gaussian around each, in whitened coordinates; not given: Scott's rule."),
+  }),
+  z.strictObject({
+    name: z
+      .literal('polytope')
+      .describe(
+        "A Gaussian on the inputs, cut down to the region of a point's code; what the first layer sees of it.",
+      ),
+    ...walled,
+  }),
+  z.strictObject({
+    name: z
+      .literal('polytope_levels')
+      .describe("The mass of such a region by nested levels, each a region of more of the code's units."),
+    ...walled,
+    unitsPerLevel: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Units that a level adds to the one before; not given: a level per layer.'),
   }),
   z.strictObject({
     name: z.literal('vae_posterior').describe('Latent vector of a variational autoencoder, given images.'),

@@ -58,7 +58,8 @@ export function applyLayers(layers: readonly TracedLayer[], x: JaxArray): JaxArr
   }, x);
 }
 
-function activate(x: JaxArray, activation: DenseActivation): JaxArray {
+/** The activation of every element. */
+export function activate(x: JaxArray, activation: DenseActivation): JaxArray {
   switch (activation.kind) {
     case 'none':
       return x;

@@ -4,6 +4,7 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { fillNormals, fillUniforms } from '../numeric/philox-address.ts';
+import type { Walls } from './walls.ts';
 
 /** Log density and gradient of a batch of points. */
 export interface Evaluation {
@@ -23,6 +24,8 @@ export interface Target {
   logDensityAndGradient(z: Float64Array): Evaluation | Promise<Evaluation>;
   /** `[rows]`; for kernels that need no gradient, where it is cheaper. */
   logDensity?(z: Float64Array): Float64Array | Promise<Float64Array>;
+  /** Where it is a standard normal cut down to a polytope. */
+  readonly walls?: Walls;
 }
 
 /** A batch of chains, in the order of {@link StepAddress.chains}. What the next step needs, and no more. */

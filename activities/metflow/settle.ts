@@ -1,7 +1,7 @@
 // The accept-reject step that all one-proposal kernels share.
 
 import { accepts, logAcceptance, type AcceptRule } from './acceptance.ts';
-import type { ChainState, StepInfo } from './kernel.ts';
+import { type ChainState, evaluateDensity, type StepInfo, type StepOptions, type Target } from './kernel.ts';
 
 /** Where each chain of a batch may go. */
 export interface Proposal {
@@ -66,6 +66,24 @@ export function settle(
       evaluations: new Uint32Array(chains).fill(options.evaluations),
     },
   };
+}
+
+/**
+ * Settles exact draws within a polytope: all are accepted, but for those that rounding put outside of it.
+ * @param z - `[chains, dim]`.
+ */
+export async function settleInside(
+  target: Target,
+  state: ChainState,
+  { kernel, z, ...options }: StepOptions & { readonly kernel: string; readonly z: Float64Array },
+): Promise<{ readonly state: ChainState; readonly info: readonly StepInfo[] }> {
+  const found = await evaluateDensity(target, z.slice(), options);
+  const logDensity = found.logDensity.slice();
+  const logRatio = logDensity.map((value) => (Number.isFinite(value) ? 0 : Number.NEGATIVE_INFINITY));
+  const proposal = { z, logDensity, gradient: found.gradient?.slice() ?? null, logRatio };
+  const uniforms = new Float64Array(logRatio.length).fill(0.5);
+  const settled = settle(state, proposal, { kernel, rule: 'metropolis', uniforms, evaluations: 1 });
+  return { state: settled.state, info: [settled.info] };
 }
 
 /** A new array with each row from `yes` where accepted, else from `no`. */

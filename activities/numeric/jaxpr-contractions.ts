@@ -3,7 +3,7 @@
 // are stored.
 
 import { elementwise, negate, scale, splitScale } from './jaxpr-arithmetic.ts';
-import { expand, reshape, storedAs, storedShape, transpose } from './jaxpr-views.ts';
+import { expand, reshape, storedAs, storedShape, transpose, transposeView } from './jaxpr-views.ts';
 import { isFloat, padShape, sizeOf, type Value, type ValueGraph, type View } from './jaxpr-values.ts';
 
 /** What jax-js reduces with. */
@@ -57,12 +57,31 @@ function reduce(
     if (moved !== null)
       return reshape(graph, reduce(graph, moved.value, { op, axes: moved.axes }), left(value, axes));
   }
+  const contracted = op === 'Add' && axes.length === 1 ? outerSum(graph, value, axes[0]!) : null;
+  if (contracted !== null) return contracted;
   const last = value.shape.length - 1;
   if (op === 'Add' && last > 0 && axes.length === 1 && axes[0] === last && isFloat(value.type)) {
     return rowSums(graph, value);
   }
   if (op === 'Add' && last === 1 && axes.length === 1 && isFloat(value.type)) return columnSums(graph, value);
   return graph.make(REDUCERS[op], [value], { shape: left(value, axes), type: value.type, params: { axes } });
+}
+
+/**
+ * The sum of a product that is larger than either of its factors is a contraction of these, and the product need not be
+ * stored: gradients of gradients of a layer are `sum_h W[h,k] t[b,h]`, which jax-js spells out as batch times weights.
+ */
+function outerSum(graph: ValueGraph, value: Value, axis: number): Value | null {
+  const product = value.op === 'Transpose' ? value.inputs[0]! : value;
+  const larger = product.inputs.every(({ shape }) => sizeOf(shape) < sizeOf(product.shape));
+  if (product.op !== 'Mul' || !larger || !isFloat(value.type)) return null;
+  const all = value.shape.map((_, i) => i);
+  const placed = value.op === 'Transpose' ? (value.params.perm as readonly number[]) : all;
+  const perm = [...all.filter((i) => i !== axis), axis].map((i) => placed[i]!);
+  const [a, b] = product.inputs.map((factor) =>
+    transposeView(graph, { value: factor, shape: product.shape }, perm),
+  );
+  return reshape(graph, dotView(graph, a!, b!).value, left(value, [axis]));
 }
 
 /**

@@ -49,7 +49,7 @@ type Row = ChainSummary['diagnostics'][number];
 
 /** Diagnostics, kernels, modes, a verdict, and what to type next. */
 export function chainLines(run: string, summary: ChainSummary): readonly string[] {
-  const { draws, diagnostics, kernels, modes, regions = [], masses = [], bounds = [] } = summary;
+  const { draws, diagnostics, kernels, modes, regions = [], levels = [], masses = [], bounds = [] } = summary;
   const { trainingSeconds, samplingSeconds } = summary;
   const took = [
     ...(trainingSeconds === null ? [] : [`training ${formatSeconds(trainingSeconds)}`]),
@@ -65,6 +65,7 @@ export function chainLines(run: string, summary: ChainSummary): readonly string[
     ...more(kernels, 'kernel_health'),
     ...boundLines(bounds),
     ...modeLines(modes),
+    ...levelLines(levels),
     ...regionLines(regions),
     ...massLines(masses),
     '',
@@ -97,6 +98,27 @@ function modeLines(modes: readonly Row[]): readonly string[] {
   const visited = modes.filter((row) => row.visited === true).length;
   const worst = Math.max(...modes.map((row) => Math.abs(Number(row.mass_error))));
   return ['', `  modes   ${visited} of ${modes.length} visited, largest error of a mass ${worst.toFixed(4)}`];
+}
+
+/** `  levels  mass 2.4e-4 (95 %: 2.2e-4 to 2.6e-4), log -8.32 ± 0.04, in 6 levels; all errors are reliable` */
+function levelLines(levels: readonly Row[]): readonly string[] {
+  const last = levels.at(-1);
+  if (last === undefined) return [];
+  const trusted = levels.filter(({ reliable, share }) => reliable === true || share === 1).length;
+  const errors =
+    trusted === levels.length
+      ? 'all errors are reliable'
+      : `${trusted} of ${levels.length} errors ${trusted === 1 ? 'is' : 'are'} reliable`;
+  if (typeof last.log_mass !== 'number')
+    return ['', `  levels  no draw passes all of ${levels.length} levels; ${errors}`];
+  const [mass, low, high] = [Math.exp(last.log_mass), last.ci_low, last.ci_high].map((value) =>
+    figure(value, 3),
+  );
+  const log = `log ${figure(last.log_mass, 4)} ± ${figure(last.log_mass_se, 2)}`;
+  return [
+    '',
+    `  levels  mass ${mass} (95 %: ${low} to ${high}), ${log}, in ${levels.length} levels; ${errors}`,
+  ];
 }
 
 /** `  bound   path -1.81 ± 0.03, mean field -2.61 ± 0.04 nats (1,000 paths each); log Z 0` */

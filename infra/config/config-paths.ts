@@ -45,6 +45,9 @@ export function configFiles(config: RunConfig): readonly NamedFile[] {
   return [
     ...('dataset' in config && config.dataset !== undefined ? datasetFiles('dataset', config.dataset) : []),
     ...('test' in config ? datasetFiles('test', config.test) : []),
+    ...('target' in config && 'dataset' in config.target
+      ? datasetFiles('target.dataset', config.target.dataset)
+      : []),
     ...('images' in config ? named('images.data', config.images.data) : []),
   ];
 }
@@ -116,6 +119,8 @@ function mapRegions(
 function mapTarget(target: TargetConfig, map: (path: string) => string): TargetConfig {
   if ('module' in target) return { ...target, module: map(target.module) };
   if (target.name === 'logistic') return { ...target, data: map(target.data) };
+  if ('dataset' in target)
+    return { ...target, model: map(target.model), dataset: mapDataset(target.dataset, map) };
   if (target.name === 'class_energy') return { ...target, model: map(target.model) };
   if (target.name !== 'vae_posterior') return target;
   const data = target.data === undefined ? {} : { data: map(target.data) };

@@ -2,6 +2,7 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import type { DenseActivation, DenseLayer, DenseNet } from '../../activities/metflow/dense-net.ts';
+import { applyControl } from '../models/onnx/control.ts';
 import { type GraphIndex, indexGraph, trueInputs } from '../models/onnx/graph.ts';
 import { loadModel } from '../models/onnx/load.ts';
 import type { NodeProto } from '../models/onnx/proto.ts';
@@ -9,6 +10,8 @@ import { attributeNamed, floatValues, tensorDims } from '../models/onnx/tensors.
 
 export interface DenseFile {
   readonly net: DenseNet;
+  /** Each layer's sum before its activation, as the graph names it: where a pre-activation is recorded. */
+  readonly taps: readonly string[];
   readonly sha256: string;
 }
 
@@ -20,15 +23,27 @@ const ACTIVATIONS: Readonly<Record<string, (node: NodeProto) => DenseActivation>
   LeakyRelu: (node) => ({ kind: 'leaky', slope: attributeNamed(node, 'alpha')?.f ?? 0.01 }),
 };
 
+export interface DenseFileOptions {
+  /** Weights as they are, or fresh ones drawn with the seed. */
+  readonly control: 'none' | 'random_init';
+  readonly seed: number;
+}
+
 /**
  * Reads a net that is one chain of Gemm layers (or MatMul and Add) with activations between them.
  * @throws PipelineError `model-missing`, or `model-invalid` naming the node that does not fit.
  */
-export async function readDenseNet(file: string): Promise<DenseFile> {
-  const { graph, sha256 } = await loadModel(file);
+export async function readDenseNet(
+  file: string,
+  { control, seed }: DenseFileOptions = { control: 'none', seed: 0 },
+): Promise<DenseFile> {
+  const loaded = await loadModel(file);
+  applyControl(loaded, control, seed);
+  const { graph, sha256 } = loaded;
   const index = indexGraph(graph);
   const [input] = trueInputs(graph);
   const layers: DenseLayer[] = [];
+  const taps: string[] = [];
   let at = input?.name ?? '';
   const end = graph.output[0]?.name;
   while (at !== end) {
@@ -45,10 +60,11 @@ export async function readDenseNet(file: string): Promise<DenseFile> {
       layers[layers.length - 1] = withBias(file, node, { last, index, at });
     else throw unfit(file, node, 'the net is no chain of dense layers and activations');
     at = node.output[0]!;
+    if (layers.at(-1)!.activation.kind === 'none') taps[layers.length - 1] = at;
   }
   const broken = layers.findIndex((layer, i) => i > 0 && layer.inputs !== layers[i - 1]!.outputs);
   if (layers.length === 0 || broken !== -1) throw unfit(file, null, 'layers do not fit onto each other');
-  return { net: layers, sha256 };
+  return { net: layers, taps, sha256 };
 }
 
 /** The net with its last activation left out, where it is the sigmoid: what remains gives logits. */

@@ -39,7 +39,19 @@ export interface DrawCoder extends AsyncDisposable {
   codesOfInputs(input: InputTensor): Promise<SpanCodes>;
 }
 
+/** How draws are fed where they are no inputs of the model. */
+export interface DrawFeed {
+  /** Numbers of one row. */
+  readonly size: number;
+  /** `[rows, dim]` draws to `[rows, size]`. */
+  inputs(z: Float64Array): Float64Array;
+  /** The tensor that they stand in for; null for the model's input. */
+  readonly tap: string | null;
+}
+
 export interface DrawCoderOptions {
+  /** @default draws as they are */
+  readonly feed?: DrawFeed | undefined;
   /** Weights as they are, or fresh ones drawn with the seed. @default none */
   readonly control?: 'none' | 'random_init';
   /** @default 0 */
@@ -55,23 +67,39 @@ export interface DrawCoderOptions {
 export async function openDrawCoder(
   model: Model,
   dim: number,
-  { control = 'none', seed = 0, countAmbiguous = false }: DrawCoderOptions = {},
+  { control = 'none', seed = 0, countAmbiguous = false, feed }: DrawCoderOptions = {},
 ): Promise<DrawCoder> {
   const loader = await modelLoader(model.file);
   const { input } = await loader.inspect(model, { granularity: 'image' });
-  const decoder = model.through === undefined ? null : await openDecoder(model.through, dim);
-  const shape = shapeOf(model, input.dims.slice(1), decoder?.size ?? dim);
-  const session = await loader.open({
-    model: { ...model, control },
-    seed,
-    granularity: 'image',
-    sampleShape: shape,
-    batchSamples: CODED_ROWS,
-    threads: model.threads === 0 ? 1 : model.threads,
-    packing: 'auto',
-    countAmbiguous,
-  });
-  const codes = (z: Float64Array) => codesOf(session, { z, dim, shape, decoder });
+  const size = feed?.size ?? dim;
+  const decoder = model.through === undefined ? null : await openDecoder(model.through, size);
+  const tap = feed?.tap ?? null;
+  const shape = tap === null ? shapeOf(model, input.dims.slice(1), decoder?.size ?? size) : [size];
+  const open = (from: string | null, taps: typeof model.taps, sampleShape: readonly number[]) =>
+    loader.open({
+      model: { ...model, control, taps },
+      ...{
+        seed,
+        granularity: 'image',
+        sampleShape,
+        batchSamples: CODED_ROWS,
+        packing: 'auto',
+        countAmbiguous,
+      },
+      threads: model.threads === 0 ? 1 : model.threads,
+      ...(from === null ? {} : { from }),
+    });
+  const session = await open(tap, model.taps, shape);
+  // Data come in at the input, and are coded at the same taps.
+  const whole =
+    tap === null
+      ? session
+      : await open(
+          null,
+          session.taps.map(({ name }) => name),
+          input.dims.slice(1).map(Number),
+        );
+  const codes = (z: Float64Array) => codesOf(session, { z: feed?.inputs(z) ?? z, dim: size, shape, decoder });
   const bits = session.taps.reduce((sum, { codeBits }) => sum + codeBits, 0);
   return {
     backend: session.backend,
@@ -79,9 +107,10 @@ export async function openDrawCoder(
     spans: [...session.taps.map((tap) => ({ name: tap.name, bits: tap.codeBits })), { name: NETWORK, bits }],
     digests: async (z) => (await codes(z)).digests.at(-1)!,
     codes,
-    codesOfInputs: async (inputs) => spansOf(session, await session.encode(inputs), inputs.dims[0]!),
+    codesOfInputs: async (inputs) => spansOf(whole, await whole.encode(inputs), inputs.dims[0]!),
     async [Symbol.asyncDispose]() {
       await session.close();
+      if (whole !== session) await whole.close();
       await decoder?.[Symbol.asyncDispose]();
     },
   };
@@ -91,8 +120,9 @@ export async function openDrawCoder(
 export async function drawModelRecord(
   model: Model,
   dim: number,
+  feed?: DrawFeed,
 ): Promise<{ readonly model: ModelRecord; readonly through: SourceFile | null }> {
-  await using coder = await openDrawCoder(model, dim);
+  await using coder = await openDrawCoder(model, dim, { feed });
   const { sha256 } = await (await modelLoader(model.file)).inspect(model, { granularity: 'image' });
   const { decoderSha256, backend } = coder;
   return {

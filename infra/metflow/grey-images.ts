@@ -16,33 +16,58 @@ export interface GreyDataset extends GreyImages {
 const BATCH_ROWS = 1024;
 
 /**
- * Reads a data set whole.
+ * Reads a data set of images whole.
  * @param key - where the config names it, for faults.
- * @throws PipelineError as reading does, `config-invalid` for text, `data-invalid` for a value outside [0, 1].
+ * @throws PipelineError as {@link readInputs} does, `data-invalid` for a value outside [0, 1].
  */
 export async function readGreyImages(
   key: string,
   config: DatasetConfig,
-  { signal }: { readonly signal: AbortSignal },
+  options: { readonly signal: AbortSignal },
 ): Promise<GreyDataset> {
+  const { inputs, width, ...read } = await readInputs(key, config, options);
+  checkRange(key, inputs, width);
+  return { ...read, pixels: width, grey: inputs };
+}
+
+/** A data set as a model takes it. */
+export interface InputRows {
+  readonly rows: number;
+  readonly width: number;
+  /** `[rows, width]`. */
+  readonly inputs: Float32Array;
+  /** SHA-256 of the values, hex. */
+  readonly sha256: string;
+  readonly files: DataRecord['files'];
+}
+
+/**
+ * Reads a data set of numbers whole.
+ * @throws PipelineError as reading does, `config-invalid` for text.
+ */
+export async function readInputs(
+  key: string,
+  config: DatasetConfig,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<InputRows> {
   if (config.tokenizer !== undefined)
     throw new PipelineError({ kind: 'config-invalid', where: key, what: 'images are wanted, this is text' });
   const reader = await openDataset(config);
   try {
-    const plan = await reader.plan({ batchRows: BATCH_ROWS, signal });
-    const pixels = plan.sampleShape.reduce((product, side) => product * side, 1);
-    const grey = new Float32Array(plan.samples * pixels);
+    const stop = signal === undefined ? {} : { signal };
+    const plan = await reader.plan({ batchRows: BATCH_ROWS, ...stop });
+    const width = plan.sampleShape.reduce((product, side) => product * side, 1);
+    const inputs = new Float32Array(plan.samples * width);
     let at = 0;
     for (const shard of plan.shards)
       for await (const { input, samples } of reader.read(shard, {
-        ...{ plan, batchRows: BATCH_ROWS, fromBatch: 0, signal },
+        ...{ plan, batchRows: BATCH_ROWS, fromBatch: 0, ...stop },
       })) {
-        grey.set((input.data as Float32Array).subarray(0, samples * pixels), at);
-        at += samples * pixels;
+        inputs.set((input.data as Float32Array).subarray(0, samples * width), at);
+        at += samples * width;
       }
-    checkRange(key, grey, pixels);
-    const sha256 = createHash('sha256').update(grey).digest('hex');
-    return { rows: plan.samples, pixels, grey, sha256, files: plan.files };
+    const sha256 = createHash('sha256').update(inputs).digest('hex');
+    return { rows: plan.samples, width, inputs, sha256, files: plan.files };
   } finally {
     await reader.close();
   }

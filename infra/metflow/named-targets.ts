@@ -18,6 +18,8 @@ import { vaePosterior } from '../../activities/metflow/targets/vae-posterior.ts'
 import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { canonicalJson } from '../config/config-hash.ts';
 import { readBinaryImages } from './binary-images.ts';
+import { activationTarget, polytopeTarget } from './net-targets.ts';
+import type { DrawFeed } from './draw-codes.ts';
 import { readDenseNet, withoutSigmoid } from './dense-file.ts';
 import { readLabelledCsv } from './labelled-csv.ts';
 import { loadTargetModule } from './target-module.ts';
@@ -29,6 +31,8 @@ export interface NamedTarget {
   readonly traced: TracedTarget;
   /** Files that it was made of, by key of the config. */
   readonly files: readonly SourceFile[];
+  /** How draws are fed to a model, where they are no inputs of it. */
+  readonly feed?: DrawFeed;
 }
 
 /**
@@ -47,6 +51,8 @@ export async function namedTarget(config: TargetConfig, seed: number): Promise<N
   }
   if (config.name === 'vae_posterior') return latentTarget(config);
   if (config.name === 'class_energy') return inputTarget(config);
+  if (config.name === 'activation_energy') return activationTarget(config, seed);
+  if (config.name === 'polytope' || config.name === 'polytope_levels') return polytopeTarget(config, seed);
   return { name: config.name, sha256: hashOf({ config, seed }), traced: builtIn(config, seed), files: [] };
 }
 
@@ -84,7 +90,18 @@ function hashOf(value: object): string {
 }
 
 function builtIn(
-  config: Exclude<BuiltInTarget, { name: 'logistic' | 'vae_posterior' | 'class_energy' }>,
+  config: Exclude<
+    BuiltInTarget,
+    {
+      name:
+        | 'logistic'
+        | 'vae_posterior'
+        | 'class_energy'
+        | 'activation_energy'
+        | 'polytope'
+        | 'polytope_levels';
+    }
+  >,
   seed: number,
 ): TracedTarget {
   switch (config.name) {

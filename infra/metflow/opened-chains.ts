@@ -81,6 +81,7 @@ async function makeSampler(
     mean: new Float64Array(dim),
     scale: new Float64Array(dim).fill(startScale),
     ...(path === null ? {} : initialMomentsOf(path, model!.theta)),
+    ...(named.traced.start === undefined ? {} : { mean: named.traced.start, scale: new Float64Array(dim) }),
   };
   const trained = path === null ? null : { path, theta: model!.theta };
   const kernels = [...(flows === null ? [] : [flows.kernel]), ...localSweep(config, target, trained)];

@@ -71,8 +71,9 @@ async function allEstimates(
   return rows;
 }
 
-function coderOf({ config, dim }: MetflowPlan, control: 'none' | 'random_init'): Promise<DrawCoder> {
-  return openDrawCoder(config.model!, dim, { control, seed: config.seed, countAmbiguous: true });
+async function coderOf({ config, dim }: MetflowPlan, control: 'none' | 'random_init'): Promise<DrawCoder> {
+  const { feed } = await namedTarget(config.target, config.seed);
+  return openDrawCoder(config.model!, dim, { control, seed: config.seed, countAmbiguous: true, feed });
 }
 
 /** Independent draws of the law that the target tilts, or of the target itself where it can be drawn exactly. */

@@ -3,6 +3,7 @@
 import type { ModelInfo, ModelLoader, SessionOptions } from '../../activities/ports.ts';
 import { choosePackingWay } from './onnx/choose-way.ts';
 import { applyControl } from './onnx/control.ts';
+import { cutGraph } from './onnx/cut-graph.ts';
 import { unknownGeometry } from './onnx/geometry.ts';
 import { type GraphIndex, indexGraph } from './onnx/graph.ts';
 import { loadModel } from './onnx/load.ts';
@@ -78,9 +79,11 @@ async function open(options: SessionOptions) {
   const asked = parsePackingWay(options.packing);
   const loaded = await loadModel(file);
   applyControl(loaded, control, options.seed);
+  const { from } = options;
+  if (from !== undefined) cutGraph(loaded.graph, from, { dims: options.sampleShape, file });
   const index = indexGraph(loaded.graph);
   const found = selectTaps(findTaps(index), taps, file);
-  const input = chooseInput(loaded.graph, wanted, file);
+  const input = chooseInput(loaded.graph, from ?? wanted, file);
   checkSampleShape(input, options.sampleShape, file);
   const probed = await probeModel(loaded, index, found, {
     input,

@@ -36,10 +36,10 @@ export async function inpaintingTask(plan: InpaintingPlan, place: TaskPlace): Pr
   const nets = await readVaeNets(plan.config);
   checkSame(plan, 'encoder', nets.sha256.encoder);
   checkSame(plan, 'decoder', nets.sha256.decoder);
-  const model = vaeModel(
-    nets.shape,
-    betweenOf(plan.config.samplers[plan.tasks[task]!.place]!, nets.shape.latent),
-  );
+  const sampler = plan.config.samplers[plan.tasks[task]!.place]!;
+  const summedOut = 'missing' in sampler && sampler.missing === 'summed_out';
+  const shape = summedOut ? { ...nets.shape, seen: seenOf(plan) } : nets.shape;
+  const model = vaeModel(shape, betweenOf(sampler, shape.latent));
   const origin = taskOrigin(plan, task);
   const found = await findCheckpoint(runDir, taskName(task), { origin });
   const work: Work = {
@@ -61,6 +61,13 @@ export async function inpaintingTask(plan: InpaintingPlan, place: TaskPlace): Pr
 export function missingPixels({ config, pixels }: InpaintingPlan): number[] {
   const [from, to] = config.seen;
   return Array.from({ length: pixels }, (_, pixel) => pixel).filter((pixel) => pixel < from || pixel >= to);
+}
+
+/** `[pixels]` 1 for those that chains were given. */
+function seenOf(plan: InpaintingPlan): Uint8Array {
+  const seen = new Uint8Array(plan.pixels).fill(1);
+  for (const pixel of missingPixels(plan)) seen[pixel] = 0;
+  return seen;
 }
 
 interface Work {
@@ -117,8 +124,7 @@ async function runChains(work: Work, from: InpaintingRun): Promise<InpaintingRun
   const { frames, sweeps } = plan.config.sample;
   const chains = from.crossed.length;
   const missing = missingPixels(plan);
-  const seen = new Uint8Array(plan.pixels).fill(1);
-  for (const pixel of missing) seen[pixel] = 0;
+  const seen = seenOf(plan);
   const own = from.state.theta;
   const theta = new Float64Array(own.length + nets.values.length);
   theta.set(own);

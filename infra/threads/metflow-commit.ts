@@ -7,6 +7,7 @@ import { BOUNDS_TABLE } from '#schemas/columns/metflow/bounds.ts';
 import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
 import { DRAWS_TABLE } from '#schemas/columns/metflow/draws.ts';
 import { KERNEL_HEALTH_TABLE } from '#schemas/columns/metflow/kernel-health.ts';
+import { LEVEL_MASS_TABLE } from '#schemas/columns/metflow/level-mass.ts';
 import { MODES_TABLE } from '#schemas/columns/metflow/modes.ts';
 import { REGION_MASS_TABLE, REGION_SUMMARY_TABLE } from '#schemas/columns/metflow/region-mass.ts';
 import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
@@ -47,6 +48,7 @@ export async function commitMetflowTask(input: MetflowCommitInput): Promise<Comm
     bounds: chains.bounds.length,
     kernel_health: chains.kernels.length,
     modes: chains.modes.length,
+    level_mass: chains.levels!.length,
     region_mass: await rowsIn(join(runDir, REGION_MASS_TABLE.path)),
     region_summary: chains.regions.length,
   };
@@ -61,10 +63,15 @@ async function summaryOf(
   { trainingSeconds, samplingSeconds }: MetflowCommitInput,
   { runDir, draws }: { readonly runDir: string; readonly draws: number },
 ): Promise<ChainSummary> {
-  const [diagnostics, kernels, modes, regions, bounds] = await Promise.all(
-    [DIAGNOSTICS_TABLE, KERNEL_HEALTH_TABLE, MODES_TABLE, REGION_SUMMARY_TABLE, BOUNDS_TABLE].map((table) =>
-      scalarRows(runDir, table),
-    ),
+  const [diagnostics, kernels, modes, regions, bounds, levels] = await Promise.all(
+    [
+      DIAGNOSTICS_TABLE,
+      KERNEL_HEALTH_TABLE,
+      MODES_TABLE,
+      REGION_SUMMARY_TABLE,
+      BOUNDS_TABLE,
+      LEVEL_MASS_TABLE,
+    ].map((table) => scalarRows(runDir, table)),
   );
   return {
     draws,
@@ -73,6 +80,7 @@ async function summaryOf(
     diagnostics: diagnostics!,
     kernels: kernels!,
     modes: modes!,
+    levels: levels!,
     regions: regions!,
     masses: await heaviestRegions(runDir),
     bounds: bounds!,

@@ -2,11 +2,13 @@
 
 import { DIAGNOSTICS_TABLE } from '#schemas/columns/metflow/diagnostics.ts';
 import { KERNEL_HEALTH_TABLE } from '#schemas/columns/metflow/kernel-health.ts';
+import { LEVEL_MASS_TABLE } from '#schemas/columns/metflow/level-mass.ts';
 import { MODES_TABLE } from '#schemas/columns/metflow/modes.ts';
 import type { DiagnoseInput, DiagnoseOutput } from '#schemas/tasks.ts';
 import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
 import {
   kernelRows,
+  levelRows,
   modeRows,
   type ParameterRow,
   parameterRow,
@@ -85,8 +87,14 @@ async function writeTables(
   const found = traced.modes === undefined ? null : await modesOf(plan, traced.modes, { runDir, draws });
   await writeRows(DIAGNOSTICS_TABLE, [...rows, ...(found?.diagnostics ?? [])], place);
   await writeRows(MODES_TABLE, found?.rows ?? [], place);
+  const { essBulk } = worstOf(rows);
+  const { levels } = traced;
+  const positions = levels === undefined ? null : await readPositions(runDir, plan, draws);
+  const effectiveSize = essBulk ?? Number.NaN;
+  const masses = positions === null ? [] : levelRows(positions, { levels: levels!, effectiveSize });
+  await writeRows(LEVEL_MASS_TABLE, masses, place);
   await writeRows(KERNEL_HEALTH_TABLE, kernelRows(await healthOf(plan, runDir), plan.dim), place);
-  await writeRegionTables(plan, { runDir, draws, signal, essBulk: worstOf(rows).essBulk });
+  await writeRegionTables(plan, { runDir, draws, signal, essBulk });
 }
 
 async function modesOf(plan: MetflowPlan, modes: Modes, { runDir, draws }: Looked) {

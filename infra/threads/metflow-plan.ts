@@ -10,6 +10,7 @@ import type { MetflowPlanOutput } from '#schemas/tasks.ts';
 import { chainRunOf } from '../../activities/metflow/chains/chain-checkpoint.ts';
 import { trainedPath } from '../../activities/metflow/chains/configured-kernels.ts';
 import type { Checkpoint } from '../../activities/metflow/checkpoint.ts';
+import { wallsOf } from '../../activities/metflow/walls.ts';
 import { isFile, makeFolder, remove, writeWhole } from '../blobs/storage.ts';
 import {
   checkpointPaths,
@@ -92,7 +93,8 @@ async function makePlan(
   };
   checkPlan(plan);
   if (config.regions !== undefined && plan.model !== null) {
-    await using coder = await openDrawCoder(config.model!, plan.dim);
+    const { feed } = await namedTarget(config.target, config.seed);
+    await using coder = await openDrawCoder(config.model!, plan.dim, { feed });
     await checkRegionData(config.regions, { model: plan.model, coder, signal });
   }
   await makeFolder(runDir);
@@ -103,11 +105,14 @@ async function makePlan(
 async function readSources(
   config: MetflowConfig,
 ): Promise<Pick<MetflowPlan, 'dim' | 'target' | 'model' | 'files'>> {
-  const { name, sha256, traced, files } = await namedTarget(config.target, config.seed);
+  const { name, sha256, traced, files, feed } = await namedTarget(config.target, config.seed);
   const target = { name, sha256 };
   const { dim } = traced;
+  // Kernels that need walls are told before anything runs.
+  for (const { type } of config.kernels)
+    if (type === 'hit_and_run' || type === 'reflective') wallsOf(traced, type);
   if (config.model === undefined) return { dim, target, model: null, files };
-  const { model, through } = await drawModelRecord(config.model, dim);
+  const { model, through } = await drawModelRecord(config.model, dim, feed);
   return { dim, target, model, files: through === null ? files : [...files, through] };
 }
 

@@ -10,6 +10,7 @@ import { findCheckpoint, groupName, writeCheckpoint } from '../metflow/checkpoin
 import { type DrawCoder, openDrawCoder } from '../metflow/draw-codes.ts';
 import { drawBlock, drawMessages } from '../metflow/draw-messages.ts';
 import { cutsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
+import { namedTarget } from '../metflow/named-targets.ts';
 import { openSampler } from '../metflow/opened-chains.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
 import { trainedModel } from '../metflow/trained-model.ts';
@@ -51,7 +52,8 @@ async function digestsOf({ config, dim, model }: MetflowPlan, { z }: DrawRows): 
   const key = `${config.model.file} ${model?.sha256} ${dim}`;
   if (coder?.key !== key) {
     await (await coder?.opened)?.[Symbol.asyncDispose]();
-    coder = { key, opened: openDrawCoder(config.model, dim) };
+    const { feed } = await namedTarget(config.target, config.seed);
+    coder = { key, opened: openDrawCoder(config.model, dim, { feed }) };
   }
   return (await coder.opened).digests(z);
 }

@@ -156,16 +156,18 @@ async function openTools(
   { plan: { config }, fading }: { readonly plan: MetflowPlan; readonly fading: Fading },
 ): Promise<Tools> {
   const { traced } = await namedTarget(config.target, config.seed);
+  const { smoothed } = traced;
+  const target = smoothed === undefined ? traced : { ...traced, logDensity: smoothed };
   const { steps, batch, learningRate, anneal, clip, evaluateRows } = config.train;
   const { seed } = config;
   const runner = createProgramRunner();
   const options = { steps, batch, learningRate, anneal, fading, clip, seed, runner };
-  const trainer = await openTrainer(path, traced, options);
-  const evaluator = await openEvaluator(path, traced, { runner, rows: evaluateRows, seed });
+  const trainer = await openTrainer(path, target, options);
+  const evaluator = await openEvaluator(path, target, { runner, rows: evaluateRows, seed });
   return {
     trainer,
     evaluator,
-    traced,
+    traced: target,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([trainer.close(), evaluator.close()]);
     },

@@ -115,6 +115,19 @@ describe('in-painting', () => {
   });
 
   it.each([
+    ['a flow and random walks', withPath],
+    ['Hamiltonian steps', withHamiltonian],
+  ])('with the missing pixels summed out, by %s, has the same law, after fewer sweeps', async (_, model) => {
+    const summed = { ...model, shape: { ...model.shape, seen: SEEN } };
+    expect(await pValue(summed, 15)).toBeGreaterThan(1e-4);
+  });
+
+  it('with the wrong pixels summed out has not', async () => {
+    const summed = { ...withPath, shape: { ...withPath.shape, seen: [1, 0, 0] } };
+    expect(await pValue(summed, 30)).toBeLessThan(1e-4);
+  });
+
+  it.each([
     ['a wrong encoder alone', null],
     ['a flow that is the identity behind it', flow],
   ])('from %s has not', async (_, between) => {

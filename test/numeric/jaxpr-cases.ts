@@ -122,6 +122,27 @@ export const STRUCTURE: Record<string, Case> = {
   'sum of a broadcast': { fn: (a) => np.broadcastTo(a, [5, 3, 4]).sum([0, 2]), dims: [[3, 1]] },
   prod: { fn: (a) => a.prod(1), dims: [[3, 4]], types: [...FLOATS, 'int32'] },
   'prod of a broadcast': { fn: (a) => np.broadcastTo(a, [5, 3]).prod(0), dims: [[3]] },
+  'sum of an outer product': {
+    fn: (a, b) => np.expandDims(a, 2).mul(np.expandDims(b, 0)).sum(1),
+    dims: [
+      [5, 4],
+      [4, 3],
+    ],
+  },
+  'sum of an outer product over an axis of one factor': {
+    fn: (a, b) => np.expandDims(a, 2).mul(np.expandDims(b, 1)).sum(2),
+    dims: [
+      [5, 4],
+      [5, 3],
+    ],
+  },
+  'sum of an outer product that shares two axes': {
+    fn: (a, b) => np.expandDims(a, 3).mul(np.expandDims(b, 2)).sum(1),
+    dims: [
+      [5, 4, 2],
+      [5, 4, 3],
+    ],
+  },
   'reduce max': { fn: (a) => a.max(0), dims: [[3, 4]], types: [...FLOATS, 'int32', 'bool'] },
   'reduce min': { fn: (a) => a.min(-1), dims: [[3, 4]], types: [...FLOATS, 'int32', 'bool'] },
   any: { fn: (a) => a.any(1), dims: [[3, 4]], types: ['bool'] },

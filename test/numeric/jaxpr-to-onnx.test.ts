@@ -145,6 +145,20 @@ describe('softplus of a large float32 array', () => {
   });
 });
 
+describe('the sum of an outer product', () => {
+  it('is a matrix product: what is summed is never stored', () => {
+    const specs = [
+      { name: 'w', type: 'float64' as const, dims: [7, 3] },
+      { name: 'x', type: 'float64' as const, dims: [5, 7] },
+    ];
+    const { nodes } = compileFunction(
+      ({ w, x }) => ({ y: np.expandDims(x!, 2).mul(np.expandDims(w!, 0)).sum(1) }),
+      specs,
+    );
+    expect(nodes.map(({ op }) => op)).not.toContain('Mul');
+  });
+});
+
 function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }

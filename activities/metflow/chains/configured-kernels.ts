@@ -7,6 +7,7 @@ import {
   type MetflowConfig,
 } from '#schemas/metflow-config.ts';
 import { PipelineError } from '#schemas/errors.ts';
+import { buildHitAndRun } from '../hit-and-run.ts';
 import { buildFlow } from '../flow-options.ts';
 import { inUnits } from '../flows/in-units.ts';
 import { buildHmc } from '../hmc.ts';
@@ -27,6 +28,7 @@ import {
 } from '../path/path-model.ts';
 import { randomWalkKernel } from '../path/random-walk-kernel.ts';
 import { buildRandomWalk } from '../random-walk.ts';
+import { buildReflective } from '../reflective.ts';
 import type { SweepKernel } from './sampler.ts';
 
 /** A trained local kernel starts from this step size where none is given. */
@@ -99,7 +101,7 @@ export function localSweep(
   );
   return local.flatMap((each) => {
     if (!isUsed(each, 'sample')) return [];
-    const count = each.type === 'nuts' ? 1 : each.count;
+    const count = 'count' in each ? each.count : 1;
     const group = groups.indexOf(each);
     if (group === -1 || trained === null) return Array<SweepKernel>(count).fill(localKernel(each, options));
     return Array.from({ length: count }, (_, place) =>
@@ -136,6 +138,8 @@ function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
     case 'mala':
       return { count: config.count, conditioning: 'free', kernel: langevinKernel({ dim, stepSize }) };
     case 'nuts':
+    case 'hit_and_run':
+    case 'reflective':
       throw new PipelineError({
         kind: 'config-invalid',
         where: 'kernels',
@@ -174,11 +178,15 @@ export function localKernel(
         build: (scales) => buildNuts(target, { scales, maxDepth: config.maxDepth, pool }),
       };
     }
+    case 'hit_and_run':
+      return { scales: { kind: 'none' }, build: () => buildHitAndRun(target, config) };
+    case 'reflective':
+      return { scales: { kind: 'none' }, build: () => buildReflective(target, config) };
   }
 }
 
 function scalesOf(
-  { stepSize }: LocalKernelConfig,
+  { stepSize }: Extract<LocalKernelConfig, { stepSize?: number | undefined }>,
   adapted: Omit<Extract<SweepKernel['scales'], { kind: 'adapted' }>, 'kind'>,
 ): SweepKernel['scales'] {
   return stepSize === undefined ? { kind: 'adapted', ...adapted } : { kind: 'fixed', stepSize };

@@ -4,9 +4,11 @@ import type { ChainDraws } from '../diagnostics/split-chains.ts';
 import { chainMean, sampleVariance } from '../diagnostics/split-chains.ts';
 import { bulkEffectiveSize, tailEffectiveSize } from '../diagnostics/effective-sample-size.ts';
 import { finishHealth, mergeHealth } from '../diagnostics/kernel-health.ts';
-import type { ModeOccupancy, Modes } from '../diagnostics/mode-occupancy.ts';
+import { levelMasses } from '../diagnostics/level-mass.ts';
+import type { ModeOccupancy, Modes, Positions } from '../diagnostics/mode-occupancy.ts';
 import { meanError } from '../diagnostics/monte-carlo-error.ts';
 import { rankNormalisedRHat } from '../diagnostics/rank-normalised-r-hat.ts';
+import type { Levels } from '../targets/target.ts';
 import type { NamedHealth } from './chain-run.ts';
 
 /** A row of diagnostics.parquet. */
@@ -70,6 +72,28 @@ export function kernelRows(groups: readonly (readonly NamedHealth[])[], dim: num
       longest_rejection_run: health.longestRun,
     };
   });
+}
+
+/** Rows of level_mass.parquet. @param effectiveSize - of the slowest parameter. */
+export function levelRows(
+  { z, chains, draws }: Positions,
+  { levels, effectiveSize }: { readonly levels: Levels; readonly effectiveSize: number },
+) {
+  const { units, passed } = levels;
+  const found = levelMasses({ passed: passed(z), levels: units.length, chains, draws }, effectiveSize);
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  return found.map((level, place) => ({
+    level: place + 1,
+    units: units[place]!,
+    share: level.share,
+    share_se: finite(level.shareError),
+    ess: finite(level.effectiveSize),
+    reliable: level.reliable,
+    log_mass: finite(level.logMass),
+    log_mass_se: finite(level.logError),
+    ci_low: finite(level.low),
+    ci_high: finite(level.high),
+  }));
 }
 
 /** Rows of modes.parquet. */

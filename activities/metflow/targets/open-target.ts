@@ -65,6 +65,7 @@ export async function openTarget(
   const [densityAlone, densityAndGradient] = [inPieces(alone, shape), inPieces(both, shape)];
   return {
     dim: target.dim,
+    ...(target.walls === undefined ? {} : { walls: target.walls }),
     async logDensity(z) {
       const [logDensity] = await densityAlone(z);
       return logDensity!;

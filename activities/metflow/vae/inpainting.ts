@@ -1,6 +1,7 @@
 // Filling in missing pixels by block Gibbs steps: the latent vector given the whole image by the path's kernels, then the
 // missing pixels given the latent vector. z is carried along, so the kernels keep p(z | x) and the chain keeps the law
-// of missing pixels given those that were seen.
+// of missing pixels given those that were seen. Where the shape says which pixels were seen, the kernels keep p(z | seen)
+// instead: drawn pixels do not hold z back then, and drawing them from z at the end of a sweep gives the same law.
 
 import {
   add,
@@ -26,7 +27,7 @@ import { parameterCount, unpackParameters, type FloatArray, type Parameters } fr
 import { boundKernels } from '../path/path-model.ts';
 import { drawNoise, noiseArrays, noiseSpecs } from '../path/path-noise.ts';
 import { runPath, type PathStep } from '../path/run-path.ts';
-import { encodedDensity, layersOf, mappedDraws, type VaeModel } from './vae-model.ts';
+import { encodedDensity, layersOf, mappedDraws, seenPixels, type VaeModel } from './vae-model.ts';
 
 export interface InpaintingState {
   readonly sweep: number;
@@ -125,7 +126,7 @@ function compileSweep(
   return compileFunction((args) => {
     const parameters = unpackParameters(args.theta!, model.parameters);
     const x = args.x!;
-    const moments = applyLayers(layersOf(parameters, 'encoder', shape), x);
+    const moments = applyLayers(layersOf(parameters, 'encoder', shape), seenPixels(shape, x));
     const [mean, scale] = [columns(moments, 0, latent), exp(columns(moments, latent, 2 * latent))];
     const decoded = (z: JaxArray) => sigmoid(applyLayers(layersOf(parameters, 'decoder', shape), z));
     const encoded = add(mean, mul(scale, mappedDraws(model, parameters, args.fresh!).z));

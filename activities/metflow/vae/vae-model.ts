@@ -5,6 +5,7 @@
 import {
   add,
   columns,
+  constant,
   exp,
   filled,
   logSumExp,
@@ -37,6 +38,8 @@ export interface VaeShape {
   readonly hidden: readonly number[];
   /** Law of a pixel: Bernoulli, or Gaussian of this standard deviation. */
   readonly likelihood: { readonly kind: 'bernoulli' } | { readonly kind: 'gaussian'; readonly scale: number };
+  /** `[pixels]` 1 for pixels that were seen: the others are summed out of the density, and 0 to the encoder. @default all */
+  readonly seen?: ArrayLike<number>;
 }
 
 export interface VaeModel {
@@ -107,7 +110,7 @@ export function logMeanWeights(integrand: JaxArray, copies: number): JaxArray {
 /** log p(x, mean + scale * eps) + sum log scale, as a density of eps. */
 export function encodedDensity(shape: VaeShape, parameters: Parameters, x: JaxArray): Density {
   const { latent } = shape;
-  const moments = applyLayers(layersOf(parameters, 'encoder', shape), x);
+  const moments = applyLayers(layersOf(parameters, 'encoder', shape), seenPixels(shape, x));
   const mean = columns(moments, 0, latent);
   const logScale = columns(moments, latent, 2 * latent);
   const volume = sum(logScale, 1);
@@ -119,14 +122,21 @@ export function encodedDensity(shape: VaeShape, parameters: Parameters, x: JaxAr
   };
 }
 
-function logPixels({ likelihood, pixels }: VaeShape, x: JaxArray, output: JaxArray): JaxArray {
+/** The pixels that were seen, the others 0: what is made of them does not depend on what a chain has drawn. */
+export function seenPixels({ seen, pixels }: VaeShape, x: JaxArray): JaxArray {
+  return seen === undefined ? x : mul(x, constant(seen, [1, pixels], x));
+}
+
+function logPixels(shape: VaeShape, x: JaxArray, output: JaxArray): JaxArray {
+  const { likelihood, pixels, seen } = shape;
+  const counted = seen === undefined ? pixels : Array.from(seen).reduce((total, each) => total + each, 0);
   switch (likelihood.kind) {
     case 'bernoulli':
-      return sum(sub(mul(x, output), softplus(output)), 1);
+      return sum(seenPixels(shape, sub(mul(x, output), softplus(output))), 1);
     case 'gaussian': {
       const { scale } = likelihood;
-      const squares = sum(square(mul(sub(x, output), 1 / scale)), 1);
-      return sub(mul(squares, -0.5), pixels * (Math.log(scale) + 0.5 * Math.log(2 * Math.PI)));
+      const squares = sum(seenPixels(shape, square(mul(sub(x, output), 1 / scale))), 1);
+      return sub(mul(squares, -0.5), counted * (Math.log(scale) + 0.5 * Math.log(2 * Math.PI)));
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   VAE_SAMPLES_TABLE,
 } from './images.ts';
 import { KERNEL_HEALTH_TABLE } from './kernel-health.ts';
+import { LEVEL_MASS_TABLE } from './level-mass.ts';
 import { MODES_TABLE } from './modes.ts';
 import { REGION_MASS_TABLE, REGION_SUMMARY_TABLE } from './region-mass.ts';
 import { TRAINING_TABLE } from './training.ts';
@@ -23,6 +24,7 @@ export const METFLOW_TABLES: readonly TableDef[] = [
   BOUNDS_TABLE,
   KERNEL_HEALTH_TABLE,
   MODES_TABLE,
+  LEVEL_MASS_TABLE,
   REGION_MASS_TABLE,
   REGION_SUMMARY_TABLE,
   VAE_LIKELIHOOD_TABLE,

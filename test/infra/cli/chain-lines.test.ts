@@ -73,3 +73,52 @@ describe('masses of regions', () => {
     expect(linesOf([])).not.toContain('reliable');
   });
 });
+
+describe('levels of a rare region', () => {
+  const row = { level: 1, units: 2, share: 0.25, reliable: true };
+  const first = { ...row, log_mass: Math.log(0.25), log_mass_se: 0.02, ci_low: 0.24, ci_high: 0.26 };
+  const linesWith = (levels: ChainSummary['levels']) => {
+    const none = { diagnostics: [], kernels: [], modes: [], regions: [], bounds: [] };
+    return chainLines('r', {
+      draws: 1,
+      trainingSeconds: null,
+      samplingSeconds: 1,
+      ...none,
+      ...{ levels },
+    } as ChainSummary).join('\n');
+  };
+
+  it('end in the mass of the last, with its interval', () => {
+    const last = {
+      ...first,
+      level: 2,
+      share: 0.1,
+      log_mass: Math.log(0.025),
+      log_mass_se: 0.05,
+      ci_low: 0.0227,
+      ci_high: 0.0276,
+    };
+    expect(linesWith([first, last])).toContain(
+      'levels  mass 0.025 (95 %: 0.0227 to 0.0276), log -3.689 ± 0.05, in 2 levels; all errors are reliable',
+    );
+    expect(linesWith([first, { ...last, reliable: false }])).toContain('; 1 of 2 errors is reliable');
+  });
+
+  it('that no draw passes have no mass', () => {
+    const none = {
+      ...row,
+      share: 0,
+      reliable: false,
+      log_mass: null,
+      log_mass_se: null,
+      ci_low: null,
+      ci_high: null,
+    };
+    expect(linesWith([first, none])).toContain('no draw passes all of 2 levels; 1 of 2 errors is reliable');
+  });
+
+  it('are not spoken of where there are none', () => {
+    expect(linesWith([])).not.toContain('levels');
+    expect(linesWith(undefined)).not.toContain('levels');
+  });
+});
