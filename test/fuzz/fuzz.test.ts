@@ -37,10 +37,11 @@ describe.each(formats)('%s', (name) => {
 });
 
 it.each([
-  ['parquet', 3930, 'a page that wants 512 MB'],
-  ['tokenizer', 4033, 'a token without an id'],
-])('%s case %i: %s', async (format, number) => {
+  ['parquet', 3930, 'a page that wants 512 MB', 'data-invalid'],
+  ['tokenizer', 4033, 'a token without an id', 'data-invalid'],
+  ['onnx', 3663, 'an input of 3e12 numbers', 'model-invalid'],
+])('%s case %i: %s', async (format, number, _what, outcome) => {
   const { outcomes, failed } = await runCampaign({ format, seed: 0, from: number, cases: 1 });
   expect(failed).toEqual([]);
-  expect([...outcomes.keys()]).toEqual(['data-invalid']);
+  expect([...outcomes.keys()]).toEqual([outcome]);
 });

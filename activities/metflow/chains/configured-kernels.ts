@@ -126,7 +126,7 @@ function flowGroup(
 }
 
 function localGroup(config: LocalKernelConfig, dim: number): KernelGroup {
-  const stepSize = config.stepSize ?? FIRST_TRAINED_STEP;
+  const stepSize = ('stepSize' in config ? config.stepSize : undefined) ?? FIRST_TRAINED_STEP;
   switch (config.type) {
     case 'rwm':
       return { count: config.count, conditioning: 'free', kernel: randomWalkKernel({ dim, stepSize }) };

@@ -156,9 +156,19 @@ function chooseLogits(
   return chosen === undefined ? null : { name: chosen.name, classes: results[chosen.name]?.dims.at(-1) ?? 0 };
 }
 
-/** A tensor of zeros. */
+/** Elements of a tensor that is tried: 1 GiB of float32. */
+const MOST_ELEMENTS = 2 ** 28;
+
+/** A tensor of zeros. @throws PipelineError `model-invalid` for one that no machine's memory is meant for. */
 export function zeros(type: InputTensor['type'], dims: readonly number[]): Tensor {
   const count = elements(dims);
+  if (count > MOST_ELEMENTS)
+    throw new PipelineError({
+      kind: 'model-invalid',
+      what: 'the model takes an input that is too large to be tried',
+      value: `shape [${dims.join(', ')}]`,
+      remedy: 'Export it with a free batch dimension, and sizes that one sample has.',
+    });
   if (type === 'int64') return new Tensor('int64', new BigInt64Array(count), [...dims]);
   if (type === 'int32') return new Tensor('int32', new Int32Array(count), [...dims]);
   return type === 'uint8'
