@@ -7,7 +7,7 @@ import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import { swapStart } from '../flow-options.ts';
 import type { Target } from '../kernel.ts';
 import type { FloatArray } from '../parameters.ts';
-import type { PathModel } from '../path/path-model.ts';
+import { MEAN, type PathModel, SCALE } from '../path/path-model.ts';
 import { beginChains, runSegment } from './chain-run.ts';
 import { localKernel, placesOf } from './configured-kernels.ts';
 import type { DrawRows } from './draw-recorder.ts';
@@ -142,7 +142,9 @@ export function pilotedTheta(path: PathModel, theta: FloatArray, places: PilotPl
     for (const [name, values] of swapStart(chosen[from]!, chosen[to]!))
       parts.get(`${prefix}.${name}`)!.set(values);
   }
-  parts.get('initial.mean')?.set(chosen[0]!);
-  parts.get('initial.logScale')?.set(places.variance.map((value) => Math.log(value) / 2 - Math.log(unit)));
+  if (initial.law === 'learned') {
+    parts.get(MEAN)!.set(chosen[0]!);
+    parts.get(SCALE)!.set(places.variance.map((value) => Math.log(value) / 2 - Math.log(unit)));
+  }
   return started;
 }

@@ -40,9 +40,10 @@ export type Conditioning = 'none' | 'fixed' | 'free';
  */
 export type ParameterUnits = 'initial-scale' | 'target';
 
-const MEAN = 'initial.mean';
-/** log(scale / starting scale), or in the target's units log(exp(scale) - 1). */
-const SCALE = 'initial.scale';
+/** Parameters of a learned initial law, `[dim]` each: the mean in its units, */
+export const MEAN = 'initial.mean';
+/** and log(scale / starting scale), or in the target's units log(exp(scale) - 1). */
+export const SCALE = 'initial.scale';
 
 /** The Gaussian that paths start from, N(mean, scale^2). */
 export interface InitialLaw {
