@@ -14,6 +14,8 @@ export interface BackgroundWorkers {
   readonly pid: number;
   readonly processes: number;
   readonly temporal: string;
+  /** Addresses of the brokers, joined by commas. */
+  readonly brokers: string;
   readonly ready: boolean;
 }
 

@@ -9,7 +9,7 @@ import { type Env, temporalConnectionOptions } from '../env.ts';
 import { dataConverterOf } from '../payload-codec.ts';
 import { ensureServices, type Services } from '../services.ts';
 import { connectTemporal } from '../temporal-connection.ts';
-import { backgroundWorkers, startBackgroundWorkers } from './background-workers.ts';
+import { backgroundWorkers, startBackgroundWorkers, stopBackgroundWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import { aborted } from './interrupts.ts';
@@ -110,6 +110,7 @@ export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEn
 
 async function provideWorkers(options: SessionOptions, services: Services): Promise<WorkerGroup | null> {
   const { env, onNote, onRestart, lifetime } = options;
+  await moveWorkers(options, services);
   const address = services.temporal.address;
   const running = backgroundWorkers(env.home).filter(({ temporal }) => temporal === address);
   if (options.processes === 0 || (options.processes === null && running.length > 0)) return null;
@@ -127,6 +128,24 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
     onRestart: onRestart === undefined ? onNote : (line) => onRestart('worker', line),
     graceMs: WORKER_GRACE_MS,
   });
+}
+
+/**
+ * Workers in the background keep the addresses that they were started with. Where another program took a dead service's port, this
+ * command has started it at another one, and they would wait for the old one for ever.
+ */
+async function moveWorkers({ env, onNote }: SessionOptions, services: Services): Promise<void> {
+  if (services.started.length === 0) return;
+  const brokers = services.brokers.join(',');
+  const left = backgroundWorkers(env.home);
+  const stale = left.filter(
+    (found) => found.temporal !== services.temporal.address || found.brokers !== brokers,
+  );
+  if (stale.length === 0) return;
+  onNote('services of this home are at other addresses now; its background workers are started again');
+  await stopBackgroundWorkers(env.home, WORKER_GRACE_MS);
+  const processes = left.reduce((sum, found) => sum + found.processes, 0);
+  await startBackgroundWorkers(env.home, { processes, env: serviceVariables(env, services) });
 }
 
 function forever(): Promise<never> {

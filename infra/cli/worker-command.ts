@@ -32,7 +32,8 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
       terminal.note(`${name} died; it is back as process ${pid}`),
     );
     cleanups.defer(() => supervision[Symbol.dispose]());
-    const note = noteWorkers(env.home, { processes, temporal: services.temporal.address });
+    const [temporal, brokers] = [services.temporal.address, services.brokers.join(',')];
+    const note = noteWorkers(env.home, { processes, temporal, brokers });
     cleanups.defer(() => note[Symbol.dispose]());
     const serve = queues.length > 0 ? { TESSERA_QUEUES: queues.join(',') } : {};
     const command = await workerCommand(

@@ -1,7 +1,9 @@
 // The invariant: local services lose nothing when killed, come back on the same ports, and leave no process
 // behind.
 
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,9 +12,12 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Env, readEnv, temporalConnectionOptions } from '../../infra/env.ts';
 import { kafkaClientConfig } from '../../infra/kafka-env.ts';
-import { claimPorts } from '../../infra/local/ports.ts';
+import { claimPorts, isPortFree } from '../../infra/local/ports.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
 import { isLoopback, listeningAddresses } from './listening.ts';
+import { startHome } from './live-home.ts';
+import { servicesOf } from './progress-query.ts';
+import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { ensureServices, type Services, servicesStatus, stopServices } from '../../infra/services.ts';
 
 const TOPIC = 'live';
@@ -214,6 +219,28 @@ describe('local services', () => {
       async (client) => (await client.workflow.getHandle(workflowId).describe()).status.name,
     );
   }
+});
+
+describe('workers in the background', () => {
+  it('follow a broker that came back at another port, because a stranger took its own', async () => {
+    const home = await startHome('moved', { workers: 1 });
+    const stranger = createServer();
+    try {
+      const { process: broker, ports } = servicesOf(home).kafka!;
+      process.kill(broker!.pid, 'SIGKILL');
+      await expect.poll(() => isPortFree(ports[0]!), { timeout: 10_000 }).toBe(true);
+      await once(stranger.listen(ports[0], '127.0.0.1'), 'listening');
+      const sets = setOptions({ run: 'moved', 'dataset.rows': [0, 500] });
+      const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
+      const end = await home.tessera(['run', config, '--out', home.runs, '--processes', '0', ...sets]);
+      expect(end.stderr).toContain('its background workers are started again');
+      expect(end.code).toBe(0);
+      expect(servicesOf(home).kafka!.ports[0]).not.toBe(ports[0]);
+    } finally {
+      stranger.close();
+      await home.close();
+    }
+  }, 120_000);
 });
 
 function lives(pid: number): boolean {
