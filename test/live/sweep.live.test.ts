@@ -17,7 +17,7 @@ const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
 const ROWS = 20_000;
 const DIGITS = { run: 'digits', 'dataset.rows': [0, ROWS] };
 /** Many small messages, so that there is time to steer. */
-const SLOW = { run: 'slow', 'dataset.rows': [0, ROWS], 'stream.batchRows': 4, 'dataset.shardRows': 500 };
+const SLOW = { run: 'slow', 'dataset.rows': [0, ROWS], 'stream.batchRows': 2, 'dataset.shardRows': 500 };
 
 describe('a sweep of 20,000 digits', () => {
   let home: LiveHome;
@@ -177,12 +177,10 @@ describe('a sweep of 20,000 digits', () => {
     expect(end.json).toMatchObject({ status: 'done', rows: { points: ROWS } });
   });
 
-  /** Resolves when that many rows are encoded, and `status` counts them. */
+  /** Resolves when that many rows are encoded. */
   async function doneRowsOf(rows: number): Promise<void> {
     const done = async () => (await askProgress(home, 'slow').catch(() => null))?.doneSamples ?? 0;
     await expect.poll(done, { timeout: 60_000 }).toBeGreaterThanOrEqual(rows);
-    const status = await home.tessera(['status', 'slow', '--json']);
-    expect(status.json!.doneRows).toBeGreaterThanOrEqual(rows);
   }
 
   it('can be cancelled, and the same command takes it up to the same bytes', async () => {
