@@ -1,5 +1,6 @@
 // A chain of dense layers as traced arithmetic, with weights known when tracing or traced themselves.
 
+import { PipelineError } from '#schemas/errors.ts';
 import {
   add,
   constant,
@@ -74,4 +75,16 @@ export function activate(x: JaxArray, activation: DenseActivation): JaxArray {
     case 'leaky':
       return where(less(x, 0), mul(x, activation.slope), x);
   }
+}
+
+/** @throws PipelineError `config-invalid` where the net has no output of that number for `target.class`. */
+export function checkClass(net: DenseNet, of: number): void {
+  const { outputs } = net.at(-1)!;
+  if (of < outputs) return;
+  throw new PipelineError({
+    kind: 'config-invalid',
+    where: 'target.class',
+    what: `the net has outputs 0 to ${outputs - 1}`,
+    value: String(of),
+  });
 }

@@ -44,7 +44,7 @@ export interface Session extends AsyncDisposable {
 }
 
 /** How long workers may take to finish what they do before they are killed. */
-const WORKER_GRACE_MS = TIMEOUTS.shutdownGraceMs + 3000;
+export const WORKER_GRACE_MS = TIMEOUTS.shutdownGraceMs + 3000;
 
 /**
  * Provides services, connects, and starts workers.

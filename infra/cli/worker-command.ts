@@ -1,14 +1,14 @@
 // `tessera worker`: workers in the foreground, until interrupted.
 
 import { PipelineError } from '#schemas/errors.ts';
-import { TASK_QUEUES, TIMEOUTS } from '../../temporal.config.ts';
+import { TASK_QUEUES } from '../../temporal.config.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import { ensureServices } from '../services.ts';
 import { noteWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { aborted } from './interrupts.ts';
-import { serviceVariables } from './session.ts';
+import { serviceVariables, WORKER_GRACE_MS } from './session.ts';
 import { startWorkers } from './worker-group.ts';
 import { shareOfCores, workerCommand } from './worker-process.ts';
 
@@ -40,8 +40,12 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
       { ...serviceVariables(env, services), ...shareOfCores(processes), ...serve },
       env.home,
     );
-    const graceMs = TIMEOUTS.shutdownGraceMs + 3000;
-    const group = startWorkers({ command, processes, onRestart: terminal.note, graceMs });
+    const group = startWorkers({
+      command,
+      processes,
+      onRestart: terminal.note,
+      graceMs: WORKER_GRACE_MS,
+    });
     cleanups.defer(() => group.stop());
     interrupts.onForce(() => group.kill());
     await Promise.race([group.ready, supervision.failed, aborted(signal)]);

@@ -1,6 +1,5 @@
 // The plan of an experiment's run, as plan.json holds it.
 
-import { join } from 'node:path';
 import type { TableDef } from '#schemas/columns/column.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { LensConfig } from '#schemas/lens-config.ts';
@@ -10,7 +9,7 @@ import type { CodedPoints, Experiment, LensTask } from '../../activities/experim
 import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import type { ModelVariant } from '../../activities/experiments/network.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
-import { readFile } from '../blobs/storage.ts';
+import { readTaskPlan } from '../run-plan.ts';
 
 /** A task of the experiment, or a model's rows of the layers table, or some of its points table. */
 export interface PlannedTask extends LensTask {
@@ -46,14 +45,9 @@ export interface LensPlan {
   readonly topic: string;
 }
 
-export const PLAN_FILE = 'plan.json';
-
-/** Reads the plan of a run. @throws PipelineError `internal` where it belongs to another config. */
-export async function readLensPlan(runDir: string, configSha256: string): Promise<LensPlan> {
-  const file = join(runDir, PLAN_FILE);
-  const plan = JSON.parse((await readFile(file)).toString()) as LensPlan;
-  if (plan.configSha256 === configSha256) return plan;
-  throw new PipelineError({ kind: 'internal', where: file, what: 'the plan belongs to another config' });
+/** Reads the plan of a run. @throws PipelineError as {@link readTaskPlan} does. */
+export function readLensPlan(runDir: string, configSha256: string): Promise<LensPlan> {
+  return readTaskPlan<LensPlan>(runDir, configSha256);
 }
 
 /** Units of a task that count as progress. */

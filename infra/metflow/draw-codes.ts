@@ -78,14 +78,12 @@ export async function openDrawCoder(
   const open = (from: string | null, taps: typeof model.taps, sampleShape: readonly number[]) =>
     loader.open({
       model: { ...model, control, taps },
-      ...{
-        seed,
-        granularity: 'image',
-        sampleShape,
-        batchSamples: CODED_ROWS,
-        packing: 'auto',
-        countAmbiguous,
-      },
+      seed,
+      granularity: 'image',
+      sampleShape,
+      batchSamples: CODED_ROWS,
+      packing: 'auto',
+      countAmbiguous,
       threads: model.threads === 0 ? 1 : model.threads,
       ...(from === null ? {} : { from }),
     });

@@ -6,6 +6,7 @@ import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
 import { readJsonIfThere } from '../blobs/storage.ts';
+import { PLAN_FILE } from '../run-plan.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -24,8 +25,6 @@ export interface MetflowPlan {
   readonly files: readonly SourceFile[];
   readonly notices: readonly string[];
 }
-
-const PLAN_FILE = 'plan.json';
 
 /** Path of a run's plan. */
 export function planPath(runDir: string): string {

@@ -89,9 +89,11 @@ async function writeTables(
   await writeRows(MODES_TABLE, found?.rows ?? [], place);
   const { essBulk } = worstOf(rows);
   const { levels } = traced;
-  const positions = levels === undefined ? null : await readPositions(runDir, plan, draws);
   const effectiveSize = essBulk ?? Number.NaN;
-  const masses = positions === null ? [] : levelRows(positions, { levels: levels!, effectiveSize });
+  const masses =
+    levels === undefined
+      ? []
+      : levelRows(await readPositions(runDir, plan, draws), { levels, effectiveSize });
   await writeRows(LEVEL_MASS_TABLE, masses, place);
   await writeRows(KERNEL_HEALTH_TABLE, kernelRows(await healthOf(plan, runDir), plan.dim), place);
   await writeRegionTables(plan, { runDir, draws, signal, essBulk });

@@ -29,7 +29,7 @@ import {
   planPath,
   topicOf,
 } from '../metflow/metflow-plan.ts';
-import { namedTarget } from '../metflow/named-targets.ts';
+import { namedTarget, type NamedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
 import { findTrainedModel, findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
@@ -79,7 +79,7 @@ async function makePlan(
   { runId, runDir, config, configSha256 }: MetflowInput,
   { signal }: TaskContext,
 ): Promise<MetflowPlan> {
-  const sources = await readSources(config);
+  const { feed, ...sources } = await readSources(config);
   const { chains, groups, draws } = config.sample;
   const plan: MetflowPlan = {
     runId,
@@ -93,7 +93,6 @@ async function makePlan(
   };
   checkPlan(plan);
   if (config.regions !== undefined && plan.model !== null) {
-    const { feed } = await namedTarget(config.target, config.seed);
     await using coder = await openDrawCoder(config.model!, plan.dim, { feed });
     await checkRegionData(config.regions, { model: plan.model, coder, signal });
   }
@@ -104,16 +103,17 @@ async function makePlan(
 /** Everything that draws depend on beside the config, as it is now. */
 async function readSources(
   config: MetflowConfig,
-): Promise<Pick<MetflowPlan, 'dim' | 'target' | 'model' | 'files'>> {
+): Promise<Pick<MetflowPlan, 'dim' | 'target' | 'model' | 'files'> & Pick<NamedTarget, 'feed'>> {
   const { name, sha256, traced, files, feed } = await namedTarget(config.target, config.seed);
   const target = { name, sha256 };
   const { dim } = traced;
+  const fed = feed === undefined ? {} : { feed };
   // Kernels that need walls are told before anything runs.
   for (const { type } of config.kernels)
     if (type === 'hit_and_run' || type === 'reflective') wallsOf(traced, type);
-  if (config.model === undefined) return { dim, target, model: null, files };
+  if (config.model === undefined) return { dim, target, model: null, files, ...fed };
   const { model, through } = await drawModelRecord(config.model, dim, feed);
-  return { dim, target, model, files: through === null ? files : [...files, through] };
+  return { dim, target, model, files: through === null ? files : [...files, through], ...fed };
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   trainingRules,
   type TrainingRecord,
 } from '../../activities/metflow/chains/training-record.ts';
+import { finiteOrNull } from '../../activities/numeric/finite-or-null.ts';
 import { NO_EVALUATION, observe } from '../../activities/metflow/early-stop.ts';
 import { type Evaluator, openEvaluator } from '../../activities/metflow/evaluation.ts';
 import { leastUniformLoss, meanFieldPath } from '../../activities/metflow/mean-field.ts';
@@ -206,7 +207,7 @@ async function train(
       stop = observe(stop, { ...state, elbo });
     if (evaluates || isRecorded(info.step, steps)) history.push(historyRow(info, elbo));
     if (state.step % checkpointEvery === 0) await save();
-    report(state.step, Number.isFinite(info.elbo) ? info.elbo : null);
+    report(state.step, finiteOrNull(info.elbo));
   }
   await save();
   return record();

@@ -1,16 +1,13 @@
 // What a thread keeps open between tasks: the current plan, its data set, its model session and the code log.
 
-import { join } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeLog, DatasetReader, EncoderSession } from '../../activities/ports.ts';
-import { readFile } from '../blobs/storage.ts';
 import { kafkaClientConfig, readKafkaEnv } from '../kafka-env.ts';
 import { kafkaCodeLog } from '../kafka/code-log.ts';
 import { modelLoader } from '../models/registry.ts';
+import { readTaskPlan } from '../run-plan.ts';
 import { batchSamples, threadsPerSession } from '../sweep-geometry.ts';
-
-export const PLAN_FILE = 'plan.json';
 
 interface Opened {
   readonly key: string;
@@ -35,15 +32,7 @@ export function openLog(): CodeLog {
 export async function openPlan(runDir: string, configSha256: string): Promise<SweepPlan> {
   const key = `${runDir} ${configSha256}`;
   if (opened?.key === key) return opened.plan;
-  const bytes = await readFile(join(runDir, PLAN_FILE));
-  const plan = JSON.parse(bytes.toString()) as SweepPlan;
-  if (plan.configSha256 !== configSha256) {
-    throw new PipelineError({
-      kind: 'internal',
-      where: join(runDir, PLAN_FILE),
-      what: 'the plan belongs to another config',
-    });
-  }
+  const plan = await readTaskPlan<SweepPlan>(runDir, configSha256);
   await closeEncoder();
   opened = { key, plan, reader: null, session: null };
   return plan;

@@ -11,6 +11,7 @@ import { makeFolder } from '../blobs/storage.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
+import { PLAN_FILE } from '../run-plan.ts';
 import {
   batchSamples,
   gridsOf,
@@ -19,7 +20,7 @@ import {
   spansOf,
   threadsPerSession,
 } from '../sweep-geometry.ts';
-import { openLog, openPlan, PLAN_FILE } from './opened.ts';
+import { openLog, openPlan } from './opened.ts';
 import { surveyLog } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
 

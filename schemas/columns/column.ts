@@ -40,6 +40,11 @@ export interface TableDef {
   readonly columns: readonly ColumnDef[];
 }
 
+/** A column of numbers. @param nullable - whether rows may lack it. */
+export function number(name: string, unit: string, description: string, nullable = false): ColumnDef {
+  return { name, type: 'float64', unit, nullable, description };
+}
+
 /** First column of every table of an experiment. */
 export const MODEL_COLUMN: ColumnDef = {
   name: 'model',

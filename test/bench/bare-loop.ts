@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
-import { PLAN_FILE } from '../../infra/threads/opened.ts';
+import { PLAN_FILE } from '../../infra/run-plan.ts';
 import { ask, nextMessage, startThread } from './threads.ts';
 
 const MODULE = './bare-loop-thread.ts';

@@ -4,6 +4,7 @@ import type { ChainDraws } from '../diagnostics/split-chains.ts';
 import { chainMean, sampleVariance } from '../diagnostics/split-chains.ts';
 import { bulkEffectiveSize, tailEffectiveSize } from '../diagnostics/effective-sample-size.ts';
 import { finishHealth, mergeHealth } from '../diagnostics/kernel-health.ts';
+import { finiteOrNull } from '../../numeric/finite-or-null.ts';
 import { levelMasses } from '../diagnostics/level-mass.ts';
 import type { ModeOccupancy, Modes, Positions } from '../diagnostics/mode-occupancy.ts';
 import { meanError } from '../diagnostics/monte-carlo-error.ts';
@@ -41,11 +42,10 @@ export function worstOf(rows: readonly ParameterRow[]): {
   readonly essBulk: number | null;
   readonly essTail: number | null;
 } {
-  const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return {
-    rHat: finite(Math.max(...rows.map(({ r_hat }) => r_hat))),
-    essBulk: finite(Math.min(...rows.map(({ ess_bulk }) => ess_bulk))),
-    essTail: finite(Math.min(...rows.map(({ ess_tail }) => ess_tail))),
+    rHat: finiteOrNull(Math.max(...rows.map(({ r_hat }) => r_hat))),
+    essBulk: finiteOrNull(Math.min(...rows.map(({ ess_bulk }) => ess_bulk))),
+    essTail: finiteOrNull(Math.min(...rows.map(({ ess_tail }) => ess_tail))),
   };
 }
 
@@ -81,18 +81,17 @@ export function levelRows(
 ) {
   const { units, passed } = levels;
   const found = levelMasses({ passed: passed(z), levels: units.length, chains, draws }, effectiveSize);
-  const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return found.map((level, place) => ({
     level: place + 1,
     units: units[place]!,
     share: level.share,
-    share_se: finite(level.shareError),
-    ess: finite(level.effectiveSize),
+    share_se: finiteOrNull(level.shareError),
+    ess: finiteOrNull(level.effectiveSize),
     reliable: level.reliable,
-    log_mass: finite(level.logMass),
-    log_mass_se: finite(level.logError),
-    ci_low: finite(level.low),
-    ci_high: finite(level.high),
+    log_mass: finiteOrNull(level.logMass),
+    log_mass_se: finiteOrNull(level.logError),
+    ci_low: finiteOrNull(level.low),
+    ci_high: finiteOrNull(level.high),
   }));
 }
 

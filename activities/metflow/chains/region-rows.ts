@@ -1,5 +1,6 @@
 // Rows of region_mass.parquet and region_summary.parquet from coded draws and coded data.
 
+import { finiteOrNull } from '../../numeric/finite-or-null.ts';
 import {
   compareRegions,
   gTest,
@@ -226,8 +227,4 @@ function sharesPerChain({ labels, regions, chains, draws }: RegionDraws, masses:
   for (const [at, label] of labels.entries())
     shares[Math.floor(at / draws) * cells + places[label]!]! += 1 / draws;
   return shares;
-}
-
-function finiteOrNull(value: number | undefined): number | null {
-  return value !== undefined && Number.isFinite(value) ? value : null;
 }

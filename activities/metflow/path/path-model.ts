@@ -40,9 +40,9 @@ export type Conditioning = 'none' | 'fixed' | 'free';
  */
 export type ParameterUnits = 'initial-scale' | 'target';
 
-/** Parameters of a learned initial law, `[dim]` each: the mean in its units, */
+/** Parameter of a learned initial law: its mean `[dim]`, in the law's units. */
 export const MEAN = 'initial.mean';
-/** and log(scale / starting scale), or in the target's units log(exp(scale) - 1). */
+/** Parameter of a learned initial law: log(scale / starting scale) `[dim]`, or in the target's units log(exp(scale) - 1). */
 export const SCALE = 'initial.scale';
 
 /** The Gaussian that paths start from, N(mean, scale^2). */

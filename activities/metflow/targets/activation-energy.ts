@@ -2,10 +2,21 @@
 // net gives them.
 
 import { PipelineError } from '#schemas/errors.ts';
-import { add, column, constant, logSumExp, matmul, mul, square, sub, sum } from '../../numeric/array-math.ts';
+import {
+  add,
+  column,
+  constant,
+  logSumExp,
+  matmul,
+  mul,
+  square,
+  sub,
+  sum,
+  transpose,
+} from '../../numeric/array-math.ts';
 import { pca } from '../../numeric/pca.ts';
 import type { RandomStream } from '../../numeric/rng.ts';
-import { activate, applyDense, type DenseActivation, type DenseNet } from '../dense-net.ts';
+import { activate, applyDense, checkClass, type DenseActivation, type DenseNet } from '../dense-net.ts';
 import type { TracedTarget } from './target.ts';
 
 export interface ActivationEnergyOptions {
@@ -33,8 +44,7 @@ const LEAST_SHARE = 1e-10;
  */
 export function activationEnergy(options: ActivationEnergyOptions): TracedTarget {
   const { activation, rest, of, tilt } = options;
-  const { outputs } = rest.at(-1)!;
-  if (of >= outputs) throw badOutput(of, outputs);
+  checkClass(rest, of);
   const white = whitened(options.activations, rest[0]!.inputs);
   const { dim, units, points, centres, mean, axes } = white;
   const bandwidth = options.bandwidth ?? points ** (-1 / (dim + 4));
@@ -44,7 +54,7 @@ export function activationEnergy(options: ActivationEnergyOptions): TracedTarget
     base: (rows, random) => drawsOf(white, bandwidth, { rows, random }),
     logDensity(z) {
       // |z - c|^2 = |z|^2 - 2 z . c + |c|^2, of which the first is the same for all points.
-      const turned = constant(transposed(centres, dim), [dim, points], z);
+      const turned = transpose(constant(centres, [points, dim], z));
       const halves = constant(halfSquares(centres, dim), [points], z);
       const near = logSumExp(mul(sub(matmul(z, turned), halves), bandwidth ** -2), 1);
       const whole = Math.log(points) + dim * Math.log(bandwidth * Math.sqrt(2 * Math.PI));
@@ -122,11 +132,6 @@ function activationsOf({ axes, mean, dim, units }: Whitened, z: Float64Array): F
   });
 }
 
-function transposed(values: Float64Array, columns: number): Float64Array {
-  const rows = values.length / columns;
-  return values.map((_, at) => values[(at % rows) * columns + Math.floor(at / rows)]!);
-}
-
 /** `[rows]` half the squared length of each row. */
 function halfSquares(values: Float64Array, columns: number): Float64Array {
   return Float64Array.from({ length: values.length / columns }, (_, row) =>
@@ -134,13 +139,4 @@ function halfSquares(values: Float64Array, columns: number): Float64Array {
       .subarray(row * columns, (row + 1) * columns)
       .reduce((total, value) => total + (value * value) / 2, 0),
   );
-}
-
-function badOutput(of: number, outputs: number): PipelineError {
-  return new PipelineError({
-    kind: 'config-invalid',
-    where: 'target.class',
-    what: `the net has outputs 0 to ${outputs - 1}`,
-    value: String(of),
-  });
 }

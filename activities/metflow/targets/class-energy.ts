@@ -1,8 +1,7 @@
 // Inputs that a classifier assigns to a class, as a density: a Gaussian tilted by the class's logit.
 
-import { PipelineError } from '#schemas/errors.ts';
 import { add, column, mul, square, sub, sum } from '../../numeric/array-math.ts';
-import { applyDense, type DenseNet } from '../dense-net.ts';
+import { applyDense, checkClass, type DenseNet } from '../dense-net.ts';
 import type { TracedTarget } from './target.ts';
 
 export interface ClassEnergyOptions {
@@ -23,16 +22,8 @@ export interface ClassEnergyOptions {
  * @throws PipelineError `config-invalid` where the net has no such output.
  */
 export function classEnergy({ net, of, tilt, centre, scale }: ClassEnergyOptions): TracedTarget {
-  const { outputs } = net.at(-1)!;
   const dim = net[0]!.inputs;
-  if (of >= outputs) {
-    throw new PipelineError({
-      kind: 'config-invalid',
-      where: 'target.class',
-      what: `the net has outputs 0 to ${outputs - 1}`,
-      value: String(of),
-    });
-  }
+  checkClass(net, of);
   return {
     dim,
     base: (rows, random) => Float64Array.from({ length: rows * dim }, () => centre + scale * random.normal()),

@@ -1,6 +1,6 @@
 // Tables of `compare`: what became of regions, and of boundary densities, from one run to another.
 
-import { RUN_ID_COLUMN } from '../column.ts';
+import { number, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
 
 const count = (name: string, unit: string, description: string): ColumnDef => ({
@@ -11,13 +11,8 @@ const count = (name: string, unit: string, description: string): ColumnDef => ({
   description,
 });
 
-const real = (name: string, unit: string, description: string): ColumnDef => ({
-  name,
-  type: 'float64',
-  unit,
-  nullable: true,
-  description,
-});
+const real = (name: string, unit: string, description: string): ColumnDef =>
+  number(name, unit, description, true);
 
 const SPAN: ColumnDef = {
   name: 'span',

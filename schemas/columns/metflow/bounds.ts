@@ -1,11 +1,7 @@
 // bounds.parquet: the trained path's bound beside that of a Gaussian of independent coordinates.
 
-import { RUN_ID_COLUMN } from '../column.ts';
+import { number, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
-
-function number(name: string, unit: string, description: string, nullable = false): ColumnDef {
-  return { name, type: 'float64', unit, nullable, description };
-}
 
 export const BOUNDS_TABLE: TableDef = {
   name: 'bounds',

@@ -1,11 +1,7 @@
 // diagnostics.parquet: what the chains say of each parameter, and how far to trust it.
 
-import { RUN_ID_COLUMN } from '../column.ts';
+import { number, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
-
-function number(name: string, unit: string, description: string): ColumnDef {
-  return { name, type: 'float64', unit, nullable: false, description };
-}
 
 export const DIAGNOSTICS_TABLE: TableDef = {
   name: 'diagnostics',

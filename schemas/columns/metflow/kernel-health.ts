@@ -1,11 +1,7 @@
 // kernel_health.parquet: how each kernel of the sampler fared.
 
-import { RUN_ID_COLUMN } from '../column.ts';
+import { number, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
-
-function number(name: string, unit: string, description: string): ColumnDef {
-  return { name, type: 'float64', unit, nullable: false, description };
-}
 
 function whole(name: string, unit: string, description: string): ColumnDef {
   return { name, type: 'int64', unit, nullable: false, description };

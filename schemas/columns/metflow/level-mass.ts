@@ -1,10 +1,9 @@
 // level_mass.parquet: the mass of a rare region by nested levels, where the target has levels.
 
-import { type ColumnDef, RUN_ID_COLUMN, type TableDef } from '../column.ts';
+import { type ColumnDef, number, RUN_ID_COLUMN, type TableDef } from '../column.ts';
 
-function number(name: string, unit: string, description: string): ColumnDef {
-  return { name, type: 'float64', unit, nullable: true, description };
-}
+const figure = (name: string, unit: string, description: string): ColumnDef =>
+  number(name, unit, description, true);
 
 export const LEVEL_MASS_TABLE: TableDef = {
   name: 'level_mass',
@@ -21,13 +20,13 @@ export const LEVEL_MASS_TABLE: TableDef = {
       nullable: false,
       description: 'Units of the code that it fixes.',
     },
-    number(
+    figure(
       'share',
       'probability',
       'Share of the draws of the level before that lie in it: P(L_j | L_{j-1}).',
     ),
-    number('share_se', 'probability', 'Its standard error; null where it is not defined.'),
-    number('ess', 'draws', "Effective sample size of the level's indicator."),
+    figure('share_se', 'probability', 'Its standard error; null where it is not defined.'),
+    figure('ess', 'draws', "Effective sample size of the level's indicator."),
     {
       name: 'reliable',
       type: 'bool',
@@ -35,14 +34,14 @@ export const LEVEL_MASS_TABLE: TableDef = {
       nullable: false,
       description: 'Whether every chain enters and leaves the level, with 50 effective draws.',
     },
-    number(
+    figure(
       'log_mass',
       'nats',
       'Logarithm of the mass of the level, the product of the shares so far; null for none.',
     ),
-    number('log_mass_se', 'nats', "Its standard error, the mass's relative one: relative variances add."),
-    number('ci_low', 'probability', 'Lower end of the 95 % interval of the mass.'),
-    number('ci_high', 'probability', 'Upper end.'),
+    figure('log_mass_se', 'nats', "Its standard error, the mass's relative one: relative variances add."),
+    figure('ci_low', 'probability', 'Lower end of the 95 % interval of the mass.'),
+    figure('ci_high', 'probability', 'Upper end.'),
     RUN_ID_COLUMN,
   ],
 };

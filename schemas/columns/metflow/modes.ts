@@ -1,11 +1,7 @@
 // modes.parquet: where a target's modes are known, how long the chains stayed in each.
 
-import { RUN_ID_COLUMN } from '../column.ts';
+import { number, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
-
-function number(name: string, unit: string, description: string): ColumnDef {
-  return { name, type: 'float64', unit, nullable: false, description };
-}
 
 export const MODES_TABLE: TableDef = {
   name: 'modes',
