@@ -222,7 +222,12 @@ export interface CodeLog {
   read(
     topic: string,
     partition: number,
-    options: { readonly from: bigint; readonly signal: AbortSignal },
+    options: {
+      readonly from: bigint;
+      readonly signal: AbortSignal;
+      /** The broker may gather so much before it answers. @default whatever reads best */
+      readonly gatherBytes?: () => number;
+    },
   ): AsyncIterable<FetchedMessages>;
   deleteTopic(topic: string): Promise<void>;
 }

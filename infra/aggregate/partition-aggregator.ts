@@ -57,6 +57,8 @@ export class PartitionAggregator {
   readonly #partition: number;
   readonly #plan: SweepPlan;
   readonly #segmentBytes: number;
+  /** Messages of the plan for this partition. */
+  readonly #expected: number;
   readonly #kept: readonly KeptColumn[];
   readonly #decoder: MessageDecoder;
   readonly #regions: RegionTable;
@@ -77,6 +79,7 @@ export class PartitionAggregator {
     this.#plan = plan;
     this.#segmentBytes =
       segmentBytes ?? Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / plan.config.stream.partitions);
+    this.#expected = expectedCount(plan, partition);
     this.#kept = keptColumns(plan);
     this.#decoder = messageDecoder(this.#kept);
     const options = tableOptions(plan);
@@ -105,7 +108,12 @@ export class PartitionAggregator {
 
   /** True when every message of the plan for this partition has been seen (flush before you rely on it). */
   get complete(): boolean {
-    return this.#seen.size >= expectedCount(this.#plan, this.#partition);
+    return this.outstanding <= 0;
+  }
+
+  /** Messages of the plan for this partition that have not been seen. */
+  get outstanding(): number {
+    return this.#expected - this.#seen.size;
   }
 
   /** Shards of which something has not been seen, ascending. */

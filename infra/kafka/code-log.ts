@@ -1,5 +1,6 @@
 // The code log on Kafka: one topic per run.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeLog, CodeMessage } from '../../activities/ports.ts';
@@ -11,6 +12,11 @@ const { Kafka, logLevel } = kafkajs;
 
 /** Largest message a topic of ours takes; a batch of very wide codes needs a smaller `stream.batchRows`. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** A new topic is there after some milliseconds; a broker that restarts takes some seconds. */
+const SOON = { initialRetryTime: 10, retries: 9 } as const;
+/** What a broker says that does not lead a partition yet, or no longer. */
+const SETTLING: readonly unknown[] = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
 
 /** A connection to one topic, and what was written over it. */
 interface Writer {
@@ -60,7 +66,7 @@ export function kafkaCodeLog(
 }
 
 async function withAdmin<T>(kafka: kafkajs.Kafka, use: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {
-  const admin = kafka.admin();
+  const admin = kafka.admin({ retry: SOON });
   await admin.connect();
   try {
     return await use(admin);
@@ -69,7 +75,7 @@ async function withAdmin<T>(kafka: kafkajs.Kafka, use: (admin: kafkajs.Admin) =>
   }
 }
 
-function createTopic(
+async function createTopic(
   kafka: kafkajs.Kafka,
   topic: string,
   { partitions }: { partitions: number },
@@ -81,13 +87,14 @@ function createTopic(
     { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
     { name: 'compression.type', value: 'producer' },
   ];
-  return withAdmin(kafka, async (admin) => {
-    // False means that the topic is there already: a resumed run.
+  await withAdmin(kafka, async (admin) => {
+    // False means that the topic is there already: a resumed run. kafkajs would wait for leaders 100 ms at the least.
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
     });
   });
+  await offsets(kafka, topic, 0);
 }
 
 async function offsets(
@@ -95,9 +102,21 @@ async function offsets(
   topic: string,
   partition: number,
 ): Promise<{ low: bigint; high: bigint }> {
-  const all = await withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic));
+  const all = await onceLed(() => withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic)));
   const found = all.find((entry) => entry.partition === partition);
   return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
+}
+
+/** Asks again, over a new connection, while partitions change their leaders. */
+async function onceLed<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!SETTLING.includes((error as { type?: string }).type) || attempt >= SOON.retries) throw error;
+      await sleep(SOON.initialRetryTime * 2 ** attempt);
+    }
+  }
 }
 
 async function send(

@@ -17,6 +17,7 @@ interface Place {
 interface ReadOptions extends Place {
   readonly from: bigint;
   readonly signal: AbortSignal;
+  readonly gatherBytes?: () => number;
   /** First and next offset of the partition. */
   readonly offsets: () => Promise<{ readonly low: bigint; readonly high: bigint }>;
   /** Turns what the client throws into faults. */
@@ -29,7 +30,7 @@ interface ReadOptions extends Place {
  */
 export async function* readLog(
   opened: TopicConnection,
-  { topic, partition, from, signal, offsets, guard }: ReadOptions,
+  { topic, partition, from, signal, gatherBytes = () => FETCH.minBytes, offsets, guard }: ReadOptions,
 ): AsyncGenerator<FetchedMessages> {
   await using connection = opened;
   const note = positionNoter(connection, partition);
@@ -37,7 +38,8 @@ export async function* readLog(
     const at = next;
     const fetched = guard(() => {
       note(at);
-      return connection.fetch(partition, { from: at, ...FETCH }).catch(async (error) => {
+      const minBytes = Math.max(1, Math.min(FETCH.minBytes, Math.floor(gatherBytes())));
+      return connection.fetch(partition, { from: at, ...FETCH, minBytes }).catch(async (error) => {
         if (!(error instanceof OffsetOutOfRange)) throw error;
         throw truncated({ topic, partition }, at, await offsets());
       });

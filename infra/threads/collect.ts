@@ -28,6 +28,8 @@ export interface LogCollector {
   /** Where to read on. */
   readonly nextOffset: bigint;
   readonly complete: boolean;
+  /** Messages that have not come yet, where their number is known. */
+  readonly outstanding?: number;
   /** Shards, tasks or groups of which something was not seen, ascending. */
   missing(): number[];
   add(messages: readonly ReceivedMessage[]): Promise<unknown>;
@@ -81,14 +83,18 @@ export async function tailLog(
 ): Promise<AggregateOutput> {
   const last = allSent ? (await openLog().offsets(topic, partition)).high - 1n : null;
   let messages = 0;
+  let bytes = 0;
+  // Of what is still to come half by its mean size: the broker would wait in vain for more than there is.
+  const gatherBytes = () => ((collector.outstanding ?? Infinity) * (bytes / messages || Infinity)) / 2;
   const atEnd = (offset: bigint) => last !== null && offset >= last;
   const isOver = (offset: bigint) => collector.complete || atEnd(offset);
   if (!isOver(collector.nextOffset - 1n)) {
     let flushedAtMs = performance.now();
     const from = collector.nextOffset;
-    for await (const fetched of openLog().read(topic, partition, { from, signal })) {
+    for await (const fetched of openLog().read(topic, partition, { from, signal, gatherBytes })) {
       await collector.add(fetched.messages);
       messages += fetched.messages.length;
+      for (const { value } of fetched.messages) bytes += value.byteLength;
       const offset = fetched.messages.at(-1)!.offset;
       const lag = Number(fetched.high - offset - 1n);
       const beat: AggregateHeartbeat = { at: 'aggregate', partition, offset: String(offset), messages, lag };

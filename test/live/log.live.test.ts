@@ -44,6 +44,7 @@ describe('writers', () => {
     const over = new AbortController();
     const topic = 'lag';
     await log.createTopic(topic, { partitions: 1 });
+    expect(await log.offsets(topic, 0)).toEqual({ low: 0n, high: 0n });
     let waits = 0;
     const options = { signal: over.signal, onWait: () => waits++ };
     // Three times what may lag, before anybody has begun to read.

@@ -21,6 +21,7 @@ describe('PartitionAggregator', () => {
     const own = inOrder()[1]!;
     await aggregator.add(own.filter(({ headers: { shard, batch } }) => shard !== 1 || batch !== 3));
     expect(aggregator.complete).toBe(false);
+    expect(aggregator.outstanding).toBe(3);
     expect(aggregator.missingBatches()).toEqual([
       { kind: 'codes', shard: 1, batch: 3 },
       { kind: 'points', shard: 1, batch: 3 },
