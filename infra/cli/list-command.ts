@@ -2,14 +2,16 @@
 
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatCount, formatSeconds, formatTable } from './format.ts';
-import { type KnownRun, knownRuns } from './run-folder.ts';
+import { type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
 
 /** Lists runs, newest last. */
 export async function listCommand(
   options: GlobalOptions & { readonly out: string },
   { terminal, env }: CommandContext,
 ): Promise<ExitCode> {
-  const runs = (await knownRuns(env().home, options.out)).filter(({ manifest }) => manifest !== null);
+  const runs = (await knownRuns(env().home, options.out)).filter(
+    ({ manifest, fault }) => manifest !== null || fault !== undefined,
+  );
   if (options.json === true) {
     terminal.answer(JSON.stringify({ runs: runs.map(summaryOf) }));
     return 0;
@@ -30,10 +32,11 @@ export async function listCommand(
   return 0;
 }
 
-function summaryOf({ runId, runDir, manifest }: KnownRun): object {
+function summaryOf(run: KnownRun): object {
+  const { runId, runDir, manifest } = run;
   return {
     run: runId,
-    status: manifest?.status ?? 'running',
+    status: statusOfRun(run),
     output: runDir,
     rows: manifest?.rows ?? {},
     seconds: manifest?.seconds ?? null,
@@ -41,11 +44,13 @@ function summaryOf({ runId, runDir, manifest }: KnownRun): object {
   };
 }
 
-function cellsOf({ runId, runDir, manifest }: KnownRun): readonly string[] {
+function cellsOf(run: KnownRun): readonly string[] {
+  const { runId, runDir, manifest } = run;
+  const status = statusOfRun(run);
   const points = manifest?.rows?.points;
   return [
     runId,
-    manifest?.status === 'running' || manifest === null ? 'unfinished' : manifest.status,
+    status === 'running' ? 'unfinished' : status,
     points === undefined ? '' : formatCount(points),
     manifest?.seconds === undefined ? '' : formatSeconds(manifest.seconds),
     manifest?.createdAt.slice(0, 19).replace('T', ' ') ?? '',

@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from 'node:path';
 
+import { describeFault, PipelineError } from '#schemas/errors.ts';
 import { joinPath, resolvePath } from '../blobs/object-path.ts';
 import { type LocalCopy, localCopy, writeWhole } from '../blobs/storage.ts';
 import { type ReportRun, openReportRun } from '../report/report-run.ts';
@@ -26,6 +27,7 @@ export async function reportCommand(
   const { home } = readEnv();
   const found: KnownRun[] = [];
   for (const name of names) found.push(await findRun(name, { home, out: options.out }));
+  for (const run of found) refuseFailedPlan(run);
   const runDirs = [...new Set(found.map(({ runDir }) => runDir))];
   const file = resolvePath(options.output ?? defaultFile(found));
   const { bytes, figures } = await writeReport(runDirs, { file, figures: options.figures });
@@ -65,6 +67,17 @@ export async function writeReport(
     for (const run of runs) run.close();
     for (const copy of copies) await copy.remove();
   }
+}
+
+function refuseFailedPlan({ runId, manifest, fault }: KnownRun): void {
+  if (manifest !== null || fault === undefined) return;
+  throw new PipelineError({
+    kind: 'data-missing',
+    where: `run ${runId}`,
+    what: 'this run ended before it was planned, so there is nothing to report on',
+    value: describeFault(fault),
+    remedy: 'Mend that; the same tessera run command starts it again.',
+  });
 }
 
 /** In the folder of a run; beside the first one where there are several. */

@@ -101,8 +101,9 @@ async function followRun(
     signal,
     onForce: interrupts.onForce,
   });
+  const remembered = { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) };
   try {
-    rememberRun(env.home, { runId: loaded.runId, runDir: loaded.runDir, configFile: resolve(loaded.file) });
+    rememberRun(env.home, remembered);
     const page = await startAndTell(session, { loaded, start, note: view.note, events });
     if (options.detach === true) return 'running';
     if (page !== null) view.link(loaded.runId, page);
@@ -113,7 +114,9 @@ async function followRun(
     await watchWithSession(session, loaded.runId, { onSnapshot, onNote: view.note, signal });
     return 'done';
   } catch (error) {
-    throw signal.aborted ? interrupted(error, { loaded, ownWorkers: session.ownWorkers }) : error;
+    if (signal.aborted) throw interrupted(error, { loaded, ownWorkers: session.ownWorkers });
+    rememberRun(env.home, { ...remembered, fault: faultOfFailure(error) });
+    throw error;
   } finally {
     view.close();
     if (signal.aborted && session.ownWorkers)

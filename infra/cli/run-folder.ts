@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { PipelineError } from '#schemas/errors.ts';
+import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
 import { namesIn } from '../blobs/storage.ts';
@@ -17,13 +17,14 @@ export interface KnownRun {
   readonly runDir: string;
   readonly configFile: string | null;
   readonly manifest: RunManifest | null;
+  /** What ended it before there was a manifest. */
+  readonly fault?: PipelineFault;
 }
 
-/** Remembers where a run lies, so that `status RUN` finds it from any folder. */
-export function rememberRun(
-  home: string,
-  run: { readonly runId: string; readonly runDir: string; readonly configFile: string },
-): void {
+type RememberedRun = Pick<KnownRun, 'runId' | 'runDir' | 'fault'> & { readonly configFile: string };
+
+/** Remembers where a run lies, so that `status RUN` finds it from any folder, and what ended it while it was planned. */
+export function rememberRun(home: string, run: RememberedRun): void {
   const folder = join(home, 'runs');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${createHash('sha256').update(run.runDir).digest('hex').slice(0, 16)}.json`);
@@ -47,8 +48,11 @@ export async function knownRuns(home: string, out: string): Promise<readonly Kno
       if (manifest !== null) runs.set(runDir, { runId: manifest.runId, runDir, configFile: null, manifest });
     }
   }
-  for (const { runId, runDir, configFile } of remembered)
-    runs.set(runDir, { runId, manifest: null, ...runs.get(runDir), runDir, configFile });
+  for (const run of remembered) {
+    const { manifest = null, runId = run.runId } = runs.get(run.runDir) ?? {};
+    const { fault, ...place } = run;
+    runs.set(run.runDir, { ...place, runId, manifest, ...(manifest === null && fault ? { fault } : {}) });
+  }
   return [...runs.values()].sort(
     (a, b) => compare(createdAt(a), createdAt(b)) || compare(a.runDir, b.runDir),
   );
@@ -76,16 +80,23 @@ export async function findRun(
   throw new PipelineError({ kind: 'run-unknown', what: 'no such run', value: name, remedy });
 }
 
+/** As its manifest says, or the fault that it had while it was planned; services that are away leave it open. */
+export function statusOfRun({ manifest, fault }: KnownRun): RunManifest['status'] {
+  if (manifest !== null) return manifest.status;
+  if (fault === undefined || fault.kind === 'service-unavailable') return 'running';
+  return fault.kind === 'cancelled' ? 'cancelled' : 'failed';
+}
+
 /** Runs that are still in planning count as newest. */
 function createdAt({ manifest }: KnownRun): string {
   return manifest?.createdAt ?? '~';
 }
 
-function rememberedRuns(home: string): readonly { runId: string; runDir: string; configFile: string }[] {
+function rememberedRuns(home: string): readonly RememberedRun[] {
   return entries(join(home, 'runs')).flatMap((name) => {
     if (!name.endsWith('.json')) return [];
     const text = readOrNull(join(home, 'runs', name));
-    return text === null ? [] : [JSON.parse(text) as { runId: string; runDir: string; configFile: string }];
+    return text === null ? [] : [JSON.parse(text) as RememberedRun];
   });
 }
 

@@ -11,7 +11,7 @@ import { formatCount, formatSeconds, formatTable } from './format.ts';
 import { attach, temporalAddress } from './local-services.ts';
 import { EMPTY_METER, observe, type ProgressMeter, rowsPerSecond, secondsLeft } from './progress.ts';
 import { plainLine } from './progress-view.ts';
-import { findRun, type KnownRun, knownRuns } from './run-folder.ts';
+import { findRun, type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
 import { isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
 /** Time between the two looks from which the rate is taken. */
@@ -105,11 +105,12 @@ async function observeRun(run: KnownRun, client: Client | null): Promise<Observe
 
 /** What a run's manifest and a look at its workflow say together. */
 export function stateOf(
-  { runId, runDir, manifest }: KnownRun,
+  run: KnownRun,
   { meter, open }: { readonly meter: ProgressMeter; readonly open: boolean },
 ): RunState {
+  const { runId, runDir, manifest, fault = manifest?.fault } = run;
   const { latest } = meter;
-  const written = manifest?.status ?? 'running';
+  const written = statusOfRun(run);
   const going = latest?.paused === true ? 'paused' : 'running';
   const closed = written === 'running' ? 'interrupted' : written;
   return {
@@ -124,7 +125,7 @@ export function stateOf(
     restarts: latest?.restarts ?? manifest?.restarts ?? 0,
     lagMessages: latest === null || latest.aggregating.partitions === 0 ? null : latest.aggregating.lag,
     waitingTasks: latest?.waiting ?? 0,
-    ...(manifest?.fault === undefined || open ? {} : { fault: manifest.fault }),
+    ...(fault === undefined || open ? {} : { fault }),
   };
 }
 
@@ -158,6 +159,6 @@ function serviceLines(
   return formatTable([{ title: 'service' }, { title: 'state' }, { title: 'address' }, { title: '' }], rows);
 }
 
-function isUnfinished({ manifest }: KnownRun): boolean {
-  return manifest === null || manifest.status === 'running';
+function isUnfinished(run: KnownRun): boolean {
+  return statusOfRun(run) === 'running';
 }

@@ -124,7 +124,7 @@ async function traceDrawing(run: ReportRun, value: string): Promise<Drawing> {
       x: { label: 'draw →', domain: [0, draws] },
       y: { label: null, grid: true, ticks: 4 },
       color: { domain: shown, range: shown.map((_, i) => colourOf(i)) },
-      marks: [Plot.line(rows, { x: 'draw', y: 'value', stroke: 'chain', strokeWidth: 0.9 })],
+      marks: [Plot.line(rows, { x: 'draw', y: 'value', z: 'chain', stroke: 'chain', strokeWidth: 0.9 })],
     },
     shown.map((chain, i) => ({ label: `chain ${chain}`, colour: colourOf(i) })),
   );

@@ -120,6 +120,7 @@ function sizeDrawing(context: SectionContext, all: readonly SizeStep[]): Drawing
             x: 'points',
             y: 'regions',
             fx: 'span',
+            z: 'runId',
             stroke: 'runId',
             curve: 'step-before',
             strokeWidth: 1.8,

@@ -118,7 +118,7 @@ function rateDrawing(accepted: readonly Row[], steps: number): Drawing {
       x: { label: 'update →', domain: [0, steps] },
       y: { label: '↑ accepted', domain: [0, 1], grid: true, ticks: 5 },
       color: { domain: kernels, range: kernels.map((kernel) => colourOf(kernel)) },
-      marks: [Plot.line(accepted, { x: 'step', y: 'rate', stroke: 'kernel', strokeWidth: 1.3 })],
+      marks: [Plot.line(accepted, { x: 'step', y: 'rate', z: 'kernel', stroke: 'kernel', strokeWidth: 1.3 })],
     },
     kernels.map((kernel) => ({ label: `kernel ${kernel}`, colour: colourOf(kernel) })),
   );

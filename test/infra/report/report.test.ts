@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import sharp from 'sharp';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { runShell } from '../../../infra/cli/shell.ts';
 import { writeReport } from '../../../infra/cli/report-command.ts';
 import { recordingTerminal } from '../cli/recording-terminal.ts';
@@ -64,6 +64,14 @@ describe('the report of sweeps', () => {
     expect(files.filter((name) => name.endsWith('.svg'))).toHaveLength(count);
     for (const name of files.filter((each) => each.endsWith('.png')))
       expect((await sharp(join(figures, name)).metadata()).width).toBeGreaterThanOrEqual(1440);
+  });
+
+  it('draws runs that have hardly any regions without a warning of the library', async () => {
+    const runs = [2, 1, 1].map((regions, i) => makeSweep(folder, { runId: `few-${i}`, regions }));
+    const warned = vi.spyOn(console, 'warn');
+    await reportOf((await Promise.all(runs)).map(({ runDir }) => runDir));
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   it('shows the digits of the data set, also where a sweep starts at a later row', async () => {
