@@ -14,15 +14,10 @@ const LEVELS: Readonly<Record<number, string>> = {
   50: 'error',
   60: 'fatal',
 };
-/** Fields that pino adds to every line, or that the line shows elsewhere. */
-const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  'level',
-  'time',
-  'pid',
-  'hostname',
-  'msg',
-  'runId',
-  'name',
+/** Fields that pino adds to every line, that the line shows elsewhere, or that only a machine reads; --json has them. */
+const HIDDEN_FIELDS: ReadonlySet<string> = new Set([
+  ...['level', 'time', 'pid', 'hostname', 'msg', 'runId', 'name'],
+  ...['sdkComponent', 'taskQueue', 'isLocal', 'namespace', 'taskToken', 'workflowRunId'],
 ]);
 
 export interface LogsOptions extends GlobalOptions {
@@ -64,7 +59,7 @@ export function logLines(texts: readonly string[], runId: string): readonly LogL
 export function formatLogLine(line: LogLine): string {
   const time = new Date(line.time).toISOString().slice(11, 23);
   const level = (LEVELS[Number(line.level)] ?? String(line.level ?? '')).padEnd(5);
-  const extra = Object.entries(line).filter(([key]) => !KNOWN_FIELDS.has(key));
+  const extra = Object.entries(line).filter(([key]) => !HIDDEN_FIELDS.has(key));
   const fields = extra.map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );

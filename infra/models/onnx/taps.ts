@@ -203,7 +203,7 @@ function unmatched(glob: string, taps: readonly FoundTap[], file: string): Pipel
   if (taps.length > shown.length) shown.push(`and ${taps.length - shown.length} more`);
   return new PipelineError({
     kind: 'config-invalid',
-    what: `model.taps: no pre-activation of ${file} matches`,
+    what: `no pre-activation of ${file} matches`,
     where: 'model.taps',
     value: glob,
     remedy: `Allowed: ${shown.join(', ')}`,

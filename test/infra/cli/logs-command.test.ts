@@ -19,7 +19,7 @@ describe('logLines', () => {
 describe('formatLogLine', () => {
   it('shows time, level, process, message and the other fields', () => {
     const [parsed] = logLines(
-      [line({ time: 1500, runId: 'a', msg: 'shard done', shard: 3, file: 'x' })],
+      [line({ time: 1500, runId: 'a', msg: 'shard done', shard: 3, file: 'x', taskToken: 'CiQw' })],
       'a',
     );
     expect(parsed && formatLogLine(parsed)).toBe('00:00:01.500 info  7 shard done shard=3 file=x');
