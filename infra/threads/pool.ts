@@ -6,6 +6,7 @@ import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
 import { tracing } from '../observability/tracing.ts';
+import { growingLittle } from './heap-growth.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
@@ -54,7 +55,8 @@ export function threadPool({
     try {
       const pool = WAITING.has(name) ? pools.waiting : pools.computing;
       const carrier = tracing().carrier();
-      return await pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
+      const run = () => pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
+      return await (name === 'commit' ? growingLittle(run) : run());
     } finally {
       signal.removeEventListener('abort', stop);
       port1.close();
