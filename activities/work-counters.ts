@@ -67,6 +67,12 @@ const COUNTED: Readonly<Record<Report['at'], Work>> = {
   }),
 };
 
+/** Shows every counter at 0 from the start: a scrape before the first work of its kind would miss it, and a rate its first step. */
+export function showCounters(meter: MetricMeter): void {
+  for (const { name, unit, description } of Object.values(COUNTED))
+    meter.createCounter(name, unit, description).add(0);
+}
+
 /**
  * Adds to the counters what each report has more than the one before.
  * @param before - the last report of an earlier attempt, whose work was counted by then.

@@ -5,6 +5,7 @@ import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
 import { joinPath } from './blobs/object-path.ts';
 import { readParsedIfThere, writeWhole } from './blobs/storage.ts';
+import { manifestOf } from './manifest-shape.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -73,20 +74,21 @@ export async function writeManifest(
 /**
  * Reads `<runDir>/run.json`.
  * @returns null where there is none.
- * @throws PipelineError `data-invalid` where it is not a manifest.
+ * @throws PipelineError `data-invalid` where it is not a manifest, with the key that is wrong.
  */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
   const file = joinPath(runDir, 'run.json');
   return readParsedIfThere(file, (bytes) => {
+    let content: unknown;
     try {
-      const manifest = JSON.parse(bytes.toString()) as Partial<RunManifest>;
-      if (typeof manifest.runId === 'string' && typeof manifest.status === 'string')
-        return manifest as RunManifest;
-    } catch {
-      // Told below, in the same words as for JSON of another shape.
+      content = JSON.parse(bytes.toString());
+    } catch (error) {
+      const value = error instanceof Error ? error.message : String(error);
+      const remedy = 'Move the folder away, or give the run another id or --out folder.';
+      const what = 'this is no run manifest: it holds no JSON';
+      throw new PipelineError({ kind: 'data-invalid', what, where: file, value, remedy });
     }
-    const remedy = 'Move the folder away, or give the run another id or --out folder.';
-    throw new PipelineError({ kind: 'data-invalid', what: 'this is no run manifest', where: file, remedy });
+    return manifestOf(file, content);
   });
 }
 

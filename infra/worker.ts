@@ -7,6 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import { destination, pino, stdSerializers } from 'pino';
 import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
+import { showCounters } from '../activities/work-counters.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
 import { isTraced, openTracing, tracing } from './observability/tracing.ts';
@@ -141,6 +142,7 @@ function installRuntime(env: Env): void {
       ? {}
       : { metrics: { prometheus: { bindAddress: env.metrics, countersTotalSuffix: true } } };
   Runtime.install({ logger, telemetryOptions: metrics });
+  showCounters(Runtime.instance().metricMeter);
 }
 
 /** The run an entry belongs to: workflow ids end in it. */

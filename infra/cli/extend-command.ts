@@ -2,9 +2,11 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { runWorkflowId, SIGNAL_EXTEND } from '#schemas/messages.ts';
+import { joinPath } from '../blobs/object-path.ts';
 import { readJsonIfThere } from '../blobs/storage.ts';
 import { refuseCode } from '../config/load-config.ts';
 import { temporalAddress, attach } from './local-services.ts';
+import { checkRecordedConfig } from '../manifest-shape.ts';
 import { drawsOf, type MetflowPlan, planPath } from '../metflow/metflow-plan.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
@@ -49,7 +51,9 @@ export async function extendCommand(
   return runToEnd(loaded, { context, options, startedMs, start: { draws } });
 }
 
-async function planOf({ runId, runDir, manifest }: KnownRun): Promise<MetflowPlan> {
+async function planOf({ runId, runDir, manifest, damaged }: KnownRun): Promise<MetflowPlan> {
+  if (damaged !== null) throw new PipelineError(damaged);
+  if (manifest !== null) checkRecordedConfig(joinPath(runDir, 'run.json'), manifest);
   const config = manifest?.config;
   if (config?.kind === 'metflow' && 'target' in config) {
     const plan = await readJsonIfThere<MetflowPlan>(planPath(runDir));

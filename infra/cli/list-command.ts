@@ -1,5 +1,6 @@
 // `tessera list`: every run that this machine knows of, from the manifests on disk.
 
+import { describeFault } from '#schemas/errors.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatCount, formatSeconds, formatTable } from './format.ts';
 import { type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
@@ -9,9 +10,9 @@ export async function listCommand(
   options: GlobalOptions & { readonly out: string },
   { terminal, env }: CommandContext,
 ): Promise<ExitCode> {
-  const runs = (await knownRuns(env().home, options.out)).filter(
-    ({ manifest, fault }) => manifest !== null || fault !== undefined,
-  );
+  const known = await knownRuns(env().home, options.out);
+  for (const { damaged } of known) if (damaged !== null) terminal.note(describeFault(damaged));
+  const runs = known.filter(({ manifest, fault }) => manifest !== null || fault !== undefined);
   if (options.json === true) {
     terminal.answer(JSON.stringify({ runs: runs.map(summaryOf) }));
     return 0;

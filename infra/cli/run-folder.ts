@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
@@ -17,6 +17,8 @@ export interface KnownRun {
   readonly runDir: string;
   readonly configFile: string | null;
   readonly manifest: RunManifest | null;
+  /** Why a `run.json` that is there cannot be read; the run then goes by its folder's name. */
+  readonly damaged: PipelineFault | null;
   /** What ended it before there was a manifest. */
   readonly fault?: PipelineFault;
 }
@@ -44,14 +46,13 @@ export async function knownRuns(home: string, out: string): Promise<readonly Kno
   for (const place of places) {
     for (const name of await entriesOf(place, asked)) {
       const runDir = joinPath(place, name);
-      const manifest = await manifestOrNull(runDir);
-      if (manifest !== null) runs.set(runDir, { runId: manifest.runId, runDir, configFile: null, manifest });
+      const run = await runIn(runDir);
+      if (run !== null) runs.set(runDir, run);
     }
   }
-  for (const run of remembered) {
-    const { manifest = null, runId = run.runId } = runs.get(run.runDir) ?? {};
-    const { fault, ...place } = run;
-    runs.set(run.runDir, { ...place, runId, manifest, ...(manifest === null && fault ? { fault } : {}) });
+  for (const { fault, ...run } of remembered) {
+    const known: KnownRun = { manifest: null, damaged: null, ...runs.get(run.runDir), ...run };
+    runs.set(run.runDir, known.manifest === null && fault !== undefined ? { ...known, fault } : known);
   }
   return [...runs.values()].sort(
     (a, b) => compare(createdAt(a), createdAt(b)) || compare(a.runDir, b.runDir),
@@ -66,9 +67,8 @@ export async function findRun(
   name: string,
   { home, out }: { readonly home: string; readonly out: string },
 ): Promise<KnownRun> {
-  const asFolder = await manifestOrNull(resolvePath(name));
-  if (asFolder !== null)
-    return { runId: asFolder.runId, runDir: resolvePath(name), configFile: null, manifest: asFolder };
+  const asFolder = await runIn(resolvePath(name));
+  if (asFolder !== null) return asFolder;
   const runs = await knownRuns(home, out);
   const found = runs.filter(({ runId }) => runId === name).at(-1);
   if (found !== undefined) return found;
@@ -106,8 +106,18 @@ async function entriesOf(place: string, asked: string): Promise<readonly string[
   return place === asked ? namesIn(place) : namesIn(place).catch(() => []);
 }
 
-function manifestOrNull(runDir: string): Promise<RunManifest | null> {
-  return readManifest(runDir).catch(() => null);
+/** The run whose folder this is; null where it holds none, or is out of reach. */
+async function runIn(runDir: string): Promise<KnownRun | null> {
+  try {
+    const manifest = await readManifest(runDir);
+    if (manifest === null) return null;
+    return { runId: manifest.runId, runDir, configFile: null, manifest, damaged: null };
+  } catch (error) {
+    const damaged =
+      error instanceof PipelineError && error.fault.kind === 'data-invalid' ? error.fault : null;
+    if (damaged === null) return null;
+    return { runId: basename(runDir), runDir, configFile: null, manifest: null, damaged };
+  }
 }
 
 function entries(folder: string): readonly string[] {

@@ -12,6 +12,7 @@ import { connectTemporal } from '../temporal-connection.ts';
 import { backgroundWorkers, startBackgroundWorkers, stopBackgroundWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
 import { faultOfFailure } from './cli-fault.ts';
+import { addressesOf, followServices } from './follow-services.ts';
 import { aborted } from './interrupts.ts';
 import { startWorkers, type WorkerGroup } from './worker-group.ts';
 import { shareOfCores, workerCommand } from './worker-process.ts';
@@ -57,18 +58,23 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const services = await ensureServices({ env, keep: options.lifetime === 'background', onNote, signal });
     cleanups.defer(() => services.stop());
     const restarted = options.onRestart ?? ((_, line) => onNote(line));
-    const watch = services.supervise(({ name, pid, seconds }) =>
-      restarted('service', `${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
-    );
+    let group: WorkerGroup | null = null;
+    const watch = followServices(services, {
+      onRestart: ({ name, pid, seconds }) =>
+        restarted('service', `${name} died; it is back as process ${pid} after ${seconds.toFixed(1)} s`),
+      onNote,
+      workers: () => group,
+    });
     cleanups.defer(() => watch[Symbol.dispose]());
     const connection = await connect(env, services);
     cleanups.defer(() => connection.close());
     const client = clientOf(env, connection);
-    const group = await provideWorkers(options, services);
+    group = await provideWorkers(options, services);
     if (group !== null) {
-      cleanups.defer(() => group.stop());
-      options.onForce?.(() => group.kill());
-      await Promise.race([group.ready, watch.failed, aborted(signal)]);
+      const { stop, kill, ready } = group;
+      cleanups.defer(stop);
+      options.onForce?.(kill);
+      await Promise.race([ready, watch.failed, aborted(signal)]);
     }
     signal.throwIfAborted();
     const stop = () => cleanups.run();
@@ -103,16 +109,18 @@ export function clientOf(env: Env, connection: Connection): Client {
 
 /** Environment that points child processes at the session's services. */
 export function serviceVariables(env: Env, services: Services): NodeJS.ProcessEnv {
-  const address = env.temporal.address === null ? { TEMPORAL_ADDRESS: services.temporal.address } : {};
-  const brokers = env.kafka.brokers === null ? { KAFKA_BROKERS: services.brokers.join(',') } : {};
+  const addresses = addressesOf(services);
+  const address = env.temporal.address === null ? { TEMPORAL_ADDRESS: addresses.temporal } : {};
+  const brokers = env.kafka.brokers === null ? { KAFKA_BROKERS: addresses.brokers } : {};
   return { ...address, ...brokers, TEMPORAL_NAMESPACE: services.temporal.namespace, TESSERA_HOME: env.home };
 }
 
 async function provideWorkers(options: SessionOptions, services: Services): Promise<WorkerGroup | null> {
   const { env, onNote, onRestart, lifetime } = options;
   await moveWorkers(options, services);
-  const address = services.temporal.address;
-  const running = backgroundWorkers(env.home).filter(({ temporal }) => temporal === address);
+  const running = backgroundWorkers(env.home).filter(
+    ({ temporal }) => temporal === services.temporal.address,
+  );
   if (options.processes === 0 || (options.processes === null && running.length > 0)) return null;
   const processes = options.processes ?? 1;
   const variables = serviceVariables(env, services);
@@ -136,11 +144,9 @@ async function provideWorkers(options: SessionOptions, services: Services): Prom
  */
 async function moveWorkers({ env, onNote }: SessionOptions, services: Services): Promise<void> {
   if (services.started.length === 0) return;
-  const brokers = services.brokers.join(',');
+  const { temporal, brokers } = addressesOf(services);
   const left = backgroundWorkers(env.home);
-  const stale = left.filter(
-    (found) => found.temporal !== services.temporal.address || found.brokers !== brokers,
-  );
+  const stale = left.filter((found) => found.temporal !== temporal || found.brokers !== brokers);
   if (stale.length === 0) return;
   onNote('services of this home are at other addresses now; its background workers are started again');
   await stopBackgroundWorkers(env.home, WORKER_GRACE_MS);

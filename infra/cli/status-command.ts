@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 
-import { describeFault, type PipelineFault } from '#schemas/errors.ts';
+import { describeFault, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { type ServiceStatus, servicesStatus } from '../services.ts';
 import { backgroundWorkers } from './background-workers.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
@@ -12,6 +12,7 @@ import { attach, temporalAddress } from './local-services.ts';
 import { EMPTY_METER, observe, type ProgressMeter, rowsPerSecond, secondsLeft } from './progress.ts';
 import { plainLine } from './progress-view.ts';
 import { findRun, type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
+import type { Terminal } from './terminal.ts';
 import { isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
 /** Time between the two looks from which the rate is taken. */
@@ -42,10 +43,7 @@ export async function statusCommand(
   { terminal, env: readEnv }: CommandContext,
 ): Promise<ExitCode> {
   const env = readEnv();
-  const runs =
-    name === null
-      ? (await knownRuns(env.home, options.out)).filter(isUnfinished)
-      : [await findRun(name, { home: env.home, out: options.out })];
+  const runs = await runsAskedFor(name, { home: env.home, out: options.out, terminal });
   const address = await temporalAddress(env);
   const attached = address === null ? null : await attach(env).catch(() => null);
   const states = (await runStates(runs, attached)).filter(
@@ -67,6 +65,21 @@ export async function statusCommand(
   }
   for (const state of states) for (const line of stateLines(state)) terminal.answer(line);
   return 0;
+}
+
+/** The run of this name, or every unfinished one. @throws PipelineError `data-invalid` where its run.json cannot be read. */
+async function runsAskedFor(
+  name: string | null,
+  { home, out, terminal }: { readonly home: string; readonly out: string; readonly terminal: Terminal },
+): Promise<readonly KnownRun[]> {
+  if (name === null) {
+    const known = await knownRuns(home, out);
+    for (const { damaged } of known) if (damaged !== null) terminal.note(describeFault(damaged));
+    return known.filter(isUnfinished);
+  }
+  const run = await findRun(name, { home, out });
+  if (run.damaged !== null) throw new PipelineError(run.damaged);
+  return [run];
 }
 
 interface Observed {
@@ -160,5 +173,5 @@ function serviceLines(
 }
 
 function isUnfinished(run: KnownRun): boolean {
-  return statusOfRun(run) === 'running';
+  return run.damaged === null && statusOfRun(run) === 'running';
 }

@@ -7,6 +7,7 @@ import { ensureServices } from '../services.ts';
 import { noteWorkers } from './background-workers.ts';
 import { createCleanups } from './cleanups.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
+import { addressesOf } from './follow-services.ts';
 import { aborted } from './interrupts.ts';
 import { serviceVariables, WORKER_GRACE_MS } from './session.ts';
 import { startWorkers } from './worker-group.ts';
@@ -32,8 +33,7 @@ export async function workerCommandLine(options: WorkerOptions, context: Command
       terminal.note(`${name} died; it is back as process ${pid}`),
     );
     cleanups.defer(() => supervision[Symbol.dispose]());
-    const [temporal, brokers] = [services.temporal.address, services.brokers.join(',')];
-    const note = noteWorkers(env.home, { processes, temporal, brokers });
+    const note = noteWorkers(env.home, { processes, ...addressesOf(services) });
     cleanups.defer(() => note[Symbol.dispose]());
     const serve = queues.length > 0 ? { TESSERA_QUEUES: queues.join(',') } : {};
     const command = await workerCommand(

@@ -28,6 +28,8 @@ export interface WorkerGroup extends AsyncDisposable {
   readonly failed: Promise<never>;
   stop(): Promise<void>;
   kill(): void;
+  /** Starts every worker again, with these variables. Resolves when the old ones have ended. */
+  moveTo(variables: NodeJS.ProcessEnv): Promise<void>;
 }
 
 /** Starts and supervises workers. */
@@ -39,14 +41,18 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
     onFailed = reject;
   });
   failed.catch(() => undefined);
+  const place: Place = { command: options.command, moves: 0 };
   const firstReady = Array.from({ length: options.processes }, (_, slot) =>
-    supervise(slot, { ...options, running, stopping: stopping.signal, onFailed }),
+    supervise(slot, { ...options, place, running, stopping: stopping.signal, onFailed }),
   );
   const ready = Promise.race([Promise.all(firstReady).then(() => undefined), failed]);
   ready.catch(() => undefined);
+  async function endAll(): Promise<void> {
+    await Promise.all([...running.values()].map((worker) => worker.stop(options.graceMs)));
+  }
   async function stop(): Promise<void> {
     stopping.abort();
-    await Promise.all([...running.values()].map((worker) => worker.stop(options.graceMs)));
+    await endAll();
   }
   return {
     get pids() {
@@ -59,11 +65,23 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
       stopping.abort();
       for (const worker of running.values()) worker.kill();
     },
+    async moveTo(variables) {
+      place.command = { ...place.command, env: { ...place.command.env, ...variables } };
+      place.moves += 1;
+      await endAll();
+    },
     [Symbol.asyncDispose]: stop,
   };
 }
 
+/** How workers are started now, and how often that has changed. */
+interface Place {
+  command: WorkerCommand;
+  moves: number;
+}
+
 interface Supervision extends WorkerGroupOptions {
+  readonly place: Place;
   readonly running: Map<number, WorkerProcess>;
   readonly stopping: AbortSignal;
   readonly onFailed: (error: Error) => void;
@@ -75,7 +93,8 @@ function supervise(slot: number, options: Supervision): Promise<void> {
     const launch = (state: RestartState, died: WorkerExit | null) => {
       if (options.stopping.aborted) return;
       const startedMs = Date.now();
-      const worker = startWorkerProcess(commandOf(options.command, slot));
+      const { command, moves } = options.place;
+      const worker = startWorkerProcess(commandOf(command, slot));
       options.running.set(slot, worker);
       void worker.ready.then(() => {
         onFirstReady();
@@ -85,6 +104,7 @@ function supervise(slot: number, options: Supervision): Promise<void> {
       void worker.exited.then((exit) => {
         options.running.delete(slot);
         if (options.stopping.aborted) return;
+        if (options.place.moves !== moves) return launch(FRESH_PROCESS, null);
         const decision = decideRestart(state, { uptimeMs: Date.now() - startedMs });
         const hopeless = exit.fault !== null && !FAULTS[exit.fault.kind].retry;
         if (hopeless || decision.kind === 'give-up') return options.onFailed(workerError(exit));

@@ -15,6 +15,8 @@ export interface StartedService {
 export interface ServiceRestart {
   readonly name: ServiceName;
   readonly pid: number;
+  /** Where it answers now: at another port where it was started anew, because its own was taken. */
+  readonly address: string;
   /** Restarts of this service seen by this command so far. */
   readonly restarts: number;
   /** From the death being noticed to answering again. */

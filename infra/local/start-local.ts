@@ -70,14 +70,31 @@ interface BringUpOptions extends LocalOptions {
 
 async function bringUp(service: LocalService, { env, onNote, signal, board }: BringUpOptions): Promise<void> {
   const known = board.state[service.name];
-  if (isRunning(known)) {
-    await awaitService(service, known, { env, signal });
+  if (isRunning(known) && (await answers(service, known, { env, signal }))) {
     board.running[service.name] = known;
     return;
   }
   const probe = machineProbe(env.variables.reveal());
   const store = (record: RunningRecord) => board.store(service, record);
   board.running[service.name] = await startService(service, { env, probe, onNote, signal, known, store });
+}
+
+/**
+ * Whether a service answers in the end; false where its process ends before it does, as one does that another command has started again
+ * at a port that is taken by now.
+ */
+async function answers(
+  service: LocalService,
+  known: RunningRecord,
+  options: Parameters<typeof awaitService>[2],
+): Promise<boolean> {
+  try {
+    await awaitService(service, known, options);
+    return true;
+  } catch (error) {
+    if (isRunning(known) || options.signal?.aborted === true) throw error;
+    return false;
+  }
 }
 
 /** This command becomes a user; services once asked to be kept stay kept. */

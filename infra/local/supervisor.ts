@@ -60,12 +60,14 @@ async function watch(name: ServiceName, options: WatchOptions): Promise<void> {
     try {
       await sleep(WATCH_MS + backoffMs, undefined, { signal, ref: false });
       const began = performance.now();
-      const pid = await revive(name, { ...options, lastPid });
+      const record = await revive(name, { ...options, lastPid });
       backoffMs = 0;
-      if (pid === null || pid === lastPid) continue;
-      lastPid = pid;
+      if (record === null || record.process.pid === lastPid) continue;
+      const { process, ports } = record;
+      lastPid = process.pid;
       restarts += 1;
-      onRestart({ name, pid, restarts, seconds: (performance.now() - began) / 1000 });
+      const address = `127.0.0.1:${ports[0]}`;
+      onRestart({ name, pid: lastPid, address, restarts, seconds: (performance.now() - began) / 1000 });
     } catch (error) {
       if (signal.aborted) return;
       if (faultOf(error).kind === 'disk-full') return onFailed(error as Error);
@@ -88,20 +90,18 @@ async function watchRoom(name: ServiceName, { env, signal, onFailed }: WatchOpti
   }
 }
 
-/**
- * Pid of the answering service, restarted here where nobody else did; null where it was stopped on purpose.
- */
+/** The answering service, restarted here where nobody else did; null where it was stopped on purpose. */
 async function revive(
   name: ServiceName,
   options: WatchOptions & { readonly lastPid: number },
-): Promise<number | null> {
+): Promise<RunningRecord | null> {
   const { env, signal, lastPid } = options;
   const seen = (await readState(env.home))[name];
   if (seen?.process == null) return null;
   const record = isRunning(seen) ? seen : await restartDead(name, options);
   if (record === null) return null;
   if (record.process.pid !== lastPid) await awaitService(LOCAL_SERVICES[name], record, { env, signal });
-  return record.process.pid;
+  return record;
 }
 
 /** The lock covers the start only, so that two dead services come back side by side. */

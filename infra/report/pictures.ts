@@ -1,11 +1,12 @@
 // Points of a data set as small pictures in one image, so that a page carries thousands.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { DatasetConfig, TransformConfig } from '#schemas/config.ts';
 import type { Samples } from '../../activities/experiments/experiment.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
+import { readJsonIfThere } from '../blobs/storage.ts';
 import { IMAGE_SUFFIXES } from '../datasets/image-decoder.ts';
 import { openDataset } from '../datasets/open.ts';
 import { openSamples, sampleDataset } from '../lens/samples.ts';
@@ -197,9 +198,8 @@ function copyInto(
 }
 
 async function datasetPlan(run: ReportRun): Promise<Plan | null> {
-  const text = await readFile(join(run.runDir, 'plan.json'), 'utf8').catch(() => null);
-  if (text === null) return null;
-  const plan = JSON.parse(text) as Plan & { readonly data: Plan | null };
+  const plan = await readJsonIfThere<Plan & { readonly data: Plan | null }>(join(run.runDir, 'plan.json'));
+  if (plan === null) return null;
   return run.manifest.kind === 'sweep' ? plan : plan.data;
 }
 

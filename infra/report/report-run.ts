@@ -7,6 +7,7 @@ import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node
 import { PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { type ParquetQueries, parquetQueries } from '../datasets/parquet-query.ts';
+import { checkRecordedConfig } from '../manifest-shape.ts';
 import { checkLayout } from '../parquet/layout-version.ts';
 
 /** A cell: 64-bit numbers as numbers, lists as arrays, fixed and variable binary as bytes. */
@@ -32,10 +33,11 @@ const SETTINGS = { threads: '2', memory_limit: '1GB', temp_directory: join(tmpdi
 
 /**
  * Opens a run folder.
- * @throws PipelineError `data-missing` where the run has not finished, `data-invalid` where a table is damaged.
+ * @throws PipelineError `data-missing` where the run has not finished, `data-invalid` where its manifest or a table is damaged.
  */
 export async function openReportRun(runDir: string, manifest: RunManifest | null): Promise<ReportRun> {
   if (manifest?.status !== 'done') throw unfinished(runDir, manifest);
+  checkRecordedConfig(join(runDir, 'run.json'), manifest);
   const queries = parquetQueries(SETTINGS);
   const filled = new Set<string>();
   const run = runOf(runDir, { manifest, queries, filled });

@@ -1,7 +1,7 @@
 // The invariant: over all attempts of a task, what is counted adds up to what was done.
 
 import { expect, test } from 'vitest';
-import { workCounter } from '../../activities/work-counters.ts';
+import { showCounters, workCounter } from '../../activities/work-counters.ts';
 
 /** A meter that keeps the sums by name. */
 function meter() {
@@ -17,6 +17,14 @@ test('counts what each report has more than the one before', () => {
   const count = workCounter(own, undefined);
   for (const samples of [10, 30, 30, 70]) count({ at: 'encode', shard: 0, batch: 0, samples });
   expect([...sums]).toEqual([['tessera_samples_encoded', 70]]);
+});
+
+test('all counters stand at 0 before any work', () => {
+  const { sums, meter: own } = meter();
+  showCounters(own);
+  expect(sums.size).toBe(6);
+  expect(new Set(sums.values())).toEqual(new Set([0]));
+  expect([...sums.keys()]).toContain('tessera_messages_aggregated');
 });
 
 test('goes on from what an earlier attempt had reported', () => {

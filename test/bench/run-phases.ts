@@ -1,9 +1,8 @@
 // Where a run's time goes: its phases out of the Temporal history, and the processor time of each process.
 
-import { readFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { runWorkflowId } from '#schemas/messages.ts';
-import { processesOf } from '../live/process-table.ts';
+import { cpuSecondsOf, processesOf } from '../live/process-table.ts';
 
 /** Seconds of a finished run, from the start of its workflow. */
 export interface RunPhases {
@@ -89,18 +88,12 @@ export type Server = 'worker' | 'temporal' | 'kafka';
 /** Processor seconds that the servers of a home have used so far; null where there is no /proc. */
 export function serverCpuSeconds(folder: string): Record<Server, number> | null {
   const seconds = { worker: 0, temporal: 0, kafka: 0 };
-  try {
-    for (const { pid, command } of processesOf(folder)) {
-      const [, rest = ''] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-      const fields = rest.split(' ');
-      // User and system time in ticks of 10 ms: fields 14 and 15 of the file, counted from 1.
-      const used = (Number(fields[11]) + Number(fields[12])) / 100;
-      if (command.includes('worker.mjs')) seconds.worker += used;
-      else if (command.includes('start-dev')) seconds.temporal += used;
-      else if (command.includes('java')) seconds.kafka += used;
-    }
-    return seconds;
-  } catch {
-    return null;
+  for (const { pid, command } of processesOf(folder)) {
+    const used = cpuSecondsOf(pid);
+    if (used === null) return null;
+    if (command.includes('worker.mjs')) seconds.worker += used;
+    else if (command.includes('start-dev')) seconds.temporal += used;
+    else if (command.includes('java')) seconds.kafka += used;
   }
+  return seconds;
 }

@@ -57,3 +57,15 @@ function environmentOf(pid: number): string {
     return '';
   }
 }
+
+/** Processor seconds, of user and system, that a process has used so far; null where it is gone or there is no /proc. */
+export function cpuSecondsOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Fields 14 and 15, in ticks of 10 ms; the command name before them may hold spaces and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return null;
+  }
+}

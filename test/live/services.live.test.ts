@@ -16,8 +16,9 @@ import { claimPorts, isPortFree } from '../../infra/local/ports.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
 import { isLoopback, listeningAddresses } from './listening.ts';
 import { startHome } from './live-home.ts';
-import { servicesOf } from './progress-query.ts';
+import { encodersUnderWay, servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
+import { startTessera } from './tessera-command.ts';
 import { ensureServices, type Services, servicesStatus, stopServices } from '../../infra/services.ts';
 
 const TOPIC = 'live';
@@ -221,26 +222,36 @@ describe('local services', () => {
   }
 });
 
-describe('workers in the background', () => {
+describe('workers in the background, and those of a command that runs', () => {
   it('follow a broker that came back at another port, because a stranger took its own', async () => {
     const home = await startHome('moved', { workers: 1 });
     const stranger = createServer();
+    const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
+    const { env, folder, runs } = home;
+    const running = startTessera(['run', config, '--out', runs, '--processes', '1', '--set', 'run=running'], {
+      env,
+      cwd: folder,
+    });
     try {
+      await expect.poll(() => encodersUnderWay(home, 'running'), { timeout: 30_000 }).toBeGreaterThan(0);
       const { process: broker, ports } = servicesOf(home).kafka!;
       process.kill(broker!.pid, 'SIGKILL');
       await expect.poll(() => isPortFree(ports[0]!), { timeout: 10_000 }).toBe(true);
       await once(stranger.listen(ports[0], '127.0.0.1'), 'listening');
       const sets = setOptions({ run: 'moved', 'dataset.rows': [0, 500] });
-      const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
       const end = await home.tessera(['run', config, '--out', home.runs, '--processes', '0', ...sets]);
       expect(end.stderr).toContain('its background workers are started again');
       expect(end.code).toBe(0);
       expect(servicesOf(home).kafka!.ports[0]).not.toBe(ports[0]);
+      const { code, stderr } = await running.end;
+      expect(stderr).toContain('the workers of this command are started again');
+      expect(code, stderr).toBe(0);
     } finally {
+      running.kill('SIGKILL');
       stranger.close();
       await home.close();
     }
-  }, 120_000);
+  }, 240_000);
 });
 
 function lives(pid: number): boolean {

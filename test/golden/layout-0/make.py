@@ -49,5 +49,23 @@ write(
 )
 write(run / "regions/part-00001-00000.parquet", "regions", [("network", digest(9), 6, [0, 1, 2], 1.5)], 2)
 write(run / "layers.parquet", "layers", [(0, "fc1"), (1, "fc2")], 2)
-manifest = {"runId": "old", "kind": "sweep", "status": "done", "createdAt": "2026-01-01T00:00:00.000Z"}
+config = {
+    "kind": "sweep",
+    "seed": 0,
+    "model": {"file": "net.onnx", "control": "none"},
+    "codes": {"granularity": "image"},
+}
+manifest = {
+    "runId": "old",
+    "kind": "sweep",
+    "status": "done",
+    "config": config,
+    "configSha256": "0" * 64,
+    "model": None,
+    "data": None,
+    "versions": {},
+    "createdAt": "2026-01-01T00:00:00.000Z",
+    "skipped": [],
+    "notices": [],
+}
 (run / "run.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readJsonIfThere } from '../../../infra/blobs/storage.ts';
 import { readManifest } from '../../../infra/run-manifest.ts';
+import { plainManifest } from '../plain-manifest.ts';
 
-const MANIFEST = { runId: 'r', status: 'running' };
+const MANIFEST = plainManifest('r', 'running');
 
 let folder: string;
 let reads: number;

@@ -79,6 +79,23 @@ describe('startWorkers', () => {
     expect(group.pids[0]).not.toBe(first);
   });
 
+  it('starts its workers again with another address, and calls none of them dead', async () => {
+    const { group, notes } = start(
+      `require('fs').appendFileSync(process.env.FOLDER + '/at', process.env.AT + ' ');
+      ${READY} setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0));`,
+    );
+    await group.ready;
+    const [first = -1] = group.pids;
+    await group.moveTo({ AT: 'elsewhere' });
+    expect(isAlive(first)).toBe(false);
+    const at = () => readFileSync(join(folder, 'at'), 'utf8');
+    await vi.waitFor(() => expect(at()).toBe('undefined elsewhere '), { timeout: 5000 });
+    expect(notes).toEqual([]);
+    const [second = -1] = group.pids;
+    process.kill(second, 'SIGKILL');
+    await vi.waitFor(() => expect(at()).toBe('undefined elsewhere elsewhere '), { timeout: 5000 });
+  });
+
   it('kills a worker that does not end in time', async () => {
     const { group } = start(`process.on('SIGTERM', () => {}); ${READY} setInterval(() => {}, 1000);`, {
       graceMs: 100,

@@ -11,6 +11,7 @@ import { measuredTables } from '../../../infra/lens/lens-plan.ts';
 import { PartitionCollector } from '../../../infra/lens/partition-collector.ts';
 import { readRunTable } from '../../../infra/lens/read-table.ts';
 import { tableHashes } from '../../live/run-files.ts';
+import { plainManifest } from '../plain-manifest.ts';
 import {
   allMessages,
   chunksOf,
@@ -227,7 +228,7 @@ describe('collecting and committing rows', () => {
     await expect(readRunTable(runDir, 'parts', ['task'])).rejects.toMatchObject({
       fault: { kind: 'data-missing', where: 'runs' },
     });
-    await writeFile(join(runDir, 'run.json'), JSON.stringify({ runId: 'fake', status: 'done' }));
+    await writeFile(join(runDir, 'run.json'), JSON.stringify(plainManifest('fake', 'done')));
     const { rows, columns } = await readRunTable(runDir, 'small_table', ['task', 'digest', 'run_id']);
     const expected = expectedRows();
     expect(rows).toBe(expected.length);

@@ -15,6 +15,7 @@ import { migrateRun } from '../../../infra/migrate/migrate-run.ts';
 import { openParquet } from '../../../infra/parquet/parquet-file.ts';
 import { openReportRun } from '../../../infra/report/report-run.ts';
 import { readManifest } from '../../../infra/run-manifest.ts';
+import { plainManifest } from '../plain-manifest.ts';
 
 const OLD = fileURLToPath(new URL('../../golden/layout-0/old', import.meta.url));
 const FILES = ['layers.parquet', 'regions/part-00000-00000.parquet', 'regions/part-00001-00000.parquet'];
@@ -103,6 +104,6 @@ it('a table of a newer version is refused, and nothing is touched', async () => 
 });
 
 it('a run that has not finished is refused', async () => {
-  writeFileSync(join(run, 'run.json'), JSON.stringify({ runId: 'old', status: 'running' }));
+  writeFileSync(join(run, 'run.json'), JSON.stringify(plainManifest('old', 'running')));
   await expect(migrateRun(run)).rejects.toMatchObject({ fault: { kind: 'data-missing' } });
 });

@@ -111,7 +111,13 @@ export async function makeSweep(folder: string, options: SweepOptions): Promise<
   await reader?.close();
   writeManifest(runDir, options, {
     kind: 'sweep',
-    config: { kind: 'sweep', seed: 0, model: { file: 'model.onnx', control }, dataset },
+    config: {
+      kind: 'sweep',
+      seed: 0,
+      model: { file: 'model.onnx', control },
+      codes: { granularity: 'image' },
+      dataset,
+    },
     model: { file: 'model.onnx', sha256: 'ab', backend: 'none', packing: 'none' },
     data: { sha256: 'cd', files: read?.files ?? [] },
     rows: { points, regions: 2 * regions },
