@@ -52,7 +52,3 @@ export function massesOf(rows: readonly MassRow[]): SpanMasses[] {
     };
   });
 }
-
-function finiteOrNull(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
