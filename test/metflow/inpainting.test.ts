@@ -8,7 +8,7 @@ import { flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
 import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
 import { randomWalkKernel } from '../../activities/metflow/path/random-walk-kernel.ts';
-import { openInpainting } from '../../activities/metflow/vae/inpainting.ts';
+import { type InpaintingState, openInpainting } from '../../activities/metflow/vae/inpainting.ts';
 import { vaeModel, type VaeModel } from '../../activities/metflow/vae/vae-model.ts';
 import { initialParameters } from '../../activities/metflow/parameters.ts';
 import { chiSquareTail } from '../../activities/numeric/gamma-distribution.ts';
@@ -121,7 +121,7 @@ async function jointScore(model: VaeModel, off: number): Promise<number> {
   const chain = await openInpainting(model, options);
   const z = Float64Array.from({ length: CHAINS }, () => random.normal());
   const x = Float64Array.from({ length: 3 * CHAINS }, (_, at) => pixel(z[Math.floor(at / 3)]!, at % 3));
-  let state = { ...(await chain.initial(x)), z };
+  let state: InpaintingState = { ...(await chain.initial(x)), z };
   for (let round = 0; round < 15; round++) {
     const done = await chain.step(state);
     state = {
