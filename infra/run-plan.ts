@@ -6,14 +6,33 @@ import { readJsonIfThere } from './blobs/storage.ts';
 
 export const PLAN_FILE = 'plan.json';
 
-/** The plan of a task's run. @throws PipelineError `internal` where there is none, or it belongs to another config. */
+/** Path of a run's plan. */
+export function planPath(runDir: string): string {
+  return joinPath(runDir, PLAN_FILE);
+}
+
+/** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
+export async function findPlan<Plan extends { readonly configSha256: string }>(
+  runDir: string,
+  configSha256: string,
+): Promise<Plan | null> {
+  const plan = await readJsonIfThere<Plan>(planPath(runDir));
+  if (plan === null || plan.configSha256 === configSha256) return plan;
+  throw new PipelineError({
+    kind: 'run-config-mismatch',
+    where: planPath(runDir),
+    what: 'the plan belongs to another config',
+    value: `config ${plan.configSha256}, expected ${configSha256}`,
+    remedy: 'Give the run another id, or remove its folder.',
+  });
+}
+
+/** The plan of a task's run. @throws PipelineError as {@link findPlan} does, `internal` where there is none. */
 export async function readTaskPlan<Plan extends { readonly configSha256: string }>(
   runDir: string,
   configSha256: string,
 ): Promise<Plan> {
-  const where = joinPath(runDir, PLAN_FILE);
-  const plan = await readJsonIfThere<Plan>(where);
-  if (plan?.configSha256 === configSha256) return plan;
-  const what = plan === null ? 'the run has no plan' : 'the plan belongs to another config';
-  throw new PipelineError({ kind: 'internal', where, what });
+  const plan = await findPlan<Plan>(runDir, configSha256);
+  if (plan !== null) return plan;
+  throw new PipelineError({ kind: 'internal', where: planPath(runDir), what: 'the run has no plan' });
 }

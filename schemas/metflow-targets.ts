@@ -135,6 +135,14 @@ const builtIn = z.discriminatedUnion('name', [
       .min(1)
       .optional()
       .describe('Units that a level adds to the one before; not given: a level per layer.'),
+    leastShare: z
+      .number()
+      .min(0)
+      .max(0.5)
+      .default(0.1)
+      .describe(
+        'A level that fewer draws of a pilot chain pass is split: walls of its units stand further out first. 0: never.',
+      ),
   }),
   z.strictObject({
     name: z.literal('vae_posterior').describe('Latent vector of a variational autoencoder, given images.'),

@@ -2,13 +2,16 @@
 // reflected by every wall that it meets.
 
 import { PipelineError } from '#schemas/errors.ts';
-import { fillNormals } from '../numeric/philox-address.ts';
+import { fillNormals, fillUniforms } from '../numeric/philox-address.ts';
 import type { Kernel, Target } from './kernel.ts';
 import { settleInside } from './settle.ts';
 import { along, type WalledBlock, wallsOf } from './walls.ts';
 
-/** A quarter of a turn forgets where it began wherever no wall is met. */
-const TRAVEL = Math.PI / 2;
+/**
+ * Turns on both sides of a quarter, which forgets where it began wherever no wall is met. Were all of one length, a point whose
+ * bounces off a wall took as long as that would come back to itself, and a chain begun there would hardly leave.
+ */
+const [LEAST_TRAVEL, MOST_TRAVEL] = [Math.PI / 4, (3 * Math.PI) / 4];
 
 export interface ReflectiveOptions {
   /** Reflections after which a trajectory is given up, and the point stays; as many either way, so the law is kept. */
@@ -35,12 +38,15 @@ export function buildReflective(target: Target, { reflections }: ReflectiveOptio
     parts: 1,
     async step(address, state, options) {
       const momentum = new Float64Array(state.z.length);
+      const uniforms = new Float64Array(address.chains.length * walls.length);
       fillNormals(momentum, address.chains, { ...address, purpose: 'momentum' });
+      fillUniforms(uniforms, address.chains, { ...address, purpose: 'accept' });
       const z = state.z.slice();
       for (let row = 0; row < address.chains.length; row++) {
-        for (const block of walls) {
+        for (const [number, block] of walls.entries()) {
           const [from, to] = [row * dim + block.from, row * dim + block.from + block.dim];
-          travel(z.subarray(from, to), momentum.subarray(from, to), { block, reflections });
+          const uniform = uniforms[row * walls.length + number]!;
+          travel(z.subarray(from, to), momentum.subarray(from, to), { block, reflections, uniform });
         }
       }
       return settleInside(target, state, { kernel: 'reflective', z, ...options });
@@ -48,14 +54,21 @@ export function buildReflective(target: Target, { reflections }: ReflectiveOptio
   };
 }
 
-/** Moves the point of a block; given up, it is left where it was. */
-function travel(
+/**
+ * Moves the point of a block, and wears out the velocity; given up, it is left where it was.
+ * @param options.uniform - in (0, 1), says how long.
+ */
+export function travel(
   z: Float64Array,
   velocity: Float64Array,
-  { block, reflections }: ReflectiveOptions & { readonly block: WalledBlock },
+  {
+    block,
+    reflections,
+    uniform,
+  }: ReflectiveOptions & { readonly block: WalledBlock; readonly uniform: number },
 ): void {
   const start = z.slice();
-  let left = TRAVEL;
+  let left = LEAST_TRAVEL + (MOST_TRAVEL - LEAST_TRAVEL) * uniform;
   let last = -1;
   for (let met = 0; met <= reflections; met++) {
     const { wall, time } = firstWall(z, velocity, { block, last });

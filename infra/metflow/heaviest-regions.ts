@@ -2,6 +2,7 @@
 
 import { REGION_MASS_TABLE } from '#schemas/columns/metflow/region-mass.ts';
 import type { SpanMasses } from '#schemas/messages.ts';
+import { finiteOrNull } from '../../activities/numeric/finite-or-null.ts';
 import { readRows } from './small-tables.ts';
 
 /** Regions of a span that are named. */
@@ -51,8 +52,4 @@ export function massesOf(rows: readonly MassRow[]): SpanMasses[] {
       reliableMass: total(reliable, 'mass'),
     };
   });
-}
-
-function finiteOrNull(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }

@@ -1,12 +1,9 @@
 // The plan of a MetFlow run, as plan.json holds it: the config, the target's identity, and where the chains end.
 
-import { join } from 'node:path';
-import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord, SourceFile } from '#schemas/messages.ts';
 import type { MetflowConfig } from '#schemas/metflow-config.ts';
 import type { SegmentCuts } from '../../activities/metflow/chains/place.ts';
-import { readJsonIfThere } from '../blobs/storage.ts';
-import { PLAN_FILE } from '../run-plan.ts';
+import { findPlan, readTaskPlan } from '../run-plan.ts';
 
 export interface MetflowPlan {
   readonly runId: string;
@@ -26,45 +23,14 @@ export interface MetflowPlan {
   readonly notices: readonly string[];
 }
 
-/** Path of a run's plan. */
-export function planPath(runDir: string): string {
-  return join(runDir, PLAN_FILE);
-}
-
-/** The plan of a run, null where it has none. @throws PipelineError `run-config-mismatch` where it belongs to another config. */
+/** The plan of a run; as {@link findPlan}. */
 export function findMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan | null> {
   return findPlan<MetflowPlan>(runDir, configSha256);
 }
 
-/** The same for a plan of any kind. */
-export async function findPlan<Plan extends { readonly configSha256: string }>(
-  runDir: string,
-  configSha256: string,
-): Promise<Plan | null> {
-  const plan = await readJsonIfThere<Plan>(planPath(runDir));
-  if (plan === null || plan.configSha256 === configSha256) return plan;
-  throw new PipelineError({
-    kind: 'run-config-mismatch',
-    where: planPath(runDir),
-    what: 'the plan belongs to another config',
-    value: `config ${plan.configSha256}, expected ${configSha256}`,
-    remedy: 'Give the run another id, or remove its folder.',
-  });
-}
-
-/** The plan of a run that has been planned. */
+/** The plan of a run that has been planned; as {@link readTaskPlan}. */
 export function readMetflowPlan(runDir: string, configSha256: string): Promise<MetflowPlan> {
-  return readPlan<MetflowPlan>(runDir, configSha256);
-}
-
-/** The same for a plan of any kind. */
-export async function readPlan<Plan extends { readonly configSha256: string }>(
-  runDir: string,
-  configSha256: string,
-): Promise<Plan> {
-  const plan = await findPlan<Plan>(runDir, configSha256);
-  if (plan !== null) return plan;
-  throw new PipelineError({ kind: 'internal', where: planPath(runDir), what: 'the run has no plan' });
+  return readTaskPlan<MetflowPlan>(runDir, configSha256);
 }
 
 /** Kafka topic of the present stretch: a topic is deleted when its draws are committed, and its name is not used again. */

@@ -46,9 +46,12 @@ export async function polytopeTarget(
   const data = await readFitting(config, net);
   const point = data.inputs.subarray(0, data.width);
   const options = { net, point, centre, scale, smoothing };
-  const unitsPerLevel = name === 'polytope' ? null : (config.unitsPerLevel ?? null);
-  const traced = name === 'polytope' ? polytope(options) : polytopeLevels({ ...options, unitsPerLevel });
-  const law = { name, control, seed, centre, scale, smoothing, unitsPerLevel };
+  const levels =
+    name === 'polytope'
+      ? null
+      : { unitsPerLevel: config.unitsPerLevel ?? null, leastShare: config.leastShare };
+  const traced = levels === null ? polytope(options) : polytopeLevels({ ...options, ...levels, seed });
+  const law = { name, control, seed, centre, scale, smoothing, ...levels };
   return targetOf(config, { traced, law, modelSha256, data, tap: null });
 }
 

@@ -17,7 +17,8 @@ import {
 } from '../../activities/metflow/path/path-model.ts';
 import { openTarget, type OpenTarget } from '../../activities/metflow/targets/open-target.ts';
 import { chainsOfGroup, type MetflowPlan } from './metflow-plan.ts';
-import { namedTarget, type NamedTarget } from './named-targets.ts';
+import type { NamedTarget } from './named-targets.ts';
+import { plannedTarget } from './planned-target.ts';
 import { createProgramRunner } from './program-runner.ts';
 
 /** Parameters that a training ended with. */
@@ -72,7 +73,7 @@ async function makeSampler(
   { key, chains, model }: { key: string; chains: Uint32Array; model: TrainedModel | null },
 ): Promise<Opened> {
   const { config, dim } = plan;
-  const named = await namedTarget(config.target, config.seed);
+  const named = await plannedTarget(plan);
   const target = await openTarget(named.traced, { runner: createProgramRunner(), rows: chains.length });
   const path = model === null ? null : trainedPath(config, dim, { units: model.units });
   const flows = path === null ? null : await openFlows(plan, { named, path, chains, theta: model!.theta });

@@ -8,7 +8,7 @@ import { randomStream } from '../../activities/numeric/rng.ts';
 import { countDataset, countsOfSweep, type SpanCounts } from './data-codes.ts';
 import { type DrawCoder, openDrawCoder } from './draw-codes.ts';
 import type { MetflowPlan } from './metflow-plan.ts';
-import { namedTarget } from './named-targets.ts';
+import { plannedTarget } from './planned-target.ts';
 import { readPositions } from './read-draws.ts';
 import { writeRows } from './small-tables.ts';
 
@@ -71,16 +71,17 @@ async function allEstimates(
   return rows;
 }
 
-async function coderOf({ config, dim }: MetflowPlan, control: 'none' | 'random_init'): Promise<DrawCoder> {
-  const { feed } = await namedTarget(config.target, config.seed);
+async function coderOf(plan: MetflowPlan, control: 'none' | 'random_init'): Promise<DrawCoder> {
+  const { config, dim } = plan;
+  const { feed } = await plannedTarget(plan);
   return openDrawCoder(config.model!, dim, { control, seed: config.seed, countAmbiguous: true, feed });
 }
 
 /** Independent draws of the law that the target tilts, or of the target itself where it can be drawn exactly. */
-async function baseDraws({ config }: MetflowPlan, rows: number): Promise<Float64Array | null> {
-  const { traced } = await namedTarget(config.target, config.seed);
+async function baseDraws(plan: MetflowPlan, rows: number): Promise<Float64Array | null> {
+  const { traced } = await plannedTarget(plan);
   const draw = traced.base ?? traced.sample;
-  return draw === undefined ? null : draw(rows, randomStream(config.seed, BASE_STREAM));
+  return draw === undefined ? null : draw(rows, randomStream(plan.config.seed, BASE_STREAM));
 }
 
 async function estimateOf(

@@ -17,6 +17,7 @@ import { modelTraining, vaeLikelihood } from './sections/vae-likelihood.ts';
 import { vaeSamples } from './sections/vae-samples.ts';
 import { kernels } from './sections/kernels.ts';
 import { modes } from './sections/modes.ts';
+import { levelMass } from './sections/level-mass.ts';
 import { regionMass } from './sections/region-mass.ts';
 import { training } from './sections/training.ts';
 import { overview } from './sections/overview.ts';
@@ -29,7 +30,7 @@ import { regionExplorer } from './sections/region-explorer.ts';
 const SECTIONS: Readonly<Record<RunManifest['kind'], readonly Section[]>> = {
   sweep: [overview, sweepLayers, regionSizes, unitRates, regionGallery, regionExplorer],
   lens: [overview, slices, claims, densities, interpolation, clusters, clusterTable, scaling, plainTables],
-  metflow: [overview, diagnostics, modes, chainDensities, traces, kernels, training, regionMass],
+  metflow: [overview, diagnostics, modes, levelMass, chainDensities, traces, kernels, training, regionMass],
 };
 
 /** Of runs about images, whose tables are others. */

@@ -31,7 +31,7 @@ import {
   taskOrigin,
   type VaePlan,
 } from '../metflow/images-plan.ts';
-import { readPlan } from '../metflow/metflow-plan.ts';
+import { readTaskPlan } from '../run-plan.ts';
 import { createProgramRunner } from '../metflow/program-runner.ts';
 import { writeRows } from '../metflow/small-tables.ts';
 import { denseModel, hexSha256 } from '../metflow/vae-nets.ts';
@@ -52,7 +52,7 @@ interface Committed {
 /** Repeating it gives the same. @throws PipelineError `internal` where a task has no checkpoint. */
 export async function commitImagesTask(input: ImagesCommitInput): Promise<CommitOutput> {
   const { runDir, configSha256 } = input.run;
-  const plan = await readPlan<ImagesPlan>(runDir, configSha256);
+  const plan = await readTaskPlan<ImagesPlan>(runDir, configSha256);
   const { rows, summary, nets } = await commitOf(plan, runDir);
   const { restarts, notices } = input;
   const seconds = (Date.now() - input.startedAtMs) / 1000;

@@ -22,7 +22,7 @@ import {
   taskOrigin,
   type VaePlan,
 } from '../metflow/images-plan.ts';
-import { findPlan, planPath } from '../metflow/metflow-plan.ts';
+import { findPlan, planPath } from '../run-plan.ts';
 import { readVaeNets } from '../metflow/vae-nets.ts';
 import { writeManifest } from '../run-manifest.ts';
 import type { TaskContext } from './task-context.ts';

@@ -14,6 +14,7 @@ import { TRAINING_TABLE } from '#schemas/columns/metflow/training.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ChainSummary } from '#schemas/messages.ts';
 import type { CommitOutput, MetflowCommitInput } from '#schemas/tasks.ts';
+import { finiteOrNull } from '../../activities/numeric/finite-or-null.ts';
 import { SEGMENTS_FOLDER } from '../aggregate/segment-files.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { openParquet } from '../parquet/parquet-file.ts';
@@ -106,7 +107,7 @@ async function scalarRows(
 
 function jsonOf(value: unknown): string | number | boolean | null {
   if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'number') return finiteOrNull(value);
   return value as string | boolean | null;
 }
 

@@ -21,8 +21,8 @@ import {
 } from '../../activities/metflow/diagnostics/mode-occupancy.ts';
 import { findCheckpoint, groupName } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
-import { namedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
+import { plannedTarget } from '../metflow/planned-target.ts';
 import { drawsInParts, readDraws, readPositions } from '../metflow/read-draws.ts';
 import { writeRegionTables } from '../metflow/region-tables.ts';
 import { writeRows } from '../metflow/small-tables.ts';
@@ -83,7 +83,7 @@ async function writeTables(
   },
 ): Promise<void> {
   const place = { runDir, runId: plan.runId };
-  const { traced } = await namedTarget(plan.config.target, plan.config.seed);
+  const { traced } = await plannedTarget(plan);
   const found = traced.modes === undefined ? null : await modesOf(plan, traced.modes, { runDir, draws });
   await writeRows(DIAGNOSTICS_TABLE, [...rows, ...(found?.diagnostics ?? [])], place);
   await writeRows(MODES_TABLE, found?.rows ?? [], place);

@@ -26,13 +26,13 @@ import {
   drawsOf,
   findMetflowPlan,
   type MetflowPlan,
-  planPath,
   topicOf,
 } from '../metflow/metflow-plan.ts';
 import { namedTarget, type NamedTarget } from '../metflow/named-targets.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
 import { findTrainedModel, findTraining } from '../metflow/trained-model.ts';
 import { writeManifest } from '../run-manifest.ts';
+import { planPath } from '../run-plan.ts';
 import { surveyDraws } from './metflow-collect.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';

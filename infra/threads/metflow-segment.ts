@@ -10,9 +10,9 @@ import { findCheckpoint, groupName, writeCheckpoint } from '../metflow/checkpoin
 import { type DrawCoder, openDrawCoder } from '../metflow/draw-codes.ts';
 import { drawBlock, drawMessages } from '../metflow/draw-messages.ts';
 import { cutsOf, type MetflowPlan, readMetflowPlan, topicOf } from '../metflow/metflow-plan.ts';
-import { namedTarget } from '../metflow/named-targets.ts';
 import { openSampler } from '../metflow/opened-chains.ts';
 import { chainsOrigin } from '../metflow/origins.ts';
+import { plannedTarget } from '../metflow/planned-target.ts';
 import { trainedModel } from '../metflow/trained-model.ts';
 import { openLog } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
@@ -47,12 +47,13 @@ export async function chainSegmentTask(
 let coder: { readonly key: string; readonly opened: Promise<DrawCoder> } | null = null;
 
 /** Digests of draws in the run's model, null without one; the thread keeps the model open. */
-async function digestsOf({ config, dim, model }: MetflowPlan, { z }: DrawRows): Promise<Uint8Array | null> {
+async function digestsOf(plan: MetflowPlan, { z }: DrawRows): Promise<Uint8Array | null> {
+  const { config, dim, model } = plan;
   if (config.model === undefined) return null;
   const key = `${config.model.file} ${model?.sha256} ${dim}`;
   if (coder?.key !== key) {
     await (await coder?.opened)?.[Symbol.asyncDispose]();
-    const { feed } = await namedTarget(config.target, config.seed);
+    const { feed } = await plannedTarget(plan);
     coder = { key, opened: openDrawCoder(config.model, dim, { feed }) };
   }
   return (await coder.opened).digests(z);

@@ -31,7 +31,7 @@ import {
 } from '../../activities/metflow/training.ts';
 import { writeCheckpoint } from '../metflow/checkpoint-files.ts';
 import { type MetflowPlan, readMetflowPlan } from '../metflow/metflow-plan.ts';
-import { namedTarget } from '../metflow/named-targets.ts';
+import { plannedTarget } from '../metflow/planned-target.ts';
 import { trainingOrigin } from '../metflow/origins.ts';
 import { createProgramRunner } from '../metflow/program-runner.ts';
 import { writeRows } from '../metflow/small-tables.ts';
@@ -154,9 +154,10 @@ interface Tools extends AsyncDisposable {
 
 async function openTools(
   path: PathModel,
-  { plan: { config }, fading }: { readonly plan: MetflowPlan; readonly fading: Fading },
+  { plan, fading }: { readonly plan: MetflowPlan; readonly fading: Fading },
 ): Promise<Tools> {
-  const { traced } = await namedTarget(config.target, config.seed);
+  const { config } = plan;
+  const { traced } = await plannedTarget(plan);
   const { smoothed } = traced;
   const target = smoothed === undefined ? traced : { ...traced, logDensity: smoothed };
   const { steps, batch, learningRate, anneal, clip, evaluateRows } = config.train;

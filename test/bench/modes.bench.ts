@@ -69,7 +69,9 @@ async function sample(
   { theta, apart = false }: { readonly theta?: FloatArray; readonly apart?: boolean } = {},
 ): Promise<{ drawn: Positions; health: readonly NamedHealth[] }> {
   // The sampler that is open is known by its plan.
-  const plan = { runId: `${config.seed} ${dim} ${apart}`, configSha256: '', config, dim, groups: 1 } as never;
+  const target = await namedTarget(config.target, config.seed);
+  const known = { runId: `${config.seed} ${dim} ${apart}`, configSha256: '' };
+  const plan = { ...known, config, target, dim, groups: 1 } as never;
   const model = theta === undefined ? null : { theta, sha256: modelSha256(theta) };
   const opened = await openSampler(plan, { group: 0, model });
   const start = { mean: new Float64Array(dim), scale: new Float64Array(dim).fill(1) };

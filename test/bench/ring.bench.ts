@@ -38,7 +38,7 @@ const { values: options } = parseArgs({
 });
 
 async function trained(config: MetflowConfig) {
-  const { traced } = await namedTarget(config.target, config.seed);
+  const { traced, ...target } = await namedTarget(config.target, config.seed);
   const path = trainedPath(config, traced.dim)!;
   const { steps, batch, learningRate, anneal, clip } = config.train;
   const given = { steps, batch, learningRate, anneal, clip, seed: config.seed };
@@ -52,7 +52,7 @@ async function trained(config: MetflowConfig) {
     elbo += (done.info.elbo - elbo) / Math.min(step + 1, 50);
   }
   await trainer.close();
-  return { theta: state.theta, seconds: (performance.now() - startedMs) / 1000, elbo, traced };
+  return { theta: state.theta, seconds: (performance.now() - startedMs) / 1000, elbo, traced, target };
 }
 
 /** The first chains' and draws' part of `all`. */
@@ -87,8 +87,15 @@ function leastBulkSize(drawn: Positions): number {
   );
 }
 
-async function sampled(config: MetflowConfig, theta: Float64Array | Float32Array, dim: number) {
-  const plan = { runId: 'bench', configSha256: String(config.seed), config, dim, groups: 1 } as never;
+async function sampled(
+  config: MetflowConfig,
+  {
+    theta,
+    traced: { dim },
+    target,
+  }: Pick<Awaited<ReturnType<typeof trained>>, 'theta' | 'traced' | 'target'>,
+) {
+  const plan = { runId: 'bench', configSha256: String(config.seed), config, target, dim, groups: 1 } as never;
   const model = { theta: theta as Float64Array<ArrayBuffer>, sha256: modelSha256(theta as never) };
   const sampler = await openSampler(plan, { group: 0, model });
   return drawChains(sampler, { ...config.sample, dim });
@@ -100,8 +107,9 @@ async function bench(seed: number): Promise<void> {
   }) as never as {
     config: MetflowConfig;
   };
-  const { theta, seconds, elbo, traced } = await trained(config);
-  const found = await sampled(config, theta, traced.dim);
+  const model = await trained(config);
+  const { seconds, elbo, traced } = model;
+  const found = await sampled(config, model);
   const { modes } = traced;
   const { draws, chains } = found.drawn;
   const groups = Array.from({ length: Math.floor(chains / GROUP) }, (_, i) => i * GROUP);

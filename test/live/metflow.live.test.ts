@@ -13,6 +13,7 @@ import { type LiveHome, startHome } from './live-home.ts';
 import { lives, processesOf, workersOf } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
 import { EXAMPLES, finishedSweep } from './recorded-codes.ts';
+import { makeSmallNet } from './region-targets.ts';
 import { halfWritten, manifestOf, tableHashes } from './run-files.ts';
 import { parquetRows } from './table-rows.ts';
 import type { RunningCommand } from './tessera-command.ts';
@@ -220,6 +221,54 @@ describe('a run of chains', () => {
     expect(whole.reduce((sum, { data_count: count }) => sum + (count as bigint), 0n)).toBe(2000n);
     const summary = await parquetRows(join(coded, 'region_summary.parquet'), { columns: 'estimate, span' });
     expect(summary).toHaveLength(9);
+  });
+
+  it('samples inside a network: the mass of a region by levels is what draws of the Gaussian count; activations', async () => {
+    const { model, point, data, expected } = makeSmallNet(home.folder, 300_000);
+    const inside = join(home.folder, 'inside.yaml');
+    const text = (target: object, kernels: object[]) => {
+      const sample = { chains: 4, warmup: 50, draws: 800, checkpointEvery: 400 };
+      const regions = { most: 20, controls: ['base_law'] };
+      return JSON.stringify({
+        kind: 'metflow',
+        seed: 4,
+        target,
+        kernels,
+        sample,
+        model: { file: model },
+        regions,
+      });
+    };
+    const npy = (file: string) => ({ format: 'npy', data: file });
+    const walled = [{ type: 'reflective' }, { type: 'hit_and_run', lines: 3 }];
+    const levels = { name: 'polytope_levels', model, dataset: npy(point), unitsPerLevel: 1, leastShare: 0.2 };
+    writeFileSync(inside, text(levels, walled));
+    const rare = await finishedSweep(home, inside, { run: 'rare' });
+    const rows = await parquetRows(join(rare, 'level_mass.parquet'), {
+      columns: 'units, log_mass, log_mass_se',
+    });
+    for (const [units, { logMass, error }] of expected.entries()) {
+      if (units === 0) continue;
+      // The first level of so many units fixes them; those behind it draw further walls nearer.
+      const row = rows.find((each) => each.units === units)!;
+      const apart = (row.log_mass as number) - logMass;
+      expect(Math.abs(apart), `${units} units`).toBeLessThan(
+        4.5 * Math.hypot(error, row.log_mass_se as number),
+      );
+    }
+    const energy = { name: 'activation_energy', model, tap: 'p0', class: 1, dataset: npy(data) };
+    writeFileSync(inside, text(energy, [{ type: 'hmc', steps: 5 }]));
+    const active = await finishedSweep(home, inside, { run: 'active' });
+    const masses = await parquetRows(join(active, 'region_mass.parquet'), {
+      columns: 'estimate, span, kind, mass',
+    });
+    for (const estimate of ['chains', 'base_law']) {
+      const own = masses.filter(
+        (row) => row.estimate === estimate && row.span === 'network' && row.kind !== 'unseen',
+      );
+      expect(own.length, estimate).toBeGreaterThan(5);
+      expect(own.reduce((sum, { mass }) => sum + (mass as number), 0)).toBeCloseTo(1, 12);
+    }
   });
 
   it("samples a target of the user's own in workers, whose code is a bundle", async () => {

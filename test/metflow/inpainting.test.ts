@@ -1,5 +1,6 @@
-// In-painting chains of a tiny autoencoder against the exact law of its missing pixels, by quadrature over z. Chance of a
-// false alarm 1e-4 for each test; the encoder-only baseline, whose z is not that of the posterior, must fail the same.
+// In-painting chains of a tiny autoencoder against the exact law of its missing pixels, by quadrature over z, and Geweke's joint
+// test of the sweep. Chance of a false alarm 1e-4 for each test; the encoder-only baseline, whose z is not that of the
+// posterior, must fail the same.
 
 import { describe, expect, it } from 'vitest';
 import { buildFlow } from '../../activities/metflow/flow-options.ts';
@@ -7,10 +8,11 @@ import { flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
 import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { hamiltonianKernel } from '../../activities/metflow/path/hamiltonian-kernel.ts';
 import { randomWalkKernel } from '../../activities/metflow/path/random-walk-kernel.ts';
-import { openInpainting } from '../../activities/metflow/vae/inpainting.ts';
+import { type InpaintingState, openInpainting } from '../../activities/metflow/vae/inpainting.ts';
 import { vaeModel, type VaeModel } from '../../activities/metflow/vae/vae-model.ts';
 import { initialParameters } from '../../activities/metflow/parameters.ts';
 import { chiSquareTail } from '../../activities/numeric/gamma-distribution.ts';
+import { randomStream } from '../../activities/numeric/rng.ts';
 import { runner } from './traced.ts';
 
 const shape = { pixels: 3, latent: 1, hidden: [], likelihood: { kind: 'bernoulli' } } as const;
@@ -106,6 +108,55 @@ async function pValue(model: VaeModel, sweeps: number): Promise<number> {
   return chiSquareTail(statistic, 3);
 }
 
+/**
+ * Largest |z| of moments of latent vector and pixels after rounds of a sweep and of drawing the seen pixels anew, begun with
+ * the joint law. @param off - added to the logit of the seen pixels: a law that the chain does not know.
+ * Geweke, "Getting it right: joint distribution tests of posterior simulators", JASA 2004.
+ */
+async function jointScore(model: VaeModel, off: number): Promise<number> {
+  const random = randomStream(4, 4);
+  const pixel = (z: number, i: number) =>
+    random.uniform() < 1 / (1 + Math.exp(-(WEIGHT[i]! * z + BIAS[i]! + off * SEEN[i]!))) ? 1 : 0;
+  const options = { runner, theta: thetaOf(model), chains: CHAINS, seen: SEEN, seed: 6 };
+  const chain = await openInpainting(model, options);
+  const z = Float64Array.from({ length: CHAINS }, () => random.normal());
+  const x = Float64Array.from({ length: 3 * CHAINS }, (_, at) => pixel(z[Math.floor(at / 3)]!, at % 3));
+  let state: InpaintingState = { ...(await chain.initial(x)), z };
+  for (let round = 0; round < 15; round++) {
+    const done = await chain.step(state);
+    state = {
+      ...done,
+      x: done.x.map((value, at) => (SEEN[at % 3] ? pixel(done.z[Math.floor(at / 3)]!, at % 3) : value)),
+    };
+  }
+  await chain.close();
+  // E x_i and E z x_i by quadrature over the standard normal.
+  const moments = [(z: number) => z, (z: number) => z * z].map((of) => ({
+    of: (row: number) => of(state.z[row]!),
+    want: of(0),
+  }));
+  moments[1]!.want = 1;
+  for (const i of [0, 1, 2])
+    for (const power of [0, 1]) {
+      let want = 0;
+      for (let at = -8; at <= 8; at += 0.01)
+        want +=
+          ((0.01 * Math.exp(-at * at * 0.5)) /
+            Math.sqrt(2 * Math.PI) /
+            (1 + Math.exp(-(WEIGHT[i]! * at + BIAS[i]!)))) *
+          at ** power;
+      moments.push({ of: (row) => state.z[row]! ** power * state.x[3 * row + i]!, want });
+    }
+  return Math.max(
+    ...moments.map(({ of, want }) => {
+      const values = Array.from({ length: CHAINS }, (_, row) => of(row));
+      const mean = values.reduce((sum, value) => sum + value, 0) / CHAINS;
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / CHAINS;
+      return Math.abs(mean - want) / Math.sqrt(variance / CHAINS);
+    }),
+  );
+}
+
 describe('in-painting', () => {
   it.each([
     ['a flow and random walks', withPath],
@@ -132,6 +183,21 @@ describe('in-painting', () => {
     ['a flow that is the identity behind it', flow],
   ])('from %s has not', async (_, between) => {
     expect(await pValue(vaeModel(shape, between), 30)).toBeLessThan(1e-4);
+  });
+
+  it.each([
+    ['block Gibbs steps', withPath, 0],
+    ['Hamiltonian block Gibbs steps', withHamiltonian, 0],
+    ['steps with the missing pixels summed out', { ...withPath, shape: { ...shape, seen: SEEN } }, 0],
+  ])(
+    'by %s keeps the joint law of latent vector and pixels, the seen ones drawn anew',
+    async (_, model, off) => {
+      expect(await jointScore(model, off)).toBeLessThan(4.8);
+    },
+  );
+
+  it('is found out where seen pixels are of another law than it believes', async () => {
+    expect(await jointScore(withPath, 1.5)).toBeGreaterThan(8);
   });
 
   it('tells the estimate of the latent vector that pixels were drawn from, and what was accepted', async () => {

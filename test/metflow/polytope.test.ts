@@ -26,6 +26,7 @@ import {
 import { runner } from './traced.ts';
 
 const LAW = { centre: 0, scale: 1, smoothing: { weight: 10, width: 0.1 } };
+const SPLIT = { leastShare: 0.1, seed: 6 };
 const CHAINS = 8;
 const DRAWS = 400;
 
@@ -99,7 +100,7 @@ describe('the law on a polytope', () => {
 describe('the mass of a region by nested levels', () => {
   it('is 2^-12 for an orthant of 12 orthonormal units', async () => {
     const net = oneLayer(rotation(12, 4), new Float64Array(12));
-    const target = polytopeLevels({ net, point: inOrthant(net), unitsPerLevel: 2, ...LAW });
+    const target = polytopeLevels({ net, point: inOrthant(net), unitsPerLevel: 2, ...SPLIT, ...LAW });
     expect(target.levels!.units).toEqual([2, 4, 6, 8, 10, 12]);
     expectMass(await estimate(target), 2 ** -12, 0.1);
   });
@@ -111,6 +112,7 @@ describe('the mass of a region by nested levels', () => {
       net: oneLayer(weight, new Float64Array(2)),
       point: [1, 1],
       unitsPerLevel: 1,
+      ...SPLIT,
       ...LAW,
     });
     const exact = 0.25 + Math.asin(rho) / (2 * Math.PI);
@@ -129,7 +131,7 @@ describe('the mass of a region by nested levels', () => {
     const exact = normalCdf((high - law.centre) / law.scale) - normalCdf((low - law.centre) / law.scale);
     expect(exact).toBeGreaterThan(1e-3);
     expect(exact).toBeLessThan(0.9);
-    const options = { net, point, ...law, smoothing: LAW.smoothing };
+    const options = { net, point, ...law, ...SPLIT, smoothing: LAW.smoothing };
     for (const unitsPerLevel of [null, 1])
       expectMass(await estimate(polytopeLevels({ ...options, unitsPerLevel })), exact, 0.2);
   });
@@ -151,9 +153,34 @@ describe('the mass of a region by nested levels', () => {
         hits++;
     const [share, error] = [hits / rows, Math.sqrt(hits) / rows];
     expect(hits).toBeGreaterThan(100);
-    const found = (await estimate(polytopeLevels({ net, point, unitsPerLevel: 3, ...LAW }))).at(-1)!;
+    const found = (await estimate(polytopeLevels({ net, point, unitsPerLevel: 3, ...SPLIT, ...LAW }))).at(
+      -1,
+    )!;
     const apart = Math.log(share) - found.logMass;
     expect(Math.abs(apart) / Math.hypot(error / share, found.logError)).toBeLessThan(4.5);
+  });
+
+  it('is that of a unit seven standard deviations off, between two others, by levels that lead to it', async () => {
+    // Orthonormal weights: a product of tails. The unit of the second level is rare by itself.
+    const net = oneLayer(rotation(3, 5), Float64Array.of(0.5, -7, -0.3));
+    const { outputs, inputs, weight } = net[0]!;
+    const point = Float64Array.from(
+      { length: inputs },
+      (_, i) => 8 * weight[i * outputs + 1]! + weight[i * outputs]!,
+    );
+    expect(codeOf(net, point)).toBe('110');
+    const exact = normalCdf(0.5) * normalCdf(-7) * normalCdf(0.3);
+    const options = { net, point, unitsPerLevel: 1, ...LAW };
+    const target = polytopeLevels({ ...options, ...SPLIT });
+    const { units } = target.levels!;
+    expect([units[0], units.at(-2), units.at(-1)]).toEqual([1, 2, 3]);
+    expect(units.length).toBeGreaterThan(12);
+    const levels = await estimate(target);
+    expectMass(levels, exact, 0.45);
+    // A share of a tenth by 400 draws of a pilot, but for the last step of the split unit and the others.
+    for (const { share } of levels.slice(1, -2)) expect(Math.abs(share - 0.1)).toBeLessThan(0.08);
+    const whole = await estimate(polytopeLevels({ ...options, ...SPLIT, leastShare: 0 }));
+    expect(whole.map(({ logMass }) => logMass)[1]).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it('is 0 with no error where no draw passes a level', () => {

@@ -76,3 +76,44 @@ function readVarint(bytes: Uint8Array, from: number): { value: number; next: num
     if (byte < 128) return { value, next };
   }
 }
+
+/** A layer `x W + b`; a ReLU is behind each but the last. */
+export interface PlainLayer {
+  /** `[inputs, outputs]`. */
+  readonly weight: Float32Array;
+  /** `[outputs]`. */
+  readonly bias: Float32Array;
+}
+
+/** A model of such layers, whose pre-activations are named p0, p1, ... */
+export function layeredModel(layers: readonly PlainLayer[]): Uint8Array {
+  const tensor = (name: string, values: Float32Array, dims: readonly number[]) => {
+    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+    const fields = [...dims.map((dim) => number(1, dim)), number(2, FLOAT), chunk(8, name), chunk(9, bytes)];
+    return chunk(GRAPH.initializer, Buffer.concat(fields));
+  };
+  const node = (type: string, inputs: readonly string[], output: string) =>
+    chunk(
+      GRAPH.node,
+      Buffer.concat([...inputs.map((name) => chunk(1, name)), chunk(2, output), chunk(4, type)]),
+    );
+  const parts = layers.flatMap(({ weight, bias }, i) => {
+    const inputs = weight.length / bias.length;
+    return [
+      node('MatMul', [i === 0 ? 'x' : `h${i - 1}`, `w${i}`], `m${i}`),
+      node('Add', [`m${i}`, `b${i}`], `p${i}`),
+      ...(i === layers.length - 1 ? [] : [node('Relu', [`p${i}`], `h${i}`)]),
+      tensor(`w${i}`, weight, [inputs, bias.length]),
+      tensor(`b${i}`, bias, [bias.length]),
+    ];
+  });
+  const [first, last] = [layers[0]!, layers.at(-1)!];
+  const graph = [
+    ...parts,
+    chunk(GRAPH.name, 'layers'),
+    chunk(GRAPH.input, valueInfo('x', first.weight.length / first.bias.length)),
+    chunk(GRAPH.output, valueInfo(`p${layers.length - 1}`, last.bias.length)),
+  ];
+  const opset = chunk(MODEL.opsetImport, Buffer.concat([chunk(1, ''), number(2, 17)]));
+  return Buffer.concat([number(MODEL.irVersion, 8), chunk(MODEL.graph, Buffer.concat(graph)), opset]);
+}

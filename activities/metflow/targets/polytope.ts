@@ -19,8 +19,9 @@ import {
 } from '../../numeric/array-math.ts';
 import type { RandomStream } from '../../numeric/rng.ts';
 import { logNormal } from '../path/path-kernel.ts';
-import { margin, unitWalls, type UnitWall, type UnitWalls, type UnitWallsOptions } from '../unit-walls.ts';
-import type { WalledBlock, Walls } from '../walls.ts';
+import { unitWalls, type UnitWalls, type UnitWallsOptions } from '../unit-walls.ts';
+import type { Walls } from '../walls.ts';
+import { blockOf, leastMargin, type LevelCut, levelCuts, solid } from './level-cuts.ts';
 import type { Levels, TracedTarget } from './target.ts';
 
 export interface PolytopeOptions extends UnitWallsOptions {
@@ -35,7 +36,8 @@ export interface PolytopeOptions extends UnitWallsOptions {
  */
 export function polytope(options: PolytopeOptions): TracedTarget {
   const seen = unitWalls(options);
-  const walls = [blockOf(seen, { from: 0, units: seen.walls.length })];
+  const units = seen.walls.length;
+  const walls = [blockOf(seen, { cut: { from: units, to: units, distance: 0 }, first: 0 })];
   return {
     ...walledTarget(walls, options),
     start: seen.start,
@@ -46,6 +48,10 @@ export function polytope(options: PolytopeOptions): TracedTarget {
 export interface PolytopeLevelsOptions extends PolytopeOptions {
   /** Units that a level fixes beyond the one before; null for a layer each. */
   readonly unitsPerLevel: number | null;
+  /** A level that fewer draws would pass is split; see {@link levelCuts}. 0 for none. */
+  readonly leastShare: number;
+  /** Of the pilot that places split levels. */
+  readonly seed: number;
 }
 
 /**
@@ -55,12 +61,12 @@ export interface PolytopeLevelsOptions extends PolytopeOptions {
  * @throws PipelineError as {@link unitWalls} does.
  */
 export function polytopeLevels(options: PolytopeLevelsOptions): TracedTarget {
+  const { unitsPerLevel, leastShare, seed } = options;
   const seen = unitWalls(options);
-  const units = levelEnds(seen, options.unitsPerLevel);
+  const cuts = levelCuts(seen, { ends: levelEnds(seen, unitsPerLevel), leastShare, seed });
   const { dim } = seen;
-  const before = [0, ...units.slice(0, -1)];
-  const walls = before.map((count, level) => blockOf(seen, { from: level * dim, units: count }));
-  const start = new Float64Array(units.length * dim);
+  const walls = cuts.map((_, level) => blockOf(seen, { cut: cuts[level - 1] ?? null, first: level * dim }));
+  const start = new Float64Array(cuts.length * dim);
   for (const { from } of walls) start.set(seen.start, from);
   const last = (z: Float64Array) => {
     const rows = z.length / start.length;
@@ -73,7 +79,7 @@ export function polytopeLevels(options: PolytopeLevelsOptions): TracedTarget {
     start,
     // A model is fed the point of the deepest level.
     modelInput: (z) => inputsOf(seen, last(z), options),
-    levels: levelsOf(seen, units),
+    levels: levelsOf(seen, cuts),
   };
 }
 
@@ -84,31 +90,18 @@ function levelEnds({ walls, layerEnds }: UnitWalls, perLevel: number | null): re
   return Array.from({ length: levels }, (_, level) => Math.min(walls.length, (level + 1) * perLevel));
 }
 
-function levelsOf({ walls, dim }: UnitWalls, units: readonly number[]): Levels {
-  const added = units.map((to, level) => solid(walls.slice(units[level - 1] ?? 0, to)));
+function levelsOf({ walls, dim }: UnitWalls, cuts: readonly LevelCut[]): Levels {
+  const added = cuts.map(({ from, to }) => solid(walls, from, to));
   return {
-    units,
+    units: cuts.map(({ from, to, distance }) => (distance > 0 ? from : to)),
     passed(z) {
       return Uint8Array.from({ length: z.length / dim }, (_, at) => {
+        const level = at % cuts.length;
         const own = z.subarray(at * dim, (at + 1) * dim);
-        return added[at % units.length]!.every((wall) => margin(wall, own) > 0) ? 1 : 0;
+        return leastMargin(added[level]!, own) > -cuts[level]!.distance ? 1 : 0;
       });
     },
   };
-}
-
-function blockOf(
-  { walls, dim }: UnitWalls,
-  { from, units }: { readonly from: number; readonly units: number },
-): WalledBlock {
-  const own = solid(walls.slice(0, units));
-  const normals = new Float64Array(own.length * dim);
-  for (const [i, { normal }] of own.entries()) normals.set(normal, i * dim);
-  return { from, dim, normals, offsets: Float64Array.from(own, ({ offset }) => offset) };
-}
-
-function solid(walls: readonly (UnitWall | null)[]): readonly UnitWall[] {
-  return walls.filter((wall) => wall !== null);
 }
 
 function walledTarget(

@@ -18,7 +18,8 @@ export const LEVEL_MASS_TABLE: TableDef = {
       type: 'int32',
       unit: 'units',
       nullable: false,
-      description: 'Units of the code that it fixes.',
+      description:
+        'Units of the code that it fixes; as many as the level before where it only draws walls of further units nearer.',
     },
     figure(
       'share',

@@ -96,9 +96,10 @@ describe('the polytope of a digit', () => {
 
   it('of fresh weights is another target, and the levels of a point end in its polytope', async () => {
     const options = { dataset: dataset([0, 1]), centre: 0.2, scale: 0.1 };
-    const [own, fresh, levels] = await Promise.all([
+    const [own, fresh, levels, split] = await Promise.all([
       made({ name: 'polytope', ...options }),
       made({ name: 'polytope', ...options, control: 'random_init' }),
+      made({ name: 'polytope_levels', ...options, unitsPerLevel: 6, leastShare: 0 }),
       made({ name: 'polytope_levels', ...options, unitsPerLevel: 6 }),
     ]);
     expect(fresh.named.sha256).not.toBe(own.named.sha256);
@@ -107,6 +108,12 @@ describe('the polytope of a digit', () => {
     expect(traced.levels!.units).toEqual([6, 12, 18]);
     expect(traced.dim).toBe(36);
     expect(Array.from(traced.levels!.passed(traced.start!))).toEqual([1, 1, 1]);
+    // A narrow Gaussian reaches few of the digit's units: levels between lead there, the point being in all of them.
+    const { levels: more, start } = split.named.traced;
+    expect(more!.units.length).toBeGreaterThan(10);
+    expect(more!.units).toEqual(more!.units.toSorted((a, b) => a - b));
+    expect(more!.units.at(-1)).toBe(18);
+    expect(more!.passed(start!)).toEqual(new Uint8Array(more!.units.length).fill(1));
   });
 });
 

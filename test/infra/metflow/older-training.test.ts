@@ -11,7 +11,7 @@ import { trainingOf } from '../../../activities/metflow/chains/training-record.t
 import { decodeCheckpoint } from '../../../activities/metflow/checkpoint.ts';
 import { initialMomentsOf } from '../../../activities/metflow/path/path-model.ts';
 import { checkpointPaths, sha256Of } from '../../../infra/metflow/checkpoint-files.ts';
-import { findPlan, type MetflowPlan } from '../../../infra/metflow/metflow-plan.ts';
+import { findMetflowPlan } from '../../../infra/metflow/metflow-plan.ts';
 import { findTrainedModel, MEAN_FIELD, TRAINING } from '../../../infra/metflow/trained-model.ts';
 import { trainFlowTask } from '../../../infra/threads/metflow-train.ts';
 
@@ -39,7 +39,7 @@ it('a training begun by release 0.1.0 ends as that release ends it', async () =>
   const [theta, expected] = [ended, whole].map((each) => trainingOf(each).state.theta);
   // Equal bytes where both were computed; another processor rounds otherwise.
   for (const [i, value] of expected!.entries()) expect(theta![i]).toBeCloseTo(value, 6);
-  const plan = (await findPlan<MetflowPlan>(folder, HASH))!;
+  const plan = (await findMetflowPlan(folder, HASH))!;
   const model = (await findTrainedModel(folder, plan))!;
   expect(model.units).toBe('target');
   // The law that chains start from: theta holds its mean and log(exp(scale) - 1) in the target's own units.

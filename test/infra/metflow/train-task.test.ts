@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { trainedPath } from '../../../activities/metflow/chains/configured-kernels.ts';
 import { meanFieldPath } from '../../../activities/metflow/mean-field.ts';
 import { initialMomentsOf } from '../../../activities/metflow/path/path-model.ts';
-import { findMetflowPlan, type MetflowPlan, planPath } from '../../../infra/metflow/metflow-plan.ts';
+import { findMetflowPlan, type MetflowPlan } from '../../../infra/metflow/metflow-plan.ts';
+import { planPath } from '../../../infra/run-plan.ts';
+import { namedTarget } from '../../../infra/metflow/named-targets.ts';
 import { checkpointPaths } from '../../../infra/metflow/checkpoint-files.ts';
 import {
   findTrainedModel,
@@ -36,16 +38,17 @@ const CONFIG = metflowConfig.parse({
 describe('the training task', () => {
   let folder: string;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'tessera-train-'));
-    plan(CONFIG);
+    await plan(CONFIG);
   });
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  function plan(config: MetflowConfig): void {
+  async function plan(config: MetflowConfig): Promise<void> {
+    const { name, sha256 } = await namedTarget(config.target, config.seed);
     const planned: MetflowPlan = {
-      ...{ runId: 'r', configSha256: HASH, config, dim: 2, target: { name: 'ring', sha256: 'x' } },
+      ...{ runId: 'r', configSha256: HASH, config, dim: 2, target: { name, sha256 } },
       ...{ groups: 1, ends: [1], model: null, data: null, files: [], notices: [] },
     };
     writeFileSync(planPath(folder), JSON.stringify(planned));
@@ -89,7 +92,7 @@ describe('the training task', () => {
   });
 
   it('begins where a pilot ended, also where it was stopped within the pilot', async () => {
-    plan(
+    await plan(
       metflowConfig.parse({
         ...CONFIG,
         kernels: [{ type: 'metflow', flow: 'affine', rotation: 'random', reflections: 1 }],

@@ -187,6 +187,9 @@ export async function makeChains(folder: string, options: Options): Promise<Made
       FROM range(50) t(i)`,
     modes: `SELECT i::INTEGER AS mode, [i::DOUBLE, 0.0] AS centre, 0.5::DOUBLE AS weight, 0.48::DOUBLE + 0.04 * i AS mass,
       0.02 * (2 * i - 1) AS mass_error, 0.01::DOUBLE AS mass_se, 900.0::DOUBLE AS ess, true AS visited FROM range(2) t(i)`,
+    // Levels of a region of mass 0.01, the second of which some chain never enters.
+    level_mass: `SELECT i::INTEGER AS level, (2 * i)::INTEGER AS units, 0.1::DOUBLE AS share, 0.005::DOUBLE AS share_se, 800.0::DOUBLE AS ess, i = 1 AS reliable,
+      i * ln(0.1) AS log_mass, 0.05 * sqrt(i) AS log_mass_se, 0.9 * 0.1 ** i AS ci_low, 1.2 * 0.1 ** i AS ci_high FROM range(1, 3) t(i)`,
     region_mass: `SELECT 'chains' AS estimate, 'network' AS span, 'region' AS kind, unhex(md5(i::VARCHAR)) AS digest, 0.5 / (i + 1) AS mass, 0.01::DOUBLE AS se,
       900.0::DOUBLE AS ess, 0.5 / (i + 1) - 0.02 AS ci_low, 0.5 / (i + 1) + 0.02 AS ci_high, i < 4 AS reliable, 100::BIGINT AS visits,
       0.4 / (i + 1) AS data_frequency FROM range(5) t(i)`,

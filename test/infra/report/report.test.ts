@@ -144,6 +144,7 @@ describe('the report of other runs', () => {
     const titles = [...document.querySelectorAll('figcaption strong')].map((each) => each.textContent);
     expect(titles).toEqual([
       'Mass of each mode, chains.',
+      'Mass by nested levels, chains.',
       'Draws, chains.',
       'Traces and rank plots, chains.',
       'Acceptance by kernel, chains.',
@@ -154,6 +155,17 @@ describe('the report of other runs', () => {
     expect(document.querySelector('#figure-region-mass-network-chains figcaption')?.textContent).toContain(
       'Grey: 1 region that',
     );
+    const levels = document.querySelector('#figure-level-mass-chains');
+    const caption = levels?.querySelector('figcaption')?.textContent;
+    expect(caption).toContain('mass is 0.01 (95 %: 0.009 to 0.012)');
+    expect(caption).toContain('Grey: 1 level that');
+    const cells = [...(levels?.querySelectorAll('tbody tr') ?? [])].map((row) =>
+      [...row.children].map((cell) => cell.textContent),
+    );
+    expect(cells.map((row) => [row[0], row[1], row[5], row[8]])).toEqual([
+      ['1', '2', '-2.303', 'yes'],
+      ['2', '4', '-4.605', 'no'],
+    ]);
   });
 
   it('puts runs of several kinds into parts with sections of their own', async () => {
