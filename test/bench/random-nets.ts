@@ -101,12 +101,15 @@ export function mlpNet(widths: readonly number[], seed = 1): Uint8Array {
 }
 
 /**
- * The conv net of the packing figures: 3x3 conv 32, 64/2, 128/2 on 3x32x32, then mean and linear; 57,344 bits
+ * The conv net of the packing figures: 3x3 conv 32, 64/2, 128/2 on 3x32x32 (or another shape), then mean and linear; 57,344 bits
  * an image.
  */
-export function convNet(seed = 1): Uint8Array {
+export function convNet({
+  seed = 1,
+  shape = [3, 32, 32] as readonly [number, number, number],
+} = {}): Uint8Array {
   const layers = [
-    [3, 32, 1],
+    [shape[0], 32, 1],
     [32, 64, 2],
     [64, 128, 2],
   ] as const;
@@ -136,6 +139,6 @@ export function convNet(seed = 1): Uint8Array {
   nodes.push(node('GlobalAveragePool', ['a3'], ['gap']), node('Flatten', ['gap'], ['flat'], { axis: 1 }));
   nodes.push(node('Gemm', ['flat', 'wo', 'bo'], ['logits'], { transB: 1 }));
   return encodeModel(
-    model({ nodes, initializers, input: ['batch', 3, 32, 32], output: 'logits', outputRank: 2 }),
+    model({ nodes, initializers, input: ['batch', ...shape], output: 'logits', outputRank: 2 }),
   );
 }

@@ -1,7 +1,7 @@
 // Clusters of activations and codes: agreement with labels, and a card for each of the largest ones.
 
 import * as Plot from '@observablehq/plot';
-import { ACCENT, CONTROL, draw, type Drawing, shortened, SOFT } from '../chart.ts';
+import { ACCENT, CONTROL, draw, type Drawing, shortenedByName, SOFT } from '../chart.ts';
 import { formatCount, plural } from '../../cli/format.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, percent, range } from '../format-value.ts';
@@ -57,7 +57,7 @@ interface Compared {
 
 /** Dots and intervals by space, controls grey. */
 function agreementDrawing({ main, mains, controls, spaces }: Compared): Drawing {
-  const shown = new Map(shortened(spaces, NAME_LENGTH).map((name, i) => [spaces[i], name]));
+  const shown = shortenedByName(spaces, NAME_LENGTH);
   return draw(
     {
       height: 60 + spaces.length * 24,

@@ -5,7 +5,7 @@ import { type ClusterSums, ratioInterval } from '../../../activities/numeric/rat
 import { type RunSummary, type SpanSummary, summariseRun } from '../../aggregate/summarise-run.ts';
 import { parquetFault } from '../../datasets/parquet-query.ts';
 import { formatCount } from '../../cli/format.ts';
-import { colourOf, draw, type Drawing, INK, shortened, SOFT } from '../chart.ts';
+import { colourOf, draw, type Drawing, INK, shortenedByName, SOFT } from '../chart.ts';
 import { dataTable } from '../data-table.ts';
 import { fixed, range } from '../format-value.ts';
 import { html, type Markup } from '../markup.ts';
@@ -188,7 +188,7 @@ function purityDrawing(context: SectionContext, labelled: readonly SpanLine[]): 
 function byLayer(lines: readonly SpanLine[]): Plot.PlotOptions {
   const spans = [...new Set(lines.map(({ span }) => span))];
   const runs = [...new Set(lines.map(({ runId }) => runId))];
-  const shown = new Map(shortened(spans, NAME_LENGTH).map((name, i) => [spans[i], name]));
+  const shown = shortenedByName(spans, NAME_LENGTH);
   return {
     height: 64 + spans.length * Math.max(26, runs.length * 16),
     marginLeft: 8 + 7 * Math.max(...[...shown.values()].map(({ length }) => length)),

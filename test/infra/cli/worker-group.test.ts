@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -167,6 +167,38 @@ describe('startWorkers', () => {
       ).toBeGreaterThanOrEqual(7);
     } finally {
       vi.useRealTimers();
+    }
+  });
+
+  it('goes on with the worker that works where another one keeps dying, as one that is killed again and again does', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(0);
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      // The port tells the second worker, which dies at once.
+      vi.stubEnv('TESSERA_METRICS', '127.0.0.1:9100');
+      const { group } = start(
+        `if (process.env.TESSERA_METRICS.endsWith(1)) throw new RangeError('x'); ${READY} setInterval(() => {}, 1000);`,
+        { processes: 2 },
+      );
+      const [first] = group.pids;
+      const failure = vi.fn();
+      group.failed.catch(failure);
+      now.mockReturnValue(60_000);
+      const deaths = () =>
+        existsSync(join(folder, 'stderr'))
+          ? (readFileSync(join(folder, 'stderr'), 'utf8').match(/ RangeError/g)?.length ?? 0)
+          : 0;
+      while (deaths() < 10 && failure.mock.calls.length === 0) {
+        await vi.advanceTimersByTimeAsync(8000);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(failure).not.toHaveBeenCalled();
+      expect(group.pids).toContain(first);
+      expect(isAlive(first!)).toBe(true);
+    } finally {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
     }
   });
 
