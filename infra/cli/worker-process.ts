@@ -8,7 +8,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
-import { HEAP_GROWTH } from '../threads/heap-growth.ts';
 import { workerBundle } from '../worker-bundle.ts';
 
 /** Program, arguments and environment of a worker. */
@@ -49,6 +48,13 @@ const MALLOC = {
 };
 
 /**
+ * Batches are typed arrays, which V8 counts as part of a heap of 20 MB: left to itself it marks a thread's whole heap every 10 MB, at a
+ * tenth of the processor time of a sweep. A larger percentage is faster still and takes a worker above 1 GB. No collection is forced:
+ * it would drop the optimised code of whatever does not run just then (measured: 1.4 s of processor time of a run of 17 s).
+ */
+export const V8_FLAGS = ['--heap-growing-percent=150'] as const;
+
+/**
  * The command of a worker, whose code is built into `home` when it has changed. The worker ends when its stdin does, so it
  * never outlives this command.
  * @param env - additions to this process's environment.
@@ -60,7 +66,7 @@ export async function workerCommand(env: NodeJS.ProcessEnv, home: string): Promi
   const { worker } = await workerBundle(join(home, 'cache'));
   return {
     file: process.execPath,
-    args: [HEAP_GROWTH, '--import', endWithParent, worker],
+    args: [...V8_FLAGS, '--import', endWithParent, worker],
     env: { ...MALLOC, ...process.env, ...env },
     stderrLog: join(home, 'logs', 'worker-errors.log'),
   };

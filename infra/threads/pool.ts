@@ -6,7 +6,6 @@ import { Piscina } from 'piscina';
 import type { ThreadTasks } from '#schemas/tasks.ts';
 import type { Compute } from '../../activities/ports.ts';
 import { tracing } from '../observability/tracing.ts';
-import { growingLittle } from './heap-growth.ts';
 import { type ForkRequest, type TaskAnswer, type ToThread, unwrap } from './task-context.ts';
 
 /** A small young generation: batches are typed arrays, which the collector only sees through it. */
@@ -55,8 +54,7 @@ export function threadPool({
     try {
       const pool = WAITING.has(name) ? pools.waiting : pools.computing;
       const carrier = tracing().carrier();
-      const run = () => pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
-      return await (name === 'commit' ? growingLittle(run) : run());
+      return await pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
     } finally {
       signal.removeEventListener('abort', stop);
       port1.close();

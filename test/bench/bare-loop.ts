@@ -6,7 +6,6 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
-import { growingLittle } from '../../infra/threads/heap-growth.ts';
 import { PLAN_FILE } from '../../infra/run-plan.ts';
 import { ask, nextMessage, startThread } from './threads.ts';
 
@@ -90,7 +89,7 @@ export async function startBareLoop(
       await mkdir(runDir, { recursive: true });
       await cp(join(plannedRun, PLAN_FILE), join(runDir, PLAN_FILE));
       const { start, encodedAt, aggregatedAt } = await run(runDir, true);
-      await growingLittle(() => commitRun({ runDir, plan, codeVersion: 'bench' }));
+      await commitRun({ runDir, plan, codeVersion: 'bench' });
       const end = performance.now();
       return {
         encoding: (encodedAt - start) / 1000,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { parse } from 'yaml';
 import type { SweepPlan } from '#schemas/sweep.ts';
-import { HEAP_GROWTH } from '../../infra/threads/heap-growth.ts';
+import { V8_FLAGS } from '../../infra/cli/worker-process.ts';
 import { type LiveHome, REPOSITORY, startHome } from '../live/live-home.ts';
 import { type LoopSeconds, startBareLoop } from './bare-loop.ts';
 import { compared, median } from './comparison.ts';
@@ -143,7 +143,7 @@ function printRound(
 }
 
 // The loop's threads collect garbage as a worker's do.
-setFlagsFromString(HEAP_GROWTH);
+for (const flag of V8_FLAGS) setFlagsFromString(flag);
 const home = await startHome('bench', { workers: 1 });
 const { found, rows } = await blocks(home).finally(() => home.close());
 const what = `${rows.toLocaleString('en')} rows, ${availableParallelism()} threads`;
