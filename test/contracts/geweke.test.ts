@@ -3,6 +3,9 @@
 // x ~ N(0, 1), y ~ N(x, 1), whose moments are known. 5 statistics of 13 kernels at |z| < 4.8: a false alarm in 1e4 runs.
 // Controls, whose kernels have another likelihood than the data, pass 8.
 // Geweke, "Getting it right: joint distribution tests of posterior simulators", JASA 2004.
+//
+// And simulation-based calibration: the parameter that made the data ranks uniformly among thinned draws of its posterior, in every
+// replicate by itself, from a start that knows nothing of it. Talts et al. 2018 (1804.06788).
 
 import { describe, expect, it } from 'vitest';
 import { cycle, mixture } from '../../activities/metflow/composition.ts';
@@ -23,6 +26,7 @@ import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { buildRandomWalk } from '../../activities/metflow/random-walk.ts';
 import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { add, column, mul, square, sub } from '../../activities/numeric/array-math.ts';
+import { chiSquareTail } from '../../activities/numeric/gamma-distribution.ts';
 import { fillNormals } from '../../activities/numeric/philox-address.ts';
 import { stirredParameters } from '../metflow/path-fixture.ts';
 import { runner } from '../metflow/traced.ts';
@@ -186,3 +190,46 @@ describe.each(['random walk', 'mala', 'hmc with partial refreshment', 'metflow, 
     });
   },
 );
+
+const DRAWS = 99;
+const BINS = 20;
+/** Steps between draws, so that they are nearly independent; five times as many before the first. */
+const CALIBRATED: Readonly<Record<string, number>> = {
+  'random walk': 8,
+  mala: 5,
+  hmc: 3,
+  nuts: 1,
+  mixture: 8,
+};
+
+/** p-value of uniform ranks (chi-square over bins) of the parameters behind each chain's data. */
+async function rankPValue(kernel: Kernel, joint: Joint, thin: number): Promise<number> {
+  const z = fillNormals(new Float64Array(2 * CHAINS.length), CHAINS, { seed: 6, step: 0, purpose: 'init' });
+  drawData(z, 0);
+  const truth = z.filter((_, at) => at % 2 === 0);
+  for (const chain of CHAINS) z[2 * chain] = 0;
+  let state: ChainState = await initState(joint.target, z, { seed: 6, chains: CHAINS });
+  const ranks = new Int32Array(CHAINS.length);
+  for (let step = 1; step <= (DRAWS + 5) * thin; step++) {
+    ({ state } = await kernel.step({ seed: 6, step, chains: CHAINS }, state));
+    if (step <= 5 * thin || step % thin !== 0) continue;
+    for (const chain of CHAINS) if (state.z[2 * chain]! < truth[chain]!) ranks[chain]!++;
+  }
+  const counts = new Int32Array(BINS);
+  for (const rank of ranks) counts[Math.floor((rank * BINS) / (DRAWS + 1))]!++;
+  const expected = CHAINS.length / BINS;
+  const statistic = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+  return chiSquareTail(statistic, BINS - 1);
+}
+
+describe.each(Object.entries(CALIBRATED))('%s', (name, thin) => {
+  it('ranks the parameter behind the data uniformly among its draws', async () => {
+    const joint = jointModel(1);
+    expect(await rankPValue(await KERNELS[name]!(joint), joint, thin)).toBeGreaterThan(1e-4);
+  });
+});
+
+it('ranks are not uniform where a kernel believes in another likelihood', async () => {
+  const wrong = jointModel(2);
+  expect(await rankPValue(await KERNELS.hmc!(wrong), wrong, CALIBRATED.hmc!)).toBeLessThan(1e-6);
+});
