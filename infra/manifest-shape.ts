@@ -5,7 +5,13 @@ import { dataset } from '#schemas/config.ts';
 import { FAULTS, PipelineError } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { metflowTarget } from '#schemas/metflow-targets.ts';
+import { joinPath } from './blobs/object-path.ts';
 import { quoteValue } from './config/config-faults.ts';
+
+/** Path of a run's manifest. */
+export function manifestPath(runDir: string): string {
+  return joinPath(runDir, 'run.json');
+}
 
 const count = z.number().min(0);
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null()]);
@@ -115,11 +121,12 @@ const RECORDED = {
   images: z.looseObject({ ...recorded, experiment: z.enum(['vae', 'inpainting']) }),
 } as const;
 
-/** @throws PipelineError `data-invalid` where the config in a run.json is not one that can be read, with the key and its value. */
-export function checkRecordedConfig(file: string, { config }: Pick<RunManifest, 'config'>): void {
+/** @throws PipelineError `data-invalid` where the config in a run's manifest is not one that can be read, with the key and its value. */
+export function checkRecordedConfig(runDir: string, { config }: Pick<RunManifest, 'config'>): void {
   const form = config.kind === 'metflow' && 'experiment' in config ? 'images' : config.kind;
   const parsed = RECORDED[form].safeParse(config);
-  if (!parsed.success) throw damaged(file, { error: parsed.error, content: config, prefix: ['config'] });
+  if (parsed.success) return;
+  throw damaged(manifestPath(runDir), { error: parsed.error, content: config, prefix: ['config'] });
 }
 
 /** @param prefix - where in the file `content` lies. */

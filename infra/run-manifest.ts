@@ -3,9 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { DataRecord, ModelRecord, RunManifest, SourceFile } from '#schemas/messages.ts';
-import { joinPath } from './blobs/object-path.ts';
 import { readParsedIfThere, writeWhole } from './blobs/storage.ts';
-import { manifestOf } from './manifest-shape.ts';
+import { manifestOf, manifestPath } from './manifest-shape.ts';
 
 const PACKAGE = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -68,7 +67,7 @@ export async function writeManifest(
     notices: [...plan.notices, ...notices],
     ...update,
   };
-  await writeWhole(joinPath(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  await writeWhole(manifestPath(runDir), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
 }
 
 /**
@@ -77,7 +76,7 @@ export async function writeManifest(
  * @throws PipelineError `data-invalid` where it is not a manifest, with the key that is wrong.
  */
 export async function readManifest(runDir: string): Promise<RunManifest | null> {
-  const file = joinPath(runDir, 'run.json');
+  const file = manifestPath(runDir);
   return readParsedIfThere(file, (bytes) => {
     let content: unknown;
     try {
@@ -106,7 +105,7 @@ export async function markEnded(
     finishedAt: new Date().toISOString(),
     ...(fault === null ? {} : { fault }),
   };
-  await writeWhole(joinPath(runDir, 'run.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  await writeWhole(manifestPath(runDir), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
 }
 
 function modelRecord({ file, sha256, backend, packing }: ModelRecord): ModelRecord {

@@ -2,7 +2,6 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { runWorkflowId, SIGNAL_EXTEND } from '#schemas/messages.ts';
-import { joinPath } from '../blobs/object-path.ts';
 import { readJsonIfThere } from '../blobs/storage.ts';
 import { refuseCode } from '../config/load-config.ts';
 import { temporalAddress, attach } from './local-services.ts';
@@ -54,7 +53,7 @@ export async function extendCommand(
 
 async function planOf({ runId, runDir, manifest, damaged }: KnownRun): Promise<MetflowPlan> {
   if (damaged !== null) throw new PipelineError(damaged);
-  if (manifest !== null) checkRecordedConfig(joinPath(runDir, 'run.json'), manifest);
+  if (manifest !== null) checkRecordedConfig(runDir, manifest);
   const config = manifest?.config;
   if (config?.kind === 'metflow' && 'target' in config) {
     const plan = await readJsonIfThere<MetflowPlan>(planPath(runDir));

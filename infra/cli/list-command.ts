@@ -1,9 +1,8 @@
 // `tessera list`: every run that this machine knows of, from the manifests on disk.
 
-import { describeFault } from '#schemas/errors.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
 import { formatCount, formatSeconds, formatTable } from './format.ts';
-import { type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
+import { type KnownRun, knownRuns, statusOfRun, tellDamaged } from './run-folder.ts';
 
 /** Lists runs, newest last. */
 export async function listCommand(
@@ -11,7 +10,7 @@ export async function listCommand(
   { terminal, env }: CommandContext,
 ): Promise<ExitCode> {
   const known = await knownRuns(env().home, options.out);
-  for (const { damaged } of known) if (damaged !== null) terminal.note(describeFault(damaged));
+  tellDamaged(known, terminal);
   const runs = known.filter(({ manifest, fault }) => manifest !== null || fault !== undefined);
   if (options.json === true) {
     terminal.answer(JSON.stringify({ runs: runs.map(summaryOf) }));

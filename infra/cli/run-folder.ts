@@ -4,12 +4,13 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-import { PipelineError, type PipelineFault } from '#schemas/errors.ts';
+import { describeFault, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import type { RunManifest } from '#schemas/messages.ts';
 import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
 import { namesIn } from '../blobs/storage.ts';
 import { didYouMean } from '../config/similar-name.ts';
 import { readManifest } from '../run-manifest.ts';
+import type { Terminal } from './terminal.ts';
 
 /** A run that this machine knows of. `manifest` is null until planning has written `run.json`. */
 export interface KnownRun {
@@ -78,6 +79,11 @@ export async function findRun(
       ? `No run is known here, and ${out} holds none. Give --out DIR if they lie elsewhere.`
       : `Known: ${names.join(', ')}${didYouMean(name, names) || '.'}`;
   throw new PipelineError({ kind: 'run-unknown', what: 'no such run', value: name, remedy });
+}
+
+/** Notes each `run.json` that cannot be read. */
+export function tellDamaged(runs: readonly KnownRun[], terminal: Pick<Terminal, 'note'>): void {
+  for (const { damaged } of runs) if (damaged !== null) terminal.note(describeFault(damaged));
 }
 
 /** As its manifest says, or the fault that it had while it was planned; services that are away leave it open. */

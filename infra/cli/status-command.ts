@@ -11,7 +11,7 @@ import { formatCount, formatSeconds, formatTable } from './format.ts';
 import { attach, temporalAddress } from './local-services.ts';
 import { EMPTY_METER, observe, type ProgressMeter, rowsPerSecond, secondsLeft } from './progress.ts';
 import { plainLine } from './progress-view.ts';
-import { findRun, type KnownRun, knownRuns, statusOfRun } from './run-folder.ts';
+import { findRun, type KnownRun, knownRuns, statusOfRun, tellDamaged } from './run-folder.ts';
 import type { Terminal } from './terminal.ts';
 import { isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
@@ -74,7 +74,7 @@ async function runsAskedFor(
 ): Promise<readonly KnownRun[]> {
   if (name === null) {
     const known = await knownRuns(home, out);
-    for (const { damaged } of known) if (damaged !== null) terminal.note(describeFault(damaged));
+    tellDamaged(known, terminal);
     return known.filter(isUnfinished);
   }
   const run = await findRun(name, { home, out });

@@ -5,7 +5,6 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { RegionsConfig } from '#schemas/metflow-config.ts';
 import { type CodeCounts, digestKey } from '../../activities/metflow/chains/coded-draws.ts';
-import { joinPath } from '../blobs/object-path.ts';
 import { openDataset } from '../datasets/open.ts';
 import { readRunTable } from '../lens/read-table.ts';
 import { checkRecordedConfig } from '../manifest-shape.ts';
@@ -92,7 +91,7 @@ export async function checkRegionData(
 
 async function checkSweep(runDir: string, { sha256 }: Pick<ModelRecord, 'sha256'>): Promise<void> {
   const manifest = await readManifest(runDir);
-  if (manifest !== null) checkRecordedConfig(joinPath(runDir, 'run.json'), manifest);
+  if (manifest !== null) checkRecordedConfig(runDir, manifest);
   const config = manifest?.config;
   const whole = config?.kind === 'sweep' && config.codes.granularity === 'image';
   const plain = config?.kind === 'sweep' && config.model.control === 'none';

@@ -10,6 +10,7 @@ import { readJsonIfThere } from '../blobs/storage.ts';
 import { IMAGE_SUFFIXES } from '../datasets/image-decoder.ts';
 import { openDataset } from '../datasets/open.ts';
 import { openSamples, sampleDataset } from '../lens/samples.ts';
+import { planPath } from '../run-plan.ts';
 import type { ReportRun } from './report-run.ts';
 
 /** Larger pictures are reduced to this. */
@@ -198,7 +199,7 @@ function copyInto(
 }
 
 async function datasetPlan(run: ReportRun): Promise<Plan | null> {
-  const plan = await readJsonIfThere<Plan & { readonly data: Plan | null }>(join(run.runDir, 'plan.json'));
+  const plan = await readJsonIfThere<Plan & { readonly data: Plan | null }>(planPath(run.runDir));
   if (plan === null) return null;
   return run.manifest.kind === 'sweep' ? plan : plan.data;
 }

@@ -37,7 +37,7 @@ const SETTINGS = { threads: '2', memory_limit: '1GB', temp_directory: join(tmpdi
  */
 export async function openReportRun(runDir: string, manifest: RunManifest | null): Promise<ReportRun> {
   if (manifest?.status !== 'done') throw unfinished(runDir, manifest);
-  checkRecordedConfig(join(runDir, 'run.json'), manifest);
+  checkRecordedConfig(runDir, manifest);
   const queries = parquetQueries(SETTINGS);
   const filled = new Set<string>();
   const run = runOf(runDir, { manifest, queries, filled });

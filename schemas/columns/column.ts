@@ -45,6 +45,11 @@ export function number(name: string, unit: string, description: string, nullable
   return { name, type: 'float64', unit, nullable, description };
 }
 
+/** A column of numbers that rows may lack. */
+export function numberOrNull(name: string, unit: string, description: string): ColumnDef {
+  return number(name, unit, description, true);
+}
+
 /** First column of every table of an experiment. */
 export const MODEL_COLUMN: ColumnDef = {
   name: 'model',

@@ -19,7 +19,7 @@ import { openTrainer, type TrainState } from '../../activities/metflow/training.
 import { column, less, mul, square, sum, where } from '../../activities/numeric/array-math.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
 import { flowPath, stirredParameters, threeGaussians } from './path-fixture.ts';
-import { runner } from './traced.ts';
+import { firstState, runner } from './traced.ts';
 
 const CHAINS = Uint32Array.from({ length: 64 }, (_, chain) => chain);
 
@@ -31,14 +31,7 @@ function cut(beyond: number): TracedTarget {
   };
 }
 
-async function stateOf(target: TracedTarget, z: Float64Array): Promise<ChainState> {
-  const open = await openTarget(target, { runner, rows: CHAINS.length });
-  try {
-    return await initState(open, z, { seed: 2, chains: CHAINS });
-  } finally {
-    await open.close();
-  }
-}
+const stateOf = (target: TracedTarget, z: Float64Array) => firstState(target, z, CHAINS);
 
 describe('proposals to where there is no density', () => {
   it.each([Number.NEGATIVE_INFINITY, Number.NaN])('(%s) are rejected and nothing else is', async (beyond) => {

@@ -3,15 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import { openFlowProposal } from '../../activities/metflow/flow-proposal.ts';
 import { affine } from '../../activities/metflow/flows/affine.ts';
-import { type ChainState, initState } from '../../activities/metflow/kernel.ts';
 import { flowKernel } from '../../activities/metflow/path/flow-kernel.ts';
 import { pathModel } from '../../activities/metflow/path/path-model.ts';
 import { gaussianMixture } from '../../activities/metflow/targets/gaussian-mixture.ts';
-import { openTarget } from '../../activities/metflow/targets/open-target.ts';
-import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import { openTrainer } from '../../activities/metflow/training.ts';
 import { randomStream } from '../../activities/numeric/rng.ts';
-import { runner } from './traced.ts';
+import { firstState, runner } from './traced.ts';
 
 const CHAINS = Uint32Array.from({ length: 64 }, (_, chain) => chain);
 
@@ -41,9 +38,10 @@ describe('a flow that cannot be inverted', () => {
         chains: CHAINS.length,
       });
       const random = randomStream(4, 1);
-      const start = await stateAt(
+      const start = await firstState(
         target,
         Float64Array.from({ length: 128 }, () => random.normal()),
+        CHAINS,
       );
       let state = start;
       for (let step = 0; step < 10; step++) {
@@ -71,10 +69,3 @@ describe('a flow that cannot be inverted', () => {
     expect(state).toMatchObject({ skipped: 1, skippedInRow: 1 });
   });
 });
-
-async function stateAt(target: TracedTarget, z: Float64Array): Promise<ChainState> {
-  const open = await openTarget(target, { runner, rows: CHAINS.length });
-  const state = await initState(open, z, { seed: 2, chains: CHAINS });
-  await open.close();
-  return state;
-}

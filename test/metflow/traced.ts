@@ -1,6 +1,9 @@
 // Runs traced functions once, as tests do.
 
 import '../../activities/numeric/float16-array.ts';
+import { type ChainState, initState } from '../../activities/metflow/kernel.ts';
+import { openTarget } from '../../activities/metflow/targets/open-target.ts';
+import type { TracedTarget } from '../../activities/metflow/targets/target.ts';
 import {
   compileFunction,
   type ArgumentSpec,
@@ -12,6 +15,20 @@ import { createProgramRunner } from '../../infra/metflow/program-runner.ts';
 export const runner = createProgramRunner();
 
 export type Arrays = Record<string, Float64Array>;
+
+/** Where chains begin, with the target's density there. @param z - `[chains, dim]`. */
+export async function firstState(
+  target: TracedTarget,
+  z: Float64Array,
+  chains: Uint32Array,
+): Promise<ChainState> {
+  const open = await openTarget(target, { runner, rows: chains.length });
+  try {
+    return await initState(open, z, { seed: 2, chains });
+  } finally {
+    await open.close();
+  }
+}
 
 /** A compiled function of float64 arrays, to be called often and closed. */
 export async function compiled(

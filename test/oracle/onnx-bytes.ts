@@ -32,16 +32,28 @@ export function withOutputs(model: Uint8Array, names: readonly string[]): Uint8A
 
 /** `y = x W` for 784 inputs and 10 outputs, and nothing else: a valid model without a single activation. */
 export function linearModel(): Uint8Array {
-  const weights = Buffer.from(new Float32Array(784 * 10).fill(0.01).buffer);
-  const tensor = [number(1, 784), number(1, 10), number(2, FLOAT), chunk(8, 'w'), chunk(9, weights)];
-  const node = [chunk(1, 'x'), chunk(1, 'w'), chunk(2, 'y'), chunk(4, 'MatMul')];
-  const graph = [
-    chunk(GRAPH.node, Buffer.concat(node)),
+  return modelOf([
+    node('MatMul', ['x', 'w'], 'y'),
     chunk(GRAPH.name, 'linear'),
-    chunk(GRAPH.initializer, Buffer.concat(tensor)),
+    weights('w', new Float32Array(784 * 10).fill(0.01), [784, 10]),
     chunk(GRAPH.input, valueInfo('x', 784)),
     chunk(GRAPH.output, valueInfo('y', 10)),
-  ];
+  ]);
+}
+
+function node(type: string, inputs: readonly string[], output: string): Buffer {
+  const names = inputs.map((name) => chunk(1, name));
+  return chunk(GRAPH.node, Buffer.concat([...names, chunk(2, output), chunk(4, type)]));
+}
+
+function weights(name: string, values: Float32Array, dims: readonly number[]): Buffer {
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  const fields = [...dims.map((dim) => number(1, dim)), number(2, FLOAT), chunk(8, name), chunk(9, bytes)];
+  return chunk(GRAPH.initializer, Buffer.concat(fields));
+}
+
+/** @param graph - fields of the graph. */
+function modelOf(graph: readonly Buffer[]): Uint8Array {
   const opset = chunk(MODEL.opsetImport, Buffer.concat([chunk(1, ''), number(2, 17)]));
   return Buffer.concat([number(MODEL.irVersion, 8), chunk(MODEL.graph, Buffer.concat(graph)), opset]);
 }
@@ -87,33 +99,21 @@ export interface PlainLayer {
 
 /** A model of such layers, whose pre-activations are named p0, p1, ... */
 export function layeredModel(layers: readonly PlainLayer[]): Uint8Array {
-  const tensor = (name: string, values: Float32Array, dims: readonly number[]) => {
-    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-    const fields = [...dims.map((dim) => number(1, dim)), number(2, FLOAT), chunk(8, name), chunk(9, bytes)];
-    return chunk(GRAPH.initializer, Buffer.concat(fields));
-  };
-  const node = (type: string, inputs: readonly string[], output: string) =>
-    chunk(
-      GRAPH.node,
-      Buffer.concat([...inputs.map((name) => chunk(1, name)), chunk(2, output), chunk(4, type)]),
-    );
   const parts = layers.flatMap(({ weight, bias }, i) => {
     const inputs = weight.length / bias.length;
     return [
       node('MatMul', [i === 0 ? 'x' : `h${i - 1}`, `w${i}`], `m${i}`),
       node('Add', [`m${i}`, `b${i}`], `p${i}`),
       ...(i === layers.length - 1 ? [] : [node('Relu', [`p${i}`], `h${i}`)]),
-      tensor(`w${i}`, weight, [inputs, bias.length]),
-      tensor(`b${i}`, bias, [bias.length]),
+      weights(`w${i}`, weight, [inputs, bias.length]),
+      weights(`b${i}`, bias, [bias.length]),
     ];
   });
   const [first, last] = [layers[0]!, layers.at(-1)!];
-  const graph = [
+  return modelOf([
     ...parts,
     chunk(GRAPH.name, 'layers'),
     chunk(GRAPH.input, valueInfo('x', first.weight.length / first.bias.length)),
     chunk(GRAPH.output, valueInfo(`p${layers.length - 1}`, last.bias.length)),
-  ];
-  const opset = chunk(MODEL.opsetImport, Buffer.concat([chunk(1, ''), number(2, 17)]));
-  return Buffer.concat([number(MODEL.irVersion, 8), chunk(MODEL.graph, Buffer.concat(graph)), opset]);
+  ]);
 }

@@ -109,7 +109,7 @@ async function trainingFigure(context: SectionContext, run: ReportRun): Promise<
       color: { domain: models, range: models.map((_, i) => colourOf(i)) },
       marks: [
         Plot.line(rows, {
-          ...{ x: 'step', y: 'elbo', z: 'model', stroke: 'model', strokeWidth: 1.2, clip: true },
+          ...{ x: 'step', y: 'elbo', stroke: 'model', strokeWidth: 1.2, clip: true },
           z: ({ model, seed }: Row) => `${seed} ${model}`,
         }),
       ],

@@ -1,6 +1,6 @@
 // Tables of `compare`: what became of regions, and of boundary densities, from one run to another.
 
-import { number, RUN_ID_COLUMN } from '../column.ts';
+import { numberOrNull, RUN_ID_COLUMN } from '../column.ts';
 import type { ColumnDef, TableDef } from '../column.ts';
 
 const count = (name: string, unit: string, description: string): ColumnDef => ({
@@ -10,9 +10,6 @@ const count = (name: string, unit: string, description: string): ColumnDef => ({
   nullable: false,
   description,
 });
-
-const real = (name: string, unit: string, description: string): ColumnDef =>
-  number(name, unit, description, true);
 
 const SPAN: ColumnDef = {
   name: 'span',
@@ -42,31 +39,35 @@ export const SPAN_CHANGES_TABLE: TableDef = {
       'regions',
       'Regions of two points or more that hold the same points in both, whatever their codes.',
     ),
-    real('purity_a', 'fraction', 'Purity of regions with two labelled points or more, weighted by points.'),
-    real('purity_b', 'fraction', 'The same in b.'),
-    real('purity_change', 'fraction', 'purity_b - purity_a.'),
-    real('h_code_bits_a', 'bits', 'Plug-in entropy of the code in a.'),
-    real('h_code_bits_b', 'bits', 'The same in b.'),
-    real('h_code_bits_change', 'bits', 'h_code_bits_b - h_code_bits_a.'),
-    real(
+    numberOrNull(
+      'purity_a',
+      'fraction',
+      'Purity of regions with two labelled points or more, weighted by points.',
+    ),
+    numberOrNull('purity_b', 'fraction', 'The same in b.'),
+    numberOrNull('purity_change', 'fraction', 'purity_b - purity_a.'),
+    numberOrNull('h_code_bits_a', 'bits', 'Plug-in entropy of the code in a.'),
+    numberOrNull('h_code_bits_b', 'bits', 'The same in b.'),
+    numberOrNull('h_code_bits_change', 'bits', 'h_code_bits_b - h_code_bits_a.'),
+    numberOrNull(
       'occupancy_a',
       'fraction',
       'Distinct codes over points in a: how densely regions lie where the data are.',
     ),
-    real('occupancy_b', 'fraction', 'The same in b.'),
-    real('occupancy_change', 'fraction', 'occupancy_b - occupancy_a.'),
-    real('participation_ratio_a', 'dimensions', 'Effective dimension of the codes in a.'),
-    real('participation_ratio_b', 'dimensions', 'The same in b.'),
-    real('two_nn_dim_a', 'dimensions', 'Intrinsic dimension of the codes in a.'),
-    real('two_nn_dim_b', 'dimensions', 'The same in b.'),
-    real(
+    numberOrNull('occupancy_b', 'fraction', 'The same in b.'),
+    numberOrNull('occupancy_change', 'fraction', 'occupancy_b - occupancy_a.'),
+    numberOrNull('participation_ratio_a', 'dimensions', 'Effective dimension of the codes in a.'),
+    numberOrNull('participation_ratio_b', 'dimensions', 'The same in b.'),
+    numberOrNull('two_nn_dim_a', 'dimensions', 'Intrinsic dimension of the codes in a.'),
+    numberOrNull('two_nn_dim_b', 'dimensions', 'The same in b.'),
+    numberOrNull(
       'agreement_change',
       'fraction',
       'Mean over points that share a region in both runs: share of the others in it with their class, b less a.',
     ),
-    real('agreement_ci_low', 'fraction', 'Lower end of the 99 % interval, resampled by point.'),
-    real('agreement_ci_high', 'fraction', 'Upper end.'),
-    real('agreement_p', '', 'Two-sided p-value of no change, not corrected.'),
+    numberOrNull('agreement_ci_low', 'fraction', 'Lower end of the 99 % interval, resampled by point.'),
+    numberOrNull('agreement_ci_high', 'fraction', 'Upper end.'),
+    numberOrNull('agreement_p', '', 'Two-sided p-value of no change, not corrected.'),
     count('agreement_n', 'points', 'Points behind agreement_change.'),
     RUN_ID_COLUMN,
   ],
@@ -91,8 +92,8 @@ export const REGION_CHANGES_TABLE: TableDef = {
     count('first_point_id', 'row of the data set', 'The smallest point_id.'),
     count('parts_b', 'regions', 'Regions of b among which its points lie: 1 where it stays together.'),
     count('largest_part_b', 'points', 'Points in the largest of them.'),
-    real('purity_a', 'fraction', 'Share of the most frequent label.'),
-    real('purity_parts_b', 'fraction', 'The same within the parts, weighted by points.'),
+    numberOrNull('purity_a', 'fraction', 'Share of the most frequent label.'),
+    numberOrNull('purity_parts_b', 'fraction', 'The same within the parts, weighted by points.'),
     RUN_ID_COLUMN,
   ],
 };
@@ -107,22 +108,22 @@ export const DENSITY_CHANGES_TABLE: TableDef = {
     { name: 'model', type: 'utf8', unit: '', nullable: false, description: 'Model that both runs measured.' },
     count('layer_id', 'layer_id', 'The tap, or max-pool.'),
     count('n_paths', 'paths', 'Paths with the same ends in both runs.'),
-    real('rho_h_a', 'bits per unit of length', 'Mean Hamming distance over length in a.'),
-    real('rho_h_b', 'bits per unit of length', 'The same in b.'),
-    real(
+    numberOrNull('rho_h_a', 'bits per unit of length', 'Mean Hamming distance over length in a.'),
+    numberOrNull('rho_h_b', 'bits per unit of length', 'The same in b.'),
+    numberOrNull(
       'rho_x_a',
       'crossings per unit of length',
       'Mean crossings over length in a; null where not solved.',
     ),
-    real('rho_x_b', 'crossings per unit of length', 'The same in b.'),
-    real(
+    numberOrNull('rho_x_b', 'crossings per unit of length', 'The same in b.'),
+    numberOrNull(
       'log_ratio',
       'nats',
       'Mean logarithm of rho_h in b over rho_h in a, over paths where both are above 0.',
     ),
-    real('log_ratio_ci_low', 'nats', 'Lower end of the 99 % interval, resampled by point.'),
-    real('log_ratio_ci_high', 'nats', 'Upper end.'),
-    real('log_ratio_p', '', 'Two-sided p-value of no change, not corrected.'),
+    numberOrNull('log_ratio_ci_low', 'nats', 'Lower end of the 99 % interval, resampled by point.'),
+    numberOrNull('log_ratio_ci_high', 'nats', 'Upper end.'),
+    numberOrNull('log_ratio_p', '', 'Two-sided p-value of no change, not corrected.'),
     count('log_ratio_n', 'points', 'Points at the ends of the paths behind log_ratio.'),
     RUN_ID_COLUMN,
   ],

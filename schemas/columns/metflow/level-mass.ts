@@ -1,9 +1,6 @@
 // level_mass.parquet: the mass of a rare region by nested levels, where the target has levels.
 
-import { type ColumnDef, number, RUN_ID_COLUMN, type TableDef } from '../column.ts';
-
-const figure = (name: string, unit: string, description: string): ColumnDef =>
-  number(name, unit, description, true);
+import { numberOrNull, RUN_ID_COLUMN, type TableDef } from '../column.ts';
 
 export const LEVEL_MASS_TABLE: TableDef = {
   name: 'level_mass',
@@ -21,13 +18,13 @@ export const LEVEL_MASS_TABLE: TableDef = {
       description:
         'Units of the code that it fixes; as many as the level before where it only draws walls of further units nearer.',
     },
-    figure(
+    numberOrNull(
       'share',
       'probability',
       'Share of the draws of the level before that lie in it: P(L_j | L_{j-1}).',
     ),
-    figure('share_se', 'probability', 'Its standard error; null where it is not defined.'),
-    figure('ess', 'draws', "Effective sample size of the level's indicator."),
+    numberOrNull('share_se', 'probability', 'Its standard error; null where it is not defined.'),
+    numberOrNull('ess', 'draws', "Effective sample size of the level's indicator."),
     {
       name: 'reliable',
       type: 'bool',
@@ -35,14 +32,18 @@ export const LEVEL_MASS_TABLE: TableDef = {
       nullable: false,
       description: 'Whether every chain enters and leaves the level, with 50 effective draws.',
     },
-    figure(
+    numberOrNull(
       'log_mass',
       'nats',
       'Logarithm of the mass of the level, the product of the shares so far; null for none.',
     ),
-    figure('log_mass_se', 'nats', "Its standard error, the mass's relative one: relative variances add."),
-    figure('ci_low', 'probability', 'Lower end of the 95 % interval of the mass.'),
-    figure('ci_high', 'probability', 'Upper end.'),
+    numberOrNull(
+      'log_mass_se',
+      'nats',
+      "Its standard error, the mass's relative one: relative variances add.",
+    ),
+    numberOrNull('ci_low', 'probability', 'Lower end of the 95 % interval of the mass.'),
+    numberOrNull('ci_high', 'probability', 'Upper end.'),
     RUN_ID_COLUMN,
   ],
 };
