@@ -6,6 +6,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { EncodedBatch, InputTensor, SessionOptions } from '../../../activities/ports.ts';
 import type { PackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import type { TapGeometry } from './geometry.ts';
+import { type Fetches, runInPlace } from './in-place-run.ts';
 import { checkInput, copySamples, firstNonFinite, nonFinite } from './input-checks.ts';
 import { countsInKernel, type PackingWay, SOFT_LIMIT, type TapOutput } from './packing-ways.ts';
 import { LOGITS_LIMIT, type ModelInput, type ProbedModel } from './probe.ts';
@@ -25,8 +26,8 @@ export interface RunningEncoder {
   /** Logit rows per sample: tokens of a sequence, else 1. */
   readonly logitRows: number;
   readonly feeds: Record<string, Tensor>;
-  /** Output tensors of each run of a batch. */
-  readonly fetches: readonly Record<string, Tensor>[];
+  /** What each run of a batch writes into. */
+  readonly fetches: readonly Fetches[];
 }
 
 /**
@@ -73,7 +74,7 @@ export async function encodeBatch(running: RunningEncoder, input: InputTensor): 
 /** A model whose nodes contradict each other may load, and even run on other numbers of samples. */
 async function runModel({ session, feeds, fetches, options }: RunningEncoder, run: number): Promise<void> {
   try {
-    await session.run(feeds, fetches[run] as Record<string, Tensor>);
+    await runInPlace(session, feeds, fetches[run] as Fetches);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     if (!/invalid dimensions|shape|dimension mismatch/i.test(text)) throw error;

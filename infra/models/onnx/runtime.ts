@@ -11,10 +11,10 @@ export interface RuntimeOptions {
   readonly threads: number;
 }
 
-/** A graph output that a session is to return, with its ONNX element type. */
+/** A graph output that a session is to return, with its ONNX element type; null where it is no tensor. */
 export interface GraphOutput {
   readonly name: string;
-  readonly elemType: number;
+  readonly elemType: number | null;
 }
 
 /**
@@ -32,7 +32,8 @@ export async function openRuntime(
   const wanted = {
     ...graph,
     output: outputs.map(
-      ({ name, elemType }) => declared.get(name) ?? { name, type: { tensorType: { elemType } } },
+      ({ name, elemType }) =>
+        declared.get(name) ?? (elemType === null ? { name } : { name, type: { tensorType: { elemType } } }),
     ),
   };
   pruneGraph(

@@ -1,7 +1,6 @@
 // An encoder session: runs the instrumented graph in fixed-size pieces of a batch and packs each piece while
 // it is in the cache.
 
-import type { Tensor } from 'onnxruntime-node';
 import type { EncoderSession, SessionOptions } from '../../../activities/ports.ts';
 import { createPackingKernel } from '../../../activities/polytope/packing-kernel.ts';
 import { addAmbiguity } from './ambiguity.ts';
@@ -9,6 +8,7 @@ import { addAnswer, type Answer, answerFetches, answerOutputs } from './answer.t
 import { indexGraph } from './graph.ts';
 import { createPatch } from './graph-patch.ts';
 import { encodeBatch, type RunningEncoder } from './encode-batch.ts';
+import { addEndOfRun, type Fetches } from './in-place-run.ts';
 import type { LoadedModel } from './load.ts';
 import { addTapOutputs, type PackingWay } from './packing-ways.ts';
 import { isText, type ModelInput, type ProbedModel } from './probe.ts';
@@ -36,8 +36,9 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
   const { device, file } = options.model;
   const runSamples = runSamplesOf(probed.taps, input, options.batchSamples);
   const logitRows = isText(input) ? elements(options.sampleShape) : 1;
-  const { graph, outputs, answer } = instrument(loaded, plan, { samples: runSamples, logitRows });
-  const wanted: GraphOutput[] = outputs.map(({ name, type }) => ({ name, elemType: ELEMENT_OF[type] }));
+  const { graph, outputs, answer, end } = instrument(loaded, plan, { samples: runSamples, logitRows });
+  const wanted: GraphOutput[] = end === null ? [] : [{ name: end, elemType: null }];
+  wanted.push(...outputs.map(({ name, type }) => ({ name, elemType: ELEMENT_OF[type] })));
   wanted.push(...answerOutputs(answer));
   const session = await openRuntime(loaded.model, graph, wanted, { file, device, threads: options.threads });
   const kernel = createPackingKernel();
@@ -49,7 +50,9 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
   };
   const base = { session, kernel, memory, probed, outputs, input, options, way, logitRows, feeds };
   const runs = Array.from({ length: memory.runs }, (_, run) => run);
-  const running: RunningEncoder = { ...base, fetches: runs.map((run) => fetchesOf(base, run, answer)) };
+  const ending = end === null ? {} : { [end]: null };
+  const fetches = runs.map((run) => ({ ...ending, ...fetchesOf(base, run, answer) }));
+  const running: RunningEncoder = { ...base, fetches };
   return {
     taps: probed.taps.map((tap) => tap.info),
     backend: `onnxruntime-node/${device}`,
@@ -61,7 +64,7 @@ export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promi
 
 /** The graph with the outputs of every tap and of the model's answer added. */
 function instrument(
-  { graph }: LoadedModel,
+  { model, graph }: LoadedModel,
   { probed, options, way }: EncoderPlan,
   { samples, logitRows }: { samples: number; logitRows: number },
 ) {
@@ -73,15 +76,16 @@ function instrument(
   ]);
   const taken = new Set(outputs.map(({ name }) => name));
   const answer = addAnswer(patch, probed.logits, { rows: samples * logitRows, taken });
-  return { graph: patch.applyTo(graph), outputs, answer };
+  const end = addEndOfRun(patch, model);
+  return { graph: patch.applyTo(graph), outputs, answer, end };
 }
 
 function fetchesOf(
   { kernel, memory, probed, outputs, logitRows, options, input }: Omit<RunningEncoder, 'fetches'>,
   run: number,
   answer: Answer | null,
-): Record<string, Tensor> {
-  const fetches: Record<string, Tensor> = {};
+): Fetches {
+  const fetches: Record<string, Fetches[string]> = {};
   for (const output of outputs) {
     const geometry = probed.taps[output.tap];
     const runBytes = memory.runSamples * (geometry?.rowsPerSample ?? 0) * (geometry?.strideBytes ?? 0);
