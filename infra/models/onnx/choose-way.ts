@@ -60,11 +60,8 @@ interface Timed {
 
 /** Tries every way in turn and keeps the session whose best run is clearly the shortest. */
 async function fastestSession(loaded: LoadedModel, { probed, input, options }: Choice): Promise<Timed> {
-  const batch = trialBatch(
-    input,
-    options,
-    Math.min(options.batchSamples, runSamplesOf(probed.taps, input, options.batchSamples)),
-  );
+  const samples = Math.min(options.batchSamples, runSamplesOf(probed.taps, input, options));
+  const batch = trialBatch(input, options, samples);
   let best: Timed | undefined;
   // Without bit planes to turn, channels last is the same as plain floats.
   const turns = probed.taps.some((tap) => tap.layout === 'planes');

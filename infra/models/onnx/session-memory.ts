@@ -12,9 +12,10 @@ import { elements } from './tensors.ts';
 
 /**
  * Float bytes of all taps that one run may produce. Convolutions work image by image, so a run may be small
- * enough for its taps to be packed from the cache; matrix products gain more from many rows.
+ * enough for its taps to be packed from the cache; matrix products gain more from many rows. Threads that
+ * share a run meet after every layer, and need images enough to be worth it.
  */
-const RUN_BYTES = { conv: 1024 * 1024, other: 8 * 1024 * 1024 };
+const RUN_BYTES = { conv: 1024 * 1024, convPerThread: 2 * 1024 * 1024, other: 8 * 1024 * 1024 };
 const MEMORY_LIMIT_BYTES = 3.75 * 1024 ** 3;
 
 const ELEMENT_BYTES = { float32: 4, int64: 8, int32: 4, uint8: 1, bool: 1 } as const;
@@ -45,11 +46,16 @@ export interface SessionMemory {
  * Samples per run: as many as keep the float taps near the cache, and a power of two so that batches divide
  * evenly.
  */
-export function runSamplesOf(taps: readonly TapGeometry[], input: ModelInput, batchSamples: number): number {
+export function runSamplesOf(
+  taps: readonly TapGeometry[],
+  input: ModelInput,
+  { batchSamples, threads }: Pick<SessionOptions, 'batchSamples' | 'threads'>,
+): number {
   const fixed = input.dims[0];
   if (typeof fixed === 'number') return fixed;
   const bytes = taps.reduce((sum, tap) => sum + 4 * tap.valuesPerSample, 0);
-  const target = taps.some((tap) => tap.info.kind === 'conv') ? RUN_BYTES.conv : RUN_BYTES.other;
+  const conv = threads === 1 ? RUN_BYTES.conv : RUN_BYTES.convPerThread * threads;
+  const target = taps.some((tap) => tap.info.kind === 'conv') ? conv : RUN_BYTES.other;
   let samples = 1;
   while (samples * 2 * bytes <= target && samples < batchSamples) samples *= 2;
   return Math.min(samples, batchSamples);

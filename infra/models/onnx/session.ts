@@ -34,7 +34,7 @@ export interface EncoderPlan {
 export async function openEncoder(loaded: LoadedModel, plan: EncoderPlan): Promise<EncoderSession> {
   const { probed, input, options, way } = plan;
   const { device, file } = options.model;
-  const runSamples = runSamplesOf(probed.taps, input, options.batchSamples);
+  const runSamples = runSamplesOf(probed.taps, input, options);
   const logitRows = isText(input) ? elements(options.sampleShape) : 1;
   const { graph, outputs, answer, end } = instrument(loaded, plan, { samples: runSamples, logitRows });
   const wanted: GraphOutput[] = end === null ? [] : [{ name: end, elemType: null }];
