@@ -1,7 +1,7 @@
 // Factorisation of binary matrices: each row is a mixture of components, and each component gives every bit a
 // probability.
 
-import { BLOCK_ROWS, addTransposedTimes, forEachBlock, timesTransposed } from './matrix.ts';
+import { BLOCK_ROWS, addTransposedTimes, forEachBlock, timesTransposed, transposed } from './matrix.ts';
 import type { Observations } from './matrix.ts';
 import { randomStream } from './rng.ts';
 
@@ -122,10 +122,6 @@ function inverseLikelihoods(bits: Float64Array, perOn: Float64Array, perOff: Flo
     perOff[i] = isOn ? 0 : 1 / likelihood;
   }
   return loss;
-}
-
-function transposed(part: Float64Array, n: number, rank: number): Float64Array {
-  return Float64Array.from(part, (_, i) => part[(i % n) * rank + Math.floor(i / n)]!);
 }
 
 function normaliseRows(weights: Float64Array, rank: number): void {

@@ -1,6 +1,6 @@
 // Independent components: directions along which the data are as far from normal as they can be.
 
-import { addTransposedTimes, timesTransposed } from './matrix.ts';
+import { addTransposedTimes, timesTransposed, transposed } from './matrix.ts';
 import type { Observations } from './matrix.ts';
 import { pca, projectOntoComponents } from './pca.ts';
 import { randomStream } from './rng.ts';
@@ -62,7 +62,7 @@ export function fastIca(
   const scaled = (power: 1 | -1): Float64Array => {
     const scales = oriented.map((value, i) => value * deviations[i % count]! ** power);
     const rows = new Float64Array(count * x.cols);
-    const by = transposed(scales, count);
+    const by = transposed(scales, count, count);
     addTransposedTimes(by, whitening.components, rows, { m: count, n: x.cols, inner: count });
     return rows;
   };
@@ -144,8 +144,4 @@ function thirdMoments(turn: Float64Array, white: Float64Array, count: number): F
     for (let k = 0; k < count; k++) moments[k] = moments[k]! + sources[k]! ** 3;
   }
   return moments;
-}
-
-function transposed(a: Float64Array, size: number): Float64Array {
-  return a.map((_, i) => a[(i % size) * size + Math.floor(i / size)]!);
 }

@@ -48,6 +48,11 @@ export function columnMeans(x: Observations): Float64Array {
   return mean.map((sum) => sum / x.rows);
 }
 
+/** `a^T` of `a [rows, cols]`, as a new `[cols, rows]`. */
+export function transposed(a: Float64Array, rows: number, cols: number): Float64Array {
+  return a.map((_, i) => a[(i % rows) * cols + Math.floor(i / rows)]!);
+}
+
 /**
  * `out = a b^T`. Four rows of b share each load of a row of a.
  * @param a - `[m, inner]`.

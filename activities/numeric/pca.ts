@@ -7,6 +7,7 @@ import {
   columnMeans,
   forEachBlock,
   timesTransposed,
+  transposed,
 } from './matrix.ts';
 import type { Observations } from './matrix.ts';
 import { randomStream } from './rng.ts';
@@ -145,15 +146,11 @@ function rayleighRitz(
     }
   }
   const { values, vectors } = symmetricEigen(small, size);
-  const turned = transpose(vectors, size);
+  const turned = transposed(vectors, size, size);
   const [ritzBasis, ritzImage] = [new Float64Array(size * cols), new Float64Array(size * cols)];
   addTransposedTimes(turned, basis, ritzBasis, { m: size, n: cols, inner: size });
   addTransposedTimes(turned, image, ritzImage, { m: size, n: cols, inner: size });
   return { values: Float64Array.from(values), basis: ritzBasis, image: ritzImage };
-}
-
-function transpose(a: Float64Array, size: number): Float64Array {
-  return Float64Array.from(a, (_, i) => a[(i % size) * size + Math.floor(i / size)]!);
 }
 
 /** Gram and Schmidt, each row twice; a row within the span of those before becomes zero. */
