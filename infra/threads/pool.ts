@@ -82,8 +82,9 @@ function openPools(
     execArgv: ['--no-warnings'],
     resourceLimits: { ...THREAD_LIMITS, ...(heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb }) },
     minThreads: 0,
-    // Idle encoders give their sessions back while a long commit needs the memory.
-    idleTimeout: 3_000,
+    // Idle encoders give their sessions back while a long commit needs the memory; a run that follows soon finds
+    // threads whose code is compiled.
+    idleTimeout: 15_000,
   };
   return {
     computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),

@@ -1,27 +1,40 @@
-// One thread of the bare loop: it encodes shards with the product's own parts, or aggregates one partition of what
-// the encoders hand over. No Kafka, no Temporal.
+// One thread of the bare loop: it encodes shards with the product's own parts, aggregates one partition of what
+// the encoders hand over, or writes parts of the final tables. No Kafka, no Temporal.
 
 import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { imagePoints } from '../../activities/polytope/batch-rows.ts';
+import type { CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
+import { runCommitTask } from '../../infra/aggregate/commit-task.ts';
 import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
 import { batchMessages } from '../../infra/arrow/encode-batch.ts';
 import { SEGMENTS_FOLDER } from '../../infra/aggregate/segment-files.ts';
 import { openPlan, openReader, openSession } from '../../infra/threads/opened.ts';
 import type { Handed, LoopJob, LoopRole } from './bare-loop.ts';
 
+type AggregateRole = Extract<LoopRole, { kind: 'aggregate' }>;
+
 /** Batches that an encoder may be ahead of the aggregators. */
 const AHEAD = 4;
 
 const role = workerData.role as LoopRole;
-parentPort!.on('message', (job: LoopJob) => {
-  const work = role.kind === 'encode' ? encode(job, role) : aggregate(job, role.partition);
-  work.then(() => parentPort!.postMessage('done'));
+parentPort!.on('message', (job: LoopJob | CommitPartInput) => {
+  work(job).then((answer) => parentPort!.postMessage(answer ?? 'done'));
 });
 // Everything that a pool thread loads is loaded before the clock starts.
 await Promise.all([import('../../infra/models/onnx.ts'), import('../../infra/datasets/records.ts')]);
 parentPort!.postMessage('ready');
+
+async function work(job: LoopJob | CommitPartInput): Promise<CommitPartOutput | undefined> {
+  if ('part' in job) return commitPart(job);
+  await (role.kind === 'encode' ? encode(job, role) : aggregate(job, (role as AggregateRole).partition));
+}
+
+async function commitPart({ runDir, configSha256, folder, part }: CommitPartInput) {
+  const plan = await openPlan(runDir, configSha256);
+  return runCommitTask({ plan, segmentsDir: join(runDir, SEGMENTS_FOLDER), folder, task: part });
+}
 
 /** Takes shards off a shared counter until none is left. */
 async function encode(job: LoopJob, { next }: { readonly next: Int32Array }): Promise<void> {

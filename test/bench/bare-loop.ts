@@ -4,9 +4,11 @@ import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { SweepPlan } from '#schemas/sweep.ts';
+import type { CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
 import { PLAN_FILE } from '../../infra/run-plan.ts';
+import { lanes } from '../../infra/threads/lanes.ts';
 import { ask, nextMessage, startThread } from './threads.ts';
 
 const MODULE = './bare-loop-thread.ts';
@@ -14,7 +16,8 @@ const MODULE = './bare-loop-thread.ts';
 /** What a thread is for; encoders share a counter of shards. */
 export type LoopRole =
   | { readonly kind: 'encode'; readonly next: Int32Array }
-  | { readonly kind: 'aggregate'; readonly partition: number };
+  | { readonly kind: 'aggregate'; readonly partition: number }
+  | { readonly kind: 'commit' };
 
 export interface LoopJob {
   readonly runDir: string;
@@ -57,7 +60,10 @@ export async function startBareLoop(
   const aggregators = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
     startThread(MODULE, { kind: 'aggregate', partition } satisfies LoopRole),
   );
-  const all = [...encoders, ...aggregators];
+  const committers = Array.from({ length: threads }, () =>
+    startThread(MODULE, { kind: 'commit' } satisfies LoopRole),
+  );
+  const all = [...encoders, ...aggregators, ...committers];
   await Promise.all(all.map(nextMessage));
   const { configSha256 } = plan;
 
@@ -78,6 +84,25 @@ export async function startBareLoop(
     return { start, encodedAt, aggregatedAt: performance.now() };
   }
 
+  /** Parts of the tables on all threads, as the product writes them. */
+  async function commit(runDir: string): Promise<void> {
+    const free = [...committers];
+    const inLane = lanes(free.length);
+    await commitRun({
+      runDir,
+      plan,
+      codeVersion: 'bench',
+      runTask: ({ folder, task }) =>
+        inLane(async () => {
+          const thread = free.pop()!;
+          const part: CommitPartInput = { runDir, configSha256, folder, part: task };
+          const written = await ask<CommitPartOutput>(thread, part);
+          free.push(thread);
+          return written;
+        }),
+    });
+  }
+
   return {
     async encodeOnly() {
       const { start, encodedAt } = await run(plannedRun, false);
@@ -89,7 +114,7 @@ export async function startBareLoop(
       await mkdir(runDir, { recursive: true });
       await cp(join(plannedRun, PLAN_FILE), join(runDir, PLAN_FILE));
       const { start, encodedAt, aggregatedAt } = await run(runDir, true);
-      await commitRun({ runDir, plan, codeVersion: 'bench' });
+      await commit(runDir);
       const end = performance.now();
       return {
         encoding: (encodedAt - start) / 1000,
