@@ -181,7 +181,7 @@ describe('a sweep of 20,000 digits', () => {
   /** Resolves when that many rows are encoded. */
   async function doneRowsOf(rows: number): Promise<void> {
     const done = async () => (await askProgress(home, 'slow').catch(() => null))?.doneSamples ?? 0;
-    await expect.poll(done, { timeout: 60_000 }).toBeGreaterThanOrEqual(rows);
+    await expect.poll(done, { timeout: 120_000 }).toBeGreaterThanOrEqual(rows);
   }
 
   it('can be cancelled, and the same command takes it up to the same bytes', async () => {
