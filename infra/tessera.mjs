@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-// The `tessera` command: checks Node, teaches it TypeScript, hands over to cli.ts. Plain JavaScript that old
-// Nodes parse.
+// The `tessera` command: checks Node, then runs the command line: from a bundle of this version where there is one, which takes a third
+// of the processor time to load, else from cli.ts by teaching Node TypeScript. Plain JavaScript that old Nodes parse.
+
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -11,8 +15,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 try {
-  const { register } = await import('tsx/esm/api');
-  register();
+  import.meta.resolve('tsx/esm/api');
 } catch (error) {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   process.stderr.write(
@@ -20,4 +23,15 @@ try {
   );
   process.exit(2);
 }
-await import('./cli.ts');
+
+const { programFolder, ROOT } = await import('./sources-hash.mjs');
+const home = resolve((process.env.TESSERA_HOME || '').trim() || join(ROOT, '.tessera'));
+const bundled = join(programFolder(join(home, 'cache')), 'cli.mjs');
+if (existsSync(bundled)) {
+  process.setSourceMapsEnabled(true);
+  await import(pathToFileURL(bundled).href);
+} else {
+  const { register } = await import('tsx/esm/api');
+  register();
+  await import('./cli.ts');
+}

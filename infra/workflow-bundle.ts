@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BundleOptions, bundleWorkflowCode } from '@temporalio/worker';
 import { writeWhole } from './blobs/storage.ts';
-import { ROOT, sourcesHash } from './sources-hash.ts';
+import { ROOT, sourcesHash } from './sources-hash.mjs';
 
 const SOURCES = {
   files: ['temporal.config.ts', 'package.json'],
@@ -17,7 +17,7 @@ export async function workflowBundle(
   options: Pick<BundleOptions, 'failureConverterPath' | 'workflowInterceptorModules'> = {},
 ): Promise<{ codePath: string }> {
   const sources = { ...SOURCES, salt: JSON.stringify(options) };
-  const codePath = join(cache, `workflows-${await sourcesHash(sources)}.js`);
+  const codePath = join(cache, `workflows-${sourcesHash(sources)}.js`);
   if (!existsSync(codePath)) {
     const { code } = await bundleWorkflowCode({
       ...options,

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
-import { workerBundle } from '../worker-bundle.ts';
+import { programBundle } from '../program-bundle.ts';
 
 /** Program, arguments and environment of a worker. */
 export interface WorkerCommand {
@@ -63,7 +63,7 @@ export const V8_FLAGS = ['--heap-growing-percent=150'] as const;
 export async function workerCommand(env: NodeJS.ProcessEnv, home: string): Promise<WorkerCommand> {
   mkdirSync(join(home, 'logs'), { recursive: true });
   const endWithParent = fileURLToPath(new URL('end-with-parent.mjs', import.meta.url));
-  const { worker } = await workerBundle(join(home, 'cache'));
+  const { worker } = await programBundle(join(home, 'cache'));
   return {
     file: process.execPath,
     args: [...V8_FLAGS, '--import', endWithParent, worker],

@@ -251,7 +251,7 @@ describe('workers in the background, and those of a command that runs', () => {
       stranger.close();
       await home.close();
     }
-  }, 240_000);
+  });
 });
 
 function lives(pid: number): boolean {

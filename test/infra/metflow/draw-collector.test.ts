@@ -15,7 +15,8 @@ import { readDraws } from '../../../infra/metflow/read-draws.ts';
 import { metflowConfig } from '../../../schemas/metflow-config.ts';
 import { tableHashes } from '../../live/run-files.ts';
 
-const DIM = 200_000;
+/** A message holds five such draws, a segment six. */
+const DIM = 100_000;
 const PLAN: MetflowPlan = {
   runId: 'r',
   configSha256: 'abc',
