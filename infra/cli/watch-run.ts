@@ -6,7 +6,7 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
-import { temporal } from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 
 import { QUERY_PROGRESS, type RunProgress, runWorkflowId } from '#schemas/messages.ts';
 import { TASK_QUEUES } from '../../temporal.config.ts';
@@ -16,7 +16,12 @@ import { type LastPolled, type QueuedWork, unservedQueues, type WaitingTask } fr
 /** Longest wait for one answer; a dead worker or server must not freeze the screen. */
 const ANSWER_MS = 3000;
 
-const { PendingActivityState, PendingWorkflowTaskState, TaskQueueType } = temporal.api.enums.v1;
+/** Temporal's `PendingActivityState` and `PendingWorkflowTaskState`: it lies in its queue, or a worker has begun it. */
+const SCHEDULED = 1;
+const STARTED = 2;
+
+/** Temporal's `TaskQueueType`. */
+const QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
 
 /** What Temporal says of a run, or null where it knows none. */
 export interface WorkflowState {
@@ -94,7 +99,7 @@ async function pendingOf(
   return {
     type: activityType?.name ?? '',
     attempt: attempt ?? 1,
-    started: state === PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+    started: state === STARTED,
     heartbeat: heartbeat ?? null,
     lastFailure: failure?.message ?? null,
   };
@@ -107,16 +112,16 @@ function queuedWork({
 }: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse): QueuedWork {
   const waiting: WaitingTask[] = [];
   const served = new Set<string>();
-  if (pendingWorkflowTask?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED) {
+  if (pendingWorkflowTask?.state === SCHEDULED) {
     const queue = { name: TASK_QUEUES.workflow, of: 'workflows' } as const;
     waiting.push({ queue, sinceMs: optionalTsToMs(pendingWorkflowTask.scheduledTime) ?? Infinity });
   }
   for (const { state, scheduledTime, activityOptions } of pendingActivities ?? []) {
     const name = activityOptions?.taskQueue?.name;
     if (!name) continue;
-    if (state === PendingActivityState.PENDING_ACTIVITY_STATE_STARTED) served.add(name);
+    if (state === STARTED) served.add(name);
     // One that is to be tried again later has a time to come.
-    if (state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED)
+    if (state === SCHEDULED)
       waiting.push({ queue: { name, of: 'activities' }, sinceMs: optionalTsToMs(scheduledTime) ?? Infinity });
   }
   return { waiting, served };
@@ -124,13 +129,9 @@ function queuedWork({
 
 /** A server that does not tell (Temporal's Java test server) counts as polled: nothing is known, so nothing is told. */
 function pollsOf(client: Client): LastPolled {
-  const types = {
-    workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-  };
   return async ({ name, of }) => {
     const { namespace } = client.options;
-    const request = { namespace, taskQueue: { name }, taskQueueType: types[of] };
+    const request = { namespace, taskQueue: { name }, taskQueueType: QUEUE_TYPES[of] };
     try {
       const { pollers } = await client.withDeadline(Date.now() + ANSWER_MS, () =>
         client.workflowService.describeTaskQueue(request),
