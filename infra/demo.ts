@@ -83,7 +83,12 @@ async function runOne(
 ): Promise<void> {
   const how = await startRun(session.client, sweep);
   view.note(`${how === 'started' ? 'run' : 'going on with run'} ${sweep.runId} → ${here(sweep.runDir)}`);
-  await watchWithSession(session, sweep.runId, { onSnapshot: view.show, onNote: view.note, signal });
+  await watchWithSession(session, sweep.runId, {
+    onSnapshot: view.show,
+    onNote: view.note,
+    onNotice: view.note,
+    signal,
+  });
 }
 
 /** One line per run and span. */

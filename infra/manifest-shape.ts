@@ -13,6 +13,7 @@ export function manifestPath(runDir: string): string {
   return joinPath(runDir, 'run.json');
 }
 
+const MANIFEST = 'run manifest';
 const count = z.number().min(0);
 const cell = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const rows = z.array(z.record(z.string(), cell));
@@ -94,9 +95,7 @@ const manifestShape = z.looseObject({
  * @throws PipelineError `data-invalid` with the key and its value.
  */
 export function manifestOf(file: string, content: unknown): RunManifest {
-  const parsed = manifestShape.safeParse(content);
-  if (!parsed.success) throw damaged(file, { error: parsed.error, content });
-  const { kind, config } = parsed.data;
+  const { kind, config } = checkShape(file, { what: MANIFEST, shape: manifestShape, content });
   if (kind !== config.kind) throw fault(`${file}: config.kind`, `this run is of kind ${kind}`, config.kind);
   // What was checked is what the type says, but for the config.
   return content as RunManifest;
@@ -124,24 +123,39 @@ const RECORDED = {
 /** @throws PipelineError `data-invalid` where the config in a run's manifest is not one that can be read, with the key and its value. */
 export function checkRecordedConfig(runDir: string, { config }: Pick<RunManifest, 'config'>): void {
   const form = config.kind === 'metflow' && 'experiment' in config ? 'images' : config.kind;
-  const parsed = RECORDED[form].safeParse(config);
-  if (parsed.success) return;
-  throw damaged(manifestPath(runDir), { error: parsed.error, content: config, prefix: ['config'] });
+  checkShape<unknown>(manifestPath(runDir), {
+    what: MANIFEST,
+    shape: RECORDED[form],
+    content: config,
+    prefix: ['config'],
+  });
 }
 
-/** @param prefix - where in the file `content` lies. */
-function damaged(
+/**
+ * @param options.what - what the file should be, for people.
+ * @param options.prefix - where in the file `content` lies.
+ * @throws PipelineError `data-invalid` with the first key that is wrong, and its value.
+ */
+export function checkShape<Content>(
   file: string,
   {
-    error,
+    what,
+    shape,
     content,
     prefix = [],
-  }: { readonly error: z.ZodError; readonly content: unknown; readonly prefix?: readonly string[] },
-): PipelineError {
-  const { path, message } = error.issues[0]!;
+  }: {
+    readonly what: string;
+    readonly shape: z.ZodType<Content>;
+    readonly content: unknown;
+    readonly prefix?: readonly string[];
+  },
+): Content {
+  const parsed = shape.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
   const key = [...prefix, ...path].map(String).join('.');
   const value = path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown>)?.[step], content);
-  return fault(key === '' ? file : `${file}: ${key}`, `this is no run manifest: ${message}`, value);
+  throw fault(key === '' ? file : `${file}: ${key}`, `this is no ${what}: ${message}`, value);
 }
 
 function fault(where: string, what: string, value: unknown): PipelineError {

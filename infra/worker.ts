@@ -145,9 +145,9 @@ function installRuntime(env: Env): void {
   showCounters(Runtime.instance().metricMeter);
 }
 
-/** The run an entry belongs to: workflow ids end in it. */
+/** The run an entry belongs to: `tessera/run/RUN` is its workflow, `tessera/run/RUN/chains-0` a child of it. */
 function runOf(meta: Record<string, unknown> | undefined): string | undefined {
-  return typeof meta?.workflowId === 'string' ? meta.workflowId.split('/').at(-1) : undefined;
+  return typeof meta?.workflowId === 'string' ? meta.workflowId.split('/')[2] : undefined;
 }
 
 main().then(

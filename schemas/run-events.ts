@@ -95,7 +95,9 @@ export const runEvent = z.discriminatedUnion('event', [
     .describe('something was started again; nothing is lost'),
   z
     .object({ event: z.literal('notice'), ...ofRun, text: z.string().describe('for people') })
-    .describe('something to know about the run; each once'),
+    .describe(
+      'something to know about the run, each once; and when no worker takes its work, and when one does again',
+    ),
   z
     .object({
       event: z.literal('finished'),

@@ -5,6 +5,7 @@ import {
   ApplicationFailure,
   CancelledFailure,
   ChildWorkflowFailure,
+  NamespaceNotFoundError,
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common';
@@ -78,12 +79,17 @@ function isFault(value: unknown): value is PipelineFault {
   return typeof kind === 'string' && kind in FAULTS && typeof what === 'string';
 }
 
-/** gRPC says 14 for a server that cannot be reached and 4 for one that does not answer in time. */
+/**
+ * gRPC says 14 for a server that cannot be reached and 4 for one that does not answer in time; 12 for one that does not know what it
+ * is asked, as a web server that has got the address of Temporal's.
+ */
 function connectionFault(link: unknown): PipelineFault | null {
   if (link instanceof ActivityFailure || link instanceof ChildWorkflowFailure) return null;
+  if (link instanceof NamespaceNotFoundError) return stranger(`namespace ${link.namespace} is unknown to it`);
   const { code, message } = link as { readonly code?: unknown; readonly message?: string };
   const transport =
     (link as { readonly constructor?: { readonly name?: string } }).constructor?.name === 'TransportError';
+  if (code === 12 && 'details' in (link as object)) return stranger(message ?? '');
   const unreachable = code === 14 || code === 4 || code === 'ECONNREFUSED' || transport;
   if (!unreachable) return null;
   return {
@@ -91,5 +97,14 @@ function connectionFault(link: unknown): PipelineFault | null {
     what: 'the Temporal server does not answer',
     value: message ?? String(code),
     remedy: 'tessera status shows the services; tessera up starts local ones.',
+  };
+}
+
+function stranger(value: string): PipelineFault {
+  return {
+    kind: 'service-unavailable',
+    what: 'what answers at the address of the Temporal server is another server',
+    value,
+    remedy: 'Check TEMPORAL_ADDRESS, or start the server again; the same command goes on with the run there.',
   };
 }

@@ -2,11 +2,11 @@
 
 import { PipelineError } from '#schemas/errors.ts';
 import { runWorkflowId, SIGNAL_EXTEND } from '#schemas/messages.ts';
-import { readJsonIfThere } from '../blobs/storage.ts';
 import { refuseCode } from '../config/load-config.ts';
 import { temporalAddress, attach } from './local-services.ts';
 import { checkRecordedConfig } from '../manifest-shape.ts';
 import { drawsOf, type MetflowPlan } from '../metflow/metflow-plan.ts';
+import { readChainPlan } from '../plan-shape.ts';
 import { planPath } from '../run-plan.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
@@ -56,7 +56,7 @@ async function planOf({ runId, runDir, manifest, damaged }: KnownRun): Promise<M
   if (manifest !== null) checkRecordedConfig(runDir, manifest);
   const config = manifest?.config;
   if (config?.kind === 'metflow' && 'target' in config) {
-    const plan = await readJsonIfThere<MetflowPlan>(planPath(runDir));
+    const plan = await readChainPlan(runDir);
     if (plan !== null) return { ...plan, config };
   }
   const value = config === undefined ? runId : `${runId}, kind: ${config.kind}`;

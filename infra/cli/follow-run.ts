@@ -19,6 +19,7 @@ import type { RunSnapshot } from './progress.ts';
 import { aborted } from './interrupts.ts';
 import { mismatch } from './run-identity.ts';
 import type { Session } from './session.ts';
+import { queueNews } from './unserved-queues.ts';
 import { describeRun, isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
 /** A look costs the server four requests: people get two a second, programs one every two seconds. */
@@ -63,6 +64,8 @@ export async function startRun(
 export interface WatchOptions {
   readonly onSnapshot: (snapshot: RunSnapshot) => void;
   readonly onNote: (line: string) => void;
+  /** Something to know about the run: nobody takes its work, or somebody does again. */
+  readonly onNotice: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -74,6 +77,7 @@ export interface WatchOptions {
 export async function watchRun(client: Client, runId: string, options: WatchOptions): Promise<RunResult> {
   let progress: RunProgress | null = null;
   let silentSinceMs: number | null = null;
+  const tellQueues = queueNews(options.onNotice);
   const ended = endOf(client, runId, options.signal);
   while (true) {
     options.signal.throwIfAborted();
@@ -85,6 +89,7 @@ export async function watchRun(client: Client, runId: string, options: WatchOpti
       if (look.state === null) throw lost(runId);
       if (progress !== null) options.onSnapshot(snapshotFrom(look.state, progress));
       if (!isOpen(look.state.status)) return await resultOf(client, runId);
+      tellQueues(look.unserved);
     } catch (error) {
       silentSinceMs = tolerateSilence(error, { silentSinceMs, onNote: options.onNote });
     }

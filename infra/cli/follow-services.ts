@@ -28,7 +28,10 @@ export function addressesOf(services: Pick<Services, 'temporal' | 'brokers'>): {
  * @returns a supervision that also fails, with `service-unavailable`, where Temporal's server has moved: this command's own connection
  *   cannot.
  */
-export function followServices(services: Services, options: FollowOptions): Supervision {
+export function followServices(
+  services: Pick<Services, 'temporal' | 'brokers' | 'supervise'>,
+  options: FollowOptions,
+): Supervision {
   const { temporal, brokers } = addressesOf(services);
   let known = { temporal, kafka: brokers };
   let onMoved: (error: Error) => void = () => undefined;

@@ -7,14 +7,13 @@ import { runWorkflowId } from '#schemas/messages.ts';
 import { checkFilesExist, type LoadedRun, loadConfig } from '../config/load-config.ts';
 import { faultOfFailure } from './cli-fault.ts';
 import type { CommandContext, ExitCode, GlobalOptions } from './command-context.ts';
-import { progressView } from './progress-view.ts';
+import { type ProgressView, progressView } from './progress-view.ts';
 import { rememberRun } from './run-folder.ts';
 import { eventLine, type RunEvents, runEvents } from './run-events.ts';
 import { finishedEvent, reportRun, resultLines, RunFailed, type RunReport, statusOf } from './run-report.ts';
 import { checkRunFolder } from './run-identity.ts';
 import { openSession, type Session } from './session.ts';
-import type { RunSnapshot } from './progress.ts';
-import { startRun, type StartOptions, watchWithSession } from './follow-run.ts';
+import { startRun, type StartOptions, type WatchOptions, watchWithSession } from './follow-run.ts';
 
 export interface RunOptions extends GlobalOptions {
   readonly out?: string;
@@ -107,11 +106,7 @@ async function followRun(
     const page = await startAndTell(session, { loaded, start, note: view.note, events });
     if (options.detach === true) return 'running';
     if (page !== null) view.link(loaded.runId, page);
-    const onSnapshot = (snapshot: RunSnapshot) => {
-      view.show(snapshot);
-      events.show(snapshot);
-    };
-    await watchWithSession(session, loaded.runId, { onSnapshot, onNote: view.note, signal });
+    await watchWithSession(session, loaded.runId, { ...showing(loaded.runId, { view, events }), signal });
     return 'done';
   } catch (error) {
     if (signal.aborted) throw interrupted(error, { loaded, ownWorkers: session.ownWorkers });
@@ -123,6 +118,24 @@ async function followRun(
       terminal.note('stopping workers and services; press Ctrl-C again to end at once');
     await session.stop();
   }
+}
+
+/** What is seen of a run, for people and programs. */
+function showing(
+  run: string,
+  { view, events }: { readonly view: ProgressView; readonly events: RunEvents },
+): Omit<WatchOptions, 'signal'> {
+  return {
+    onSnapshot(snapshot) {
+      view.show(snapshot);
+      events.show(snapshot);
+    },
+    onNote: view.note,
+    onNotice(text) {
+      view.note(`${run}: ${text}`);
+      events.tell({ event: 'notice', run, text });
+    },
+  };
 }
 
 /** An interruption that says how to come back to this very run. */

@@ -13,6 +13,7 @@ import { EMPTY_METER, observe, type ProgressMeter, rowsPerSecond, secondsLeft } 
 import { plainLine } from './progress-view.ts';
 import { findRun, type KnownRun, knownRuns, statusOfRun, tellDamaged } from './run-folder.ts';
 import type { Terminal } from './terminal.ts';
+import { unservedText } from './unserved-queues.ts';
 import { isOpen, lookAt, snapshotFrom } from './watch-run.ts';
 
 /** Time between the two looks from which the rate is taken. */
@@ -33,6 +34,8 @@ export interface RunState {
   readonly lagMessages: number | null;
   /** Tasks that wait until aggregation has caught up. */
   readonly waitingTasks: number;
+  /** Task queues for which it waits while no worker asks them for work. */
+  readonly unservedQueues: readonly string[];
   readonly fault?: PipelineFault;
 }
 
@@ -107,19 +110,23 @@ async function observeRun(run: KnownRun, client: Client | null): Promise<Observe
   const first = await lookAt(client, run.runId, null).catch(() => null);
   const open = first?.state != null && isOpen(first.state.status);
   if (!open || first?.state == null || first.progress === null)
-    return { run, state: stateOf(run, { meter, open }), meter };
+    return { run, state: stateOf(run, { meter, open, unserved: first?.unserved ?? [] }), meter };
   meter = observe(meter, snapshotFrom(first.state, first.progress));
   await sleep(BETWEEN_LOOKS_MS);
   const second = await lookAt(client, run.runId, first.progress).catch(() => first);
   if (second.state !== null && second.progress !== null)
     meter = observe(meter, snapshotFrom(second.state, second.progress));
-  return { run, state: stateOf(run, { meter, open }), meter };
+  return { run, state: stateOf(run, { meter, open, unserved: second.unserved }), meter };
 }
 
 /** What a run's manifest and a look at its workflow say together. */
 export function stateOf(
   run: KnownRun,
-  { meter, open }: { readonly meter: ProgressMeter; readonly open: boolean },
+  {
+    meter,
+    open,
+    unserved = [],
+  }: { readonly meter: ProgressMeter; readonly open: boolean; readonly unserved?: readonly string[] },
 ): RunState {
   const { runId, runDir, manifest, fault = manifest?.fault } = run;
   const { latest } = meter;
@@ -138,13 +145,15 @@ export function stateOf(
     restarts: latest?.restarts ?? manifest?.restarts ?? 0,
     lagMessages: latest === null || latest.aggregating.partitions === 0 ? null : latest.aggregating.lag,
     waitingTasks: latest?.waiting ?? 0,
+    unservedQueues: unserved,
     ...(fault === undefined || open ? {} : { fault }),
   };
 }
 
 function stateLines({ run, state, meter }: Observed): readonly string[] {
   const { manifest, runDir, configFile } = run;
-  if (meter.latest !== null) return [plainLine(meter), `  output  ${runDir}`];
+  const waits = state.unservedQueues.map((queue) => `  waits   ${unservedText(queue)}`);
+  if (meter.latest !== null) return [plainLine(meter), ...waits, `  output  ${runDir}`];
   const took = manifest?.seconds === undefined ? '' : ` in ${formatSeconds(manifest.seconds)}`;
   const tables = Object.entries(manifest?.rows ?? {}).map(
     ([table, count]) => `${table} ${formatCount(count)}`,
@@ -153,6 +162,7 @@ function stateLines({ run, state, meter }: Observed): readonly string[] {
   return [
     `${run.runId}: ${state.status}${took}`,
     ...(state.fault === undefined ? [] : [`  error   ${describeFault(state.fault)}`]),
+    ...waits,
     ...(tables.length === 0 ? [] : [`  rows    ${tables.join(', ')}`]),
     `  output  ${runDir}`,
     ...again,

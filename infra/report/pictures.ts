@@ -6,11 +6,10 @@ import sharp from 'sharp';
 import type { DatasetConfig, TransformConfig } from '#schemas/config.ts';
 import type { Samples } from '../../activities/experiments/experiment.ts';
 import type { DatasetPlan } from '../../activities/ports.ts';
-import { readJsonIfThere } from '../blobs/storage.ts';
 import { IMAGE_SUFFIXES } from '../datasets/image-decoder.ts';
 import { openDataset } from '../datasets/open.ts';
 import { openSamples, sampleDataset } from '../lens/samples.ts';
-import { planPath } from '../run-plan.ts';
+import { readDatasetPlan } from '../plan-shape.ts';
 import type { ReportRun } from './report-run.ts';
 
 /** Larger pictures are reduced to this. */
@@ -46,18 +45,16 @@ export interface Sprite {
   readonly side: number;
 }
 
-type Plan = DatasetPlan & { readonly points: number };
-
 /** Opens the data set of a run for pictures; says why where there are none to be had. */
 export async function openPictures(run: ReportRun): Promise<{
   readonly pictures: Pictures | null;
   readonly labelNames: readonly string[] | null;
   readonly notice: string | null;
 }> {
-  const { config } = run.manifest;
+  const { config, kind } = run.manifest;
   // Runs about images hold the pictures that they show in their tables.
   const dataset = 'dataset' in config && config.kind !== 'metflow' ? config.dataset : undefined;
-  const plan = dataset === undefined ? null : await datasetPlan(run);
+  const plan = dataset === undefined || kind === 'metflow' ? null : await readDatasetPlan(run.runDir, kind);
   const labelNames = plan?.labelNames ?? null;
   if (dataset === undefined || plan === null) return { pictures: null, labelNames, notice: null };
   const shape = imageShape(plan.sampleShape, dataset.transform);
@@ -73,7 +70,7 @@ async function picturesOf(
     dataset,
     plan,
     shape,
-  }: { readonly dataset: DatasetConfig; readonly plan: Plan; readonly shape: ImageShape },
+  }: { readonly dataset: DatasetConfig; readonly plan: DatasetPlan; readonly shape: ImageShape },
 ): Promise<Pictures> {
   const config = sampleDataset(dataset);
   const reader = await openDataset(config);
@@ -196,12 +193,6 @@ function copyInto(
     const line = pixels.subarray(row * side * channels, (row + 1) * side * channels);
     sheet.set(line, ((at.y + row) * width + at.x) * channels);
   }
-}
-
-async function datasetPlan(run: ReportRun): Promise<Plan | null> {
-  const plan = await readJsonIfThere<Plan & { readonly data: Plan | null }>(planPath(run.runDir));
-  if (plan === null) return null;
-  return run.manifest.kind === 'sweep' ? plan : plan.data;
 }
 
 /** Bytes of a file, or of the images right in a folder; null where there is neither. */

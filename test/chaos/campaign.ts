@@ -4,6 +4,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '../../activities/numeric/rng.ts';
+import { aborted } from '../../infra/cli/interrupts.ts';
 import { halfWritten, tableHashes } from '../live/run-files.ts';
 import type { CommandEnd } from '../live/tessera-command.ts';
 import { type Condition, impose } from './conditions.ts';
@@ -63,6 +64,8 @@ const HITS_PER_ROUND = 12;
 
 /** Goes on with a campaign until it has its kills or its time is over. */
 export async function runCampaign(state: CampaignState, options: CampaignOptions): Promise<CampaignState> {
+  // One listener for all rounds: nobody takes them off the signal.
+  const interrupted = aborted(options.signal);
   for (const [i, name] of options.worlds.entries()) {
     // The worlds share the faults evenly; each is opened once.
     const share = (options.kills * (i + 1)) / options.worlds.length;
@@ -71,7 +74,7 @@ export async function runCampaign(state: CampaignState, options: CampaignOptions
     const world = await openWorld(name, options.seed);
     try {
       while (!isOver()) {
-        const round = await Promise.race([runRound(world, state, options), aborted(options.signal)]);
+        const round = await Promise.race([runRound(world, state, options), interrupted]);
         state.rounds.push(round);
         options.onRound(state);
         options.say(roundLine(round));
@@ -83,12 +86,6 @@ export async function runCampaign(state: CampaignState, options: CampaignOptions
     }
   }
   return state;
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
-  });
 }
 
 /** Faults that have hit so far. */

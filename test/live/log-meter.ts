@@ -15,8 +15,11 @@ export interface LogMeter {
   stop(): Promise<{ readonly batches: number; readonly repeated: number }>;
 }
 
-/** Watches the log of a run from its plan on; a broker that is away is asked again. */
-export function watchLog(home: LiveHome, runDir: string): LogMeter {
+/**
+ * Watches the log of a run from its plan on; a broker that is away is asked again.
+ * @param broker - address of one that is not the home's own.
+ */
+export function watchLog(home: LiveHome, runDir: string, broker?: string): LogMeter {
   const stopping = new AbortController();
   let messages = 0;
   let plan: SweepPlan | null = null;
@@ -26,7 +29,8 @@ export function watchLog(home: LiveHome, runDir: string): LogMeter {
   const watching = (async () => {
     while (!stopping.signal.aborted) {
       plan ??= readPlan(runDir);
-      if (plan !== null) messages = Math.max(messages, await messagesOf(home, plan.topic).catch(() => 0));
+      if (plan !== null)
+        messages = Math.max(messages, await messagesOf(broker ?? ownBroker(home), plan.topic).catch(() => 0));
       await sleep(100);
     }
   })();
@@ -53,10 +57,13 @@ export function readPlan(runDir: string): SweepPlan | null {
   }
 }
 
-async function messagesOf(home: LiveHome, topic: string): Promise<number> {
-  const port = servicesOf(home).kafka!.ports[0];
+function ownBroker(home: LiveHome): string {
+  return `127.0.0.1:${servicesOf(home).kafka!.ports[0]}`;
+}
+
+async function messagesOf(broker: string, topic: string): Promise<number> {
   const kafka = new Kafka({
-    brokers: [`127.0.0.1:${port}`],
+    brokers: [broker],
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
   });

@@ -75,7 +75,7 @@ export async function startSecureKafka(
     stdio: ['ignore', log, log],
   });
   const ca = readFileSync(certificates.ca, 'utf8');
-  await untilReady(broker, {
+  await untilBrokerReady(broker, {
     brokers: [`127.0.0.1:${ports.clients}`],
     ssl: { ca: [ca] },
     sasl: { mechanism: 'plain', ...login },
@@ -134,7 +134,8 @@ function serverProperties(
     .join('');
 }
 
-async function untilReady(
+/** Resolves when a broker answers. @throws Error where it ended or does not within a minute. */
+export async function untilBrokerReady(
   broker: ChildProcess,
   config: ConstructorParameters<typeof Kafka>[0],
 ): Promise<void> {

@@ -16,16 +16,15 @@ import { runShell } from '../../../infra/cli/shell.ts';
 import { stateOf } from '../../../infra/cli/status-command.ts';
 import { loadConfig } from '../../../infra/config/load-config.ts';
 import { checkRecordedConfig, manifestOf } from '../../../infra/manifest-shape.ts';
+import { type Json, mutants, mutated, STRANGE } from '../mutants.ts';
 import { makeSweep } from '../report/make-run.ts';
 import { recordingTerminal } from './recording-terminal.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
 const GOLDEN = fileURLToPath(new URL('../../golden/', import.meta.url));
 const FILE = '/runs/r/run.json';
-/** What a damaged or hand-made file may hold instead of what belongs there; undefined removes the key. */
-const STRANGE = [undefined, null, true, -1, 'x', [], [null], {}, { x: 1 }];
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** The config's own keys are left to its schema. */
+const outsideConfig = ([top]: readonly string[]) => top !== 'config';
 
 let folder: string;
 beforeAll(() => {
@@ -85,28 +84,6 @@ function wholeManifest(): RunManifest {
   };
 }
 
-/** Every place of a value, as keys from the top, the config's own left to its schema. */
-function placesOf(value: Json, path: readonly string[] = []): (readonly string[])[] {
-  const inner = typeof value === 'object' && value !== null && path[0] !== 'config' ? Object.keys(value) : [];
-  const within = inner.flatMap((key) => placesOf((value as Record<string, Json>)[key]!, [...path, key]));
-  return path.length === 0 ? within : [path, ...within];
-}
-
-function mutated(value: Json, path: readonly string[], to: Json | undefined): Json {
-  const copy = structuredClone(value);
-  const parent = path.slice(0, -1).reduce((at, key) => (at as Record<string, Json>)[key]!, copy);
-  const key = path.at(-1)!;
-  if (Array.isArray(parent) && to === undefined) parent.splice(Number(key), 1);
-  else if (to === undefined) delete (parent as Record<string, Json>)[key];
-  else (parent as Record<string, Json>)[key] = to;
-  return copy;
-}
-
-function mutants(of: object): Json[] {
-  const whole = JSON.parse(JSON.stringify(of)) as Json;
-  return placesOf(whole).flatMap((path) => STRANGE.map((to) => mutated(whole, path, to as Json | undefined)));
-}
-
 /** Reads a manifest and tells all that the command line tells of it; the fault where it was refused. */
 function told(content: Json): PipelineError | null {
   let manifest: RunManifest;
@@ -125,7 +102,7 @@ function told(content: Json): PipelineError | null {
 }
 
 it('every mutation of a whole manifest is told with file and key, or can be shown', () => {
-  const all = mutants(wholeManifest());
+  const all = mutants(wholeManifest(), outsideConfig);
   expect(told(JSON.parse(JSON.stringify(wholeManifest())))).toBeNull();
   const refused = all.map(told).filter((error) => error !== null);
   for (const { fault } of refused) {

@@ -12,3 +12,11 @@ it('tells how far aggregation lags and how many tasks wait for it; no lag where 
   const unread = observe(EMPTY_METER, { ...SNAPSHOT, aggregating: { partitions: 0, messages: 0, lag: 0 } });
   expect(stateOf(RUN, { meter: unread, open: true }).lagMessages).toBeNull();
 });
+
+it('tells the task queues for which a run waits in vain', () => {
+  const meter = observe(EMPTY_METER, SNAPSHOT);
+  expect(stateOf(RUN, { meter, open: true, unserved: ['tessera-cpu'] }).unservedQueues).toEqual([
+    'tessera-cpu',
+  ]);
+  expect(stateOf(RUN, { meter, open: true }).unservedQueues).toEqual([]);
+});
