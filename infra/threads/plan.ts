@@ -8,6 +8,7 @@ import { pointsPerSample } from '../../activities/polytope/batch-rows.ts';
 import type { DatasetPlan, DatasetReader, EncoderSession, ModelInfo } from '../../activities/ports.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { makeFolder } from '../blobs/storage.ts';
+import { dataInvalid } from '../datasets/faults.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
@@ -53,6 +54,7 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
   try {
     const batchRows = readerBatchRows(config, gridsOf(info.taps, config));
     const data = await reader.plan({ batchRows, signal, onProgress: progress });
+    if (data.samples === 0) throw noSamples(config.dataset, data);
     const session = await loader.open({
       model: config.model,
       seed: config.seed,
@@ -75,6 +77,16 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
   } finally {
     await reader.close();
   }
+}
+
+/** A sweep of nothing would end well, and be noticed in the morning. */
+function noSamples({ data, format }: SweepInput['config']['dataset'], { skipped }: DatasetPlan): Error {
+  const [first] = skipped;
+  return dataInvalid([data].flat().join(', '), 'the data set holds no samples', {
+    value:
+      first === undefined ? `format ${format}` : `${skipped.length} were skipped, the first: ${first.why}`,
+    remedy: 'Check dataset.data and dataset.format',
+  });
 }
 
 /** The first batch goes through the model before anything is fanned out, so a mismatch is one error and not many. */
