@@ -15,6 +15,7 @@ import { writeManifest } from '../run-manifest.ts';
 import { PLAN_FILE } from '../run-plan.ts';
 import {
   batchSamples,
+  countPoints,
   gridsOf,
   isText,
   readerBatchRows,
@@ -135,7 +136,7 @@ function planOf(
     spans,
     grids,
     shards,
-    points: shards.reduce((sum, shard) => sum + shard.points, 0),
+    points: countPoints(shards),
     samples: data.samples,
     sampleShape: data.sampleShape,
     batchRows,
