@@ -111,7 +111,10 @@ async function followRun(
       view.show(snapshot);
       events.show(snapshot);
     };
-    await watchWithSession(session, loaded.runId, { onSnapshot, onNote: view.note, signal });
+    const watching = { onSnapshot, onNote: view.note, signal };
+    const { notices } = await watchWithSession(session, loaded.runId, watching);
+    view.notices(loaded.runId, notices);
+    events.notices(loaded.runId, notices);
     return 'done';
   } catch (error) {
     if (signal.aborted) throw interrupted(error, { loaded, ownWorkers: session.ownWorkers });

@@ -147,7 +147,7 @@ describe('bad parquet data', () => {
     const whole = await readAll({ ...dataset, onError: 'skip' });
     expect(whole.plan.sampleShape).toEqual([4, 5, 3]);
     expect(whole.values).toEqual([...new Array(2 * 60).fill(0), ...PIXELS]);
-    expect(whole.skips.map(({ sample }) => sample).toSorted()).toEqual([0, 1]);
+    expect(whole.skips.map(({ sample }) => sample)).toEqual([0, 1]);
   });
 
   it.each([
