@@ -24,6 +24,8 @@ export interface InputBatch {
   readonly labels: Int32Array | null;
   /** Where each sample came from (file, row, document id); one per sample. */
   readonly sourceIds: readonly string[];
+  /** `onError: skip`: samples that could not be read, ascending. They are zeros here, and no data: leave them out. */
+  readonly skipped?: readonly SkippedSample[];
   /** Text only: valid tokens of each sequence, and index of its first token within its document. */
   readonly tokens: {
     readonly lengths: Int32Array;
@@ -31,6 +33,15 @@ export interface InputBatch {
     /** Per valid token: up to 8 tokens of text on each side, the token itself between « and ». */
     readonly contexts: readonly string[];
   } | null;
+}
+
+/** A sample that could not be read. */
+export interface SkippedSample {
+  /** Within its batch. */
+  readonly index: number;
+  /** File and member or row. */
+  readonly where: string;
+  readonly why: string;
 }
 
 /** What planning a data set finds. Shards carry `points` for text; for images points are counted by the caller. */
@@ -55,7 +66,7 @@ export interface DatasetReader {
     readonly signal?: AbortSignal;
     readonly onProgress?: (note: string) => void;
   }): Promise<DatasetPlan>;
-  /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and goes to `onSkip`. Buffers may be reused between batches: use one before asking for the next, of this or another shard. */
+  /** Yields the shard's batches from `fromBatch` on. With `onError: skip` an undecodable sample is zeros with label -1 and listed as `skipped`. Buffers may be reused between batches: use one before asking for the next, of this or another shard. */
   read(
     shard: ShardSpec,
     options: {
@@ -63,11 +74,6 @@ export interface DatasetReader {
       readonly batchRows: number;
       readonly fromBatch: number;
       readonly signal?: AbortSignal;
-      readonly onSkip?: (skipped: {
-        readonly sample: number;
-        readonly where: string;
-        readonly why: string;
-      }) => void;
     },
   ): AsyncIterable<InputBatch>;
   close(): Promise<void>;

@@ -1,10 +1,21 @@
 // plan.json of a run: what was decided before anything was fanned out, the same for all of its tasks.
 
+import { createHash } from 'node:crypto';
 import { PipelineError } from '#schemas/errors.ts';
 import { joinPath } from './blobs/object-path.ts';
 import { readJsonIfThere } from './blobs/storage.ts';
 
 export const PLAN_FILE = 'plan.json';
+
+/**
+ * Kafka topic of a run. What an earlier run under this id left on the log passes for this one's only where it was made of the same: a
+ * run folder may be removed, and its topic stays.
+ * @param hashes - of the config, the model, the data; none where there is none.
+ */
+export function topicName(runId: string, hashes: readonly (string | null | undefined)[]): string {
+  const content = createHash('sha256').update(JSON.stringify(hashes)).digest('hex');
+  return `tessera.${runId}.${content.slice(0, 12)}`;
+}
 
 /** Path of a run's plan. */
 export function planPath(runDir: string): string {

@@ -1,7 +1,8 @@
 // Sizes that follow from a sweep's config: planning and encoding must agree on them.
 
 import type { SweepConfig } from '#schemas/config.ts';
-import type { GridInfo, SpanInfo, TapInfo } from '#schemas/sweep.ts';
+import { PipelineError } from '#schemas/errors.ts';
+import type { GridInfo, ShardSpec, SpanInfo, TapInfo } from '#schemas/sweep.ts';
 
 /** True where one row is one token. */
 export function isText(config: SweepConfig): boolean {
@@ -46,7 +47,29 @@ export function gridsOf(taps: readonly TapInfo[], config: SweepConfig): GridInfo
   return [...grids.values()];
 }
 
-/** The spans the config asks for: one per tap, and `network` over all taps where they share a grid. */
+/** Largest `point_id` of the tables, which is a 32-bit number. */
+const LAST_POINT_ID = 2 ** 31 - 1;
+
+/**
+ * The number of points of all shards.
+ * @throws PipelineError `config-invalid` where the tables could not number them.
+ */
+export function countPoints(shards: readonly Pick<ShardSpec, 'firstPoint' | 'points'>[]): number {
+  const last = shards.reduce((most, { firstPoint, points }) => Math.max(most, firstPoint + points - 1), 0);
+  if (last <= LAST_POINT_ID) return shards.reduce((sum, { points }) => sum + points, 0);
+  throw new PipelineError({
+    kind: 'config-invalid',
+    where: 'dataset.rows',
+    what: 'the run has more points than point_id can number',
+    value: `the last would be ${last}, and ${LAST_POINT_ID} is the largest`,
+    remedy: 'Cut the data into files, and sweep each in a run of its own',
+  });
+}
+
+/**
+ * The spans the config asks for: one per tap, and `network` over all taps where they share a grid.
+ * @throws PipelineError `config-invalid` where a tap is called `network`: nothing would tell the two apart.
+ */
 export function spansOf(
   taps: readonly TapInfo[],
   grids: readonly GridInfo[],
@@ -61,8 +84,18 @@ export function spansOf(
     });
   }
   if (spans.includes('network') && grids.length === 1) {
+    if (made.some(({ name }) => name === 'network')) throw namedNetwork();
     const codeBytes = taps.reduce((sum, tap) => sum + bytesOf(tap), 0);
     made.push({ name: 'network', taps: taps.map((_, index) => index), codeBytes });
   }
   return made.map((span) => ({ ...span, digestOnly: span.codeBytes > wideSpanBytes }));
+}
+
+function namedNetwork(): PipelineError {
+  return new PipelineError({
+    kind: 'config-invalid',
+    where: 'codes.spans',
+    what: 'a tap of the model is called network, as the code of all taps is',
+    remedy: 'Choose codes.spans: [layer], choose other taps, or rename the tensor',
+  });
 }

@@ -78,6 +78,9 @@ const STORAGE_CODES: ReadonlySet<string> = new Set([
   'EREMOTEIO',
 ]);
 
+/** What storage says where it does not let this user write or read, or where a file stands in a folder's place. */
+const REFUSED_CODES: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG']);
+
 /** Any thrown value as a fault; storage's errors and unknown ones are recognised here and nowhere else. */
 export function faultOf(error: unknown): PipelineFault {
   if (error instanceof PipelineError) return error.fault;
@@ -100,6 +103,16 @@ export function faultOf(error: unknown): PipelineFault {
       ...(path === undefined ? {} : { where: path }),
       value: text,
       remedy: 'Check the disk or the mounted folder; the same command resumes.',
+    };
+  }
+  if (code !== undefined && REFUSED_CODES.has(code) && path !== undefined) {
+    return {
+      kind: 'storage-denied',
+      what: `the storage refuses${syscall === undefined ? '' : ` ${syscall}`}`,
+      where: path,
+      value: text,
+      remedy:
+        'Choose another folder (--out, output.dir, TESSERA_HOME), or change whose it is; the same command resumes.',
     };
   }
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {

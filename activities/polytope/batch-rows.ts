@@ -6,6 +6,8 @@ import { digestRows, partitionOf, spanSeed } from './digest.ts';
 /** The rows of one grid of code positions within a batch. */
 export interface GridRows {
   readonly rows: number;
+  /** Place of each point in the batch. */
+  readonly point: Int32Array;
   readonly pointId: Int32Array;
   /** Row of the tap's code array that belongs to each point; null where it is the row's own number. */
   readonly codeRow: Int32Array | null;
@@ -16,7 +18,8 @@ export interface GridRows {
 /** The points of one batch. Point order is sample by sample, grid by grid, row by row. */
 export interface BatchPoints {
   readonly points: number;
-  readonly firstPoint: number;
+  /** `[points]`, ascending; with gaps where samples were left out. */
+  readonly pointId: Int32Array;
   /** `[points]` sample (or sequence) within the batch. */
   readonly sample: Int32Array;
   /** `[points]` cell within the grid (y * width + x), or token within its sequence. */
@@ -38,12 +41,23 @@ export interface SpanRows extends GridRows {
   readonly digest: Uint32Array;
 }
 
+interface ImageBatch {
+  readonly samples: number;
+  /** Point of the whole batch's first sample. */
+  readonly firstPoint: number;
+  readonly labels: Int32Array | null;
+  /** `[samples]` number of each within the whole batch. @default all of them, in order */
+  readonly numbers?: Int32Array | null;
+}
+
 /** Enumerates the points of a batch of images. */
 export function imagePoints(
   plan: Pick<SweepPlan, 'grids'>,
-  { samples, firstPoint, labels }: { samples: number; firstPoint: number; labels: Int32Array | null },
+  { samples, firstPoint, labels, numbers = null }: ImageBatch,
 ): BatchPoints {
-  const points = samples * pointsPerSample(plan);
+  const perSample = pointsPerSample(plan);
+  const points = samples * perSample;
+  const pointId = new Int32Array(points);
   const sample = new Int32Array(points);
   const cell = new Int32Array(points);
   const grid = new Uint8Array(points);
@@ -51,8 +65,11 @@ export function imagePoints(
   const cells = plan.grids.map((g) => g.height * g.width);
   let at = 0;
   for (let s = 0; s < samples; s++) {
+    // From a place in the batch to the number that its point has.
+    const ahead = firstPoint + (numbers === null ? 0 : (numbers[s]! - s) * perSample);
     for (let g = 0; g < cells.length; g++) {
       for (let c = 0; c < cells[g]!; c++, at++) {
+        pointId[at] = ahead + at;
         sample[at] = s;
         cell[at] = c;
         grid[at] = g;
@@ -61,9 +78,9 @@ export function imagePoints(
     }
   }
   const grids = cells.map((count, g) =>
-    gridRows({ firstPoint, sample, cell, grid, label }, { grid: g, cells: count }),
+    gridRows({ pointId, sample, cell, grid, label }, { grid: g, cells: count }),
   );
-  return { points, firstPoint, sample, cell, grid, label, grids };
+  return { points, pointId, sample, cell, grid, label, grids };
 }
 
 /** Enumerates the valid tokens of a batch of right-padded sequences; their codes form one grid. */
@@ -79,6 +96,7 @@ export function tokenPoints({
   labels: Int32Array | null;
 }): BatchPoints {
   const points = lengths.reduce((sum, length) => sum + length, 0);
+  const pointId = Int32Array.from({ length: points }, (_, point) => firstPoint + point);
   const sample = new Int32Array(points);
   const cell = new Int32Array(points);
   const grid = new Uint8Array(points);
@@ -90,8 +108,8 @@ export function tokenPoints({
       cell[at] = token;
     }
   });
-  const grids = [gridRows({ firstPoint, sample, cell, grid, label }, { grid: 0, cells: contextTokens })];
-  return { points, firstPoint, sample, cell, grid, label, grids };
+  const grids = [gridRows({ pointId, sample, cell, grid, label }, { grid: 0, cells: contextTokens })];
+  return { points, pointId, sample, cell, grid, label, grids };
 }
 
 /** Code rows that one image makes: the sum of its grids' cells. */
@@ -150,24 +168,26 @@ export function gridOfTap(plan: Pick<SweepPlan, 'grids'>, tap: number): number {
 }
 
 function gridRows(
-  points: Pick<BatchPoints, 'firstPoint' | 'sample' | 'cell' | 'grid' | 'label'>,
+  points: Pick<BatchPoints, 'pointId' | 'sample' | 'cell' | 'grid' | 'label'>,
   { grid, cells }: { grid: number; cells: number },
 ): GridRows {
   let rows = 0;
   for (const g of points.grid) if (g === grid) rows++;
+  const places = new Int32Array(rows);
   const pointId = new Int32Array(rows);
   const codeRow = new Int32Array(rows);
   const label = new Int32Array(rows);
   let own = true;
   for (let point = 0, row = 0; point < points.grid.length; point++) {
     if (points.grid[point] !== grid) continue;
-    pointId[row] = points.firstPoint + point;
+    places[row] = point;
+    pointId[row] = points.pointId[point]!;
     codeRow[row] = points.sample[point]! * cells + points.cell[point]!;
     label[row] = points.label[point]!;
     own &&= codeRow[row] === row;
     row++;
   }
-  return { rows, pointId, codeRow: own ? null : codeRow, label };
+  return { rows, point: places, pointId, codeRow: own ? null : codeRow, label };
 }
 
 function joinTaps(

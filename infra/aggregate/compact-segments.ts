@@ -25,7 +25,8 @@ import { readStatistics } from './statistics.ts';
 /** Segments that a commit may have open at once: each holds a row group of some hundred kilobytes. */
 const OPEN_SEGMENTS = 128;
 const LEAST_PER_PARTITION = 2;
-const FAN_IN = 32;
+/** Segments that are merged at a time. */
+export const FAN_IN = 32;
 
 export interface CompactOptions {
   readonly dir: string;
@@ -38,11 +39,16 @@ export interface CompactOptions {
   readonly onProgress?: ((note: string) => void) | undefined;
 }
 
+/** How many segments of each partition a commit reads. */
+export function segmentsLeft(partitions: number, most = OPEN_SEGMENTS): number {
+  return Math.max(LEAST_PER_PARTITION, Math.floor(most / partitions));
+}
+
 /** Merges consecutive segments of each partition, 32 at a time, until there are few enough. */
 export async function compactSegments(options: CompactOptions): Promise<void> {
-  const { dir, plan, most = OPEN_SEGMENTS, fanIn = FAN_IN, signal, onProgress } = options;
+  const { dir, plan, most, fanIn = FAN_IN, signal, onProgress } = options;
   const { partitions } = plan.config.stream;
-  const mostEach = Math.max(LEAST_PER_PARTITION, Math.floor(most / partitions));
+  const mostEach = segmentsLeft(partitions, most);
   for (let partition = 0; partition < partitions; partition++) {
     let segments = await listSegments(dir, partition, plan);
     while (segments.length > mostEach) {

@@ -190,7 +190,7 @@ function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
   const { tokens } = input;
   const positions = tokens === null && plan.config.codes.granularity === 'position';
   const contextTokens = tokens === null ? 1 : input.input.dims[1]!;
-  const { sample, cell, grid, firstPoint } = points;
+  const { sample, cell, grid, pointId } = points;
   const width = plan.grids.map((g) => g.width);
   const predicted = predictions(encoded, points, contextTokens);
   const norms = encoded.inputNorms;
@@ -209,11 +209,7 @@ function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
   const norm = norms === null ? null : new Float32Array(count);
   for (let i = 0; norm !== null && i < count; i++) norm[i] = norms![sample[i]!]!;
   return [
-    {
-      name: 'point_id',
-      nullable: false,
-      data: makeData({ type: new Int32(), data: int((i) => firstPoint + i) }),
-    },
+    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: pointId }) },
     { name: 'source_id', nullable: false, data: utf8Column(sourceIds) },
     { name: 'label', nullable: false, data: makeData({ type: new Int32(), data: points.label }) },
     { name: 'position_y', nullable: true, data: optional(new Int16(), count, y) },
@@ -253,7 +249,7 @@ function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): C
     const data = all ? from.slice(0, rows.rows * bytesPerRow) : new Uint8Array(points.points * bytesPerRow);
     const valid = new Uint8Array((points.points + 7) >> 3).fill(all ? 255 : 0);
     for (let row = 0; !all && row < rows.rows; row++) {
-      const point = rows.pointId[row]! - points.firstPoint;
+      const point = rows.point[row]!;
       data.set(from.subarray(row * bytesPerRow, (row + 1) * bytesPerRow), point * bytesPerRow);
       valid[point >> 3]! |= 1 << (point & 7);
     }
@@ -270,9 +266,9 @@ function ambiguousCounts(plan: SweepPlan, points: BatchPoints, encoded: EncodedB
   if (encoded.ambiguous === null) return null;
   const counts = new Int32Array(points.points);
   encoded.ambiguous.forEach((perRow, tap) => {
-    const { rows, pointId, codeRow } = points.grids[gridOfTap(plan, tap)]!;
+    const { rows, point, codeRow } = points.grids[gridOfTap(plan, tap)]!;
     for (let row = 0; row < rows; row++) {
-      counts[pointId[row]! - points.firstPoint]! += perRow[codeRow === null ? row : codeRow[row]!]!;
+      counts[point[row]!]! += perRow[codeRow === null ? row : codeRow[row]!]!;
     }
   });
   return counts;

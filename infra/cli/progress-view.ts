@@ -12,6 +12,8 @@ export interface ProgressView {
   show(snapshot: RunSnapshot): void;
   /** A line that stays: a restart, a notice. */
   note(line: string): void;
+  /** What people should know of a run, each once. */
+  notices(runId: string, texts: readonly string[]): void;
   /** The page of a run at the Temporal server. */
   link(runId: string, page: string): void;
   /** Removes the live block. */
@@ -79,6 +81,7 @@ export function progressView({
       ticking ??= setInterval(drawAll, TICK_MS).unref();
     },
     note: (line) => terminal.note(line),
+    notices: noteOnce,
     link: (runId, page) => void pages.set(runId, page),
     close() {
       if (ticking !== null) clearInterval(ticking);

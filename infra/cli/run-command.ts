@@ -106,7 +106,10 @@ async function followRun(
     const page = await startAndTell(session, { loaded, start, note: view.note, events });
     if (options.detach === true) return 'running';
     if (page !== null) view.link(loaded.runId, page);
-    await watchWithSession(session, loaded.runId, { ...showing(loaded.runId, { view, events }), signal });
+    const watching = { ...showing(loaded.runId, { view, events }), signal };
+    const { notices } = await watchWithSession(session, loaded.runId, watching);
+    view.notices(loaded.runId, notices);
+    events.notices(loaded.runId, notices);
     return 'done';
   } catch (error) {
     if (signal.aborted) throw interrupted(error, { loaded, ownWorkers: session.ownWorkers });

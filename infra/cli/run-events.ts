@@ -21,6 +21,8 @@ export interface RunEvents {
   restarted(run: string, of: 'worker' | 'service', reason: string): void;
   /** A look at the run: gives stage, progress, restart and notice events where there is something new. */
   show(snapshot: RunSnapshot): void;
+  /** What people should know of a run, each once. */
+  notices(run: string, texts: readonly string[]): void;
 }
 
 /** One event as its line, with version and time. */
@@ -50,6 +52,9 @@ export function runEvents({
   };
   return {
     tell: (event) => write(event, Date.now()),
+    notices(run, texts) {
+      for (const event of noticesOf(run, texts, told)) write(event, Date.now());
+    },
     restarted: (run, of, reason) =>
       write({ event: 'restart', run, of, reason, restarts: meter.latest?.restarts ?? 0 }, Date.now()),
     show(snapshot) {
@@ -80,7 +85,11 @@ function* newsOf(
     const reason = retries.join('; ') || 'a task was tried again';
     yield { event: 'restart', run, of: 'task', reason, restarts };
   }
-  for (const text of latest.notices) {
+  yield* noticesOf(run, latest.notices, told);
+}
+
+function* noticesOf(run: string, texts: readonly string[], told: Set<string>): Generator<BareRunEvent> {
+  for (const text of texts) {
     if (!told.has(text)) yield { event: 'notice', run, text };
     told.add(text);
   }

@@ -7,7 +7,7 @@ import type { DatasetConfig } from '#schemas/config.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader } from '../../activities/ports.ts';
 import { cachePath, writeCached } from './cache-folder.ts';
-import { dataInvalid, dataMissing } from './faults.ts';
+import { configInvalid, dataInvalid, dataMissing } from './faults.ts';
 import { makeImageDecoder } from './image-decoder.ts';
 import type { CheckedImages } from './image-files.ts';
 import { checkImages, findImages } from './image-files.ts';
@@ -38,6 +38,12 @@ export async function openImages(config: DatasetConfig): Promise<DatasetReader> 
 }
 
 async function planImages(config: DatasetConfig, options: PlanOptions): Promise<DatasetPlan> {
+  if (config.labels !== undefined) {
+    throw configInvalid('dataset.labels', "an image's label is the name of its folder", {
+      value: String(config.labels),
+      remedy: 'Leave the key out, or put labels beside images in a tar or a Parquet file',
+    });
+  }
   const images = await checkImages(await findImages(config), config, options);
   makeImageDecoder({ transform: config.transform, sampleShape: images.sampleShape });
   const { index, offsets } = await writeIndex(images);

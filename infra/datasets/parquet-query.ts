@@ -79,10 +79,13 @@ export function parquetQueries(settings: Readonly<Record<string, string>> = {}):
   };
 }
 
-/** The table function for one file; characters that DuckDB would take for a glob are quoted. */
+/**
+ * The table function for one file; characters that DuckDB would take for a glob are quoted, and folders named `key=value`
+ * give no columns: what a file holds does not depend on where it lies.
+ */
 export function parquetSource(path: string): string {
   const literal = path.replace(/[[*?]/g, '[$&]').replaceAll("'", "''");
-  return `read_parquet('${literal}', file_row_number = true)`;
+  return `read_parquet('${literal}', file_row_number = true, hive_partitioning = false)`;
 }
 
 /** A name as SQL. */

@@ -8,7 +8,7 @@ import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader, InputBatch } from '../../activities/ports.ts';
 import { elementsOf } from './array-header.ts';
 import { fileSummary, identifyFile, openDataFile } from './data-file.ts';
-import { configInvalid, dataInvalid, shapeMismatch } from './faults.ts';
+import { configInvalid, dataInvalid, isBadFile, shapeMismatch } from './faults.ts';
 import { findFiles } from './globs.ts';
 import { makeImageDecoder, readImageSize, shapeOfSize } from './image-decoder.ts';
 import type { LabelSummary, RawLabel } from './labels.ts';
@@ -146,15 +146,28 @@ async function firstShape(
     return shape;
   }
   if (wanted !== undefined) return wanted;
-  const [[image] = [null]] = await queries.rows(
-    path,
-    `SELECT ${input.sql} FROM ${parquetSource(path)} ${where}`,
-  );
-  if (image === null) throw dataInvalid(`${path} row 0`, 'the row holds no image bytes', { value: 'null' });
-  return shapeOfSize(
-    await readImageSize((image as DuckDBBlobValue).bytes, `${path} row 0`),
-    config.transform,
-  );
+  return imageShape(path, queries, { input, config, row: 0 });
+}
+
+/** With `onError: skip` one of the first images that can be read tells the shape. */
+const ROWS_TRIED = 64;
+
+async function imageShape(
+  path: string,
+  queries: ParquetQueries,
+  { input, config, row }: { input: ParquetInput; config: DatasetConfig; row: number },
+): Promise<readonly number[]> {
+  const where = `${path} row ${row}`;
+  const sql = `SELECT ${input.sql} FROM ${parquetSource(path)} WHERE file_row_number = ${row}`;
+  const [found] = await queries.rows(path, sql);
+  try {
+    if (found?.[0] == null) throw dataInvalid(where, 'the row holds no image bytes', { value: 'null' });
+    return shapeOfSize(await readImageSize((found[0] as DuckDBBlobValue).bytes, where), config.transform);
+  } catch (error) {
+    const isLast = found === undefined || row + 1 === ROWS_TRIED;
+    if (config.onError === 'fail' || isLast || !isBadFile(error)) throw error;
+    return imageShape(path, queries, { input, config, row: row + 1 });
+  }
 }
 
 function readerOf(

@@ -2,7 +2,7 @@
 
 import { describeFault } from '#schemas/errors.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
-import type { InputBatch } from '../../activities/ports.ts';
+import type { InputBatch, SkippedSample } from '../../activities/ports.ts';
 import { elementsOf } from './array-header.ts';
 import { isBadFile } from './faults.ts';
 import type { ImageDecoder } from './image-decoder.ts';
@@ -30,8 +30,8 @@ const DECODING_AT_ONCE = 4;
 
 /**
  * Yields the shard's batches; the next batch decodes while the caller works on this one.
- * An image that does not decode throws, or with `onError: skip` stays zero with label -1 and goes to
- * `onSkip`.
+ * An image that does not decode throws, or with `onError: skip` stays zero with label -1 and is listed as
+ * the batch's `skipped`.
  * @param samples - the shard's samples from `fromBatch * batchRows` on, in order.
  */
 export async function* decodedBatches(
@@ -88,8 +88,9 @@ async function nextBatch(
       );
     pending.push(value);
   }
+  const skipped: SkippedSample[] = [];
   await inParallel(pending, DECODING_AT_ONCE, (sample, index) =>
-    decodeInto(sample, { ...job, index, rowLength, shard }),
+    decodeInto(sample, { ...job, index, rowLength, skipped }),
   );
   return {
     batch,
@@ -103,14 +104,15 @@ async function nextBatch(
     labels: labelled ? labels.subarray(0, samples) : null,
     sourceIds: pending.map(({ sourceId }) => sourceId),
     tokens: null,
+    ...(skipped.length === 0 ? {} : { skipped: skipped.sort((a, b) => a.index - b.index) }),
   };
 }
 
 async function decodeInto(
   sample: PendingSample,
-  job: BatchJob & { readonly index: number; readonly rowLength: number; readonly shard: ShardSpec },
+  job: BatchJob & { readonly index: number; readonly rowLength: number; readonly skipped: SkippedSample[] },
 ): Promise<void> {
-  const { decoder, out, labels, index, rowLength, onError, onSkip, shard, first } = job;
+  const { decoder, out, labels, index, rowLength, onError, skipped } = job;
   labels[index] = sample.label;
   try {
     await decoder.decode(await sample.fetch(), sample.where, out, index * rowLength);
@@ -118,11 +120,7 @@ async function decodeInto(
     if (onError === 'fail' || !isBadFile(error)) throw error;
     labels[index] = -1;
     out.fill(0, index * rowLength, (index + 1) * rowLength);
-    onSkip?.({
-      sample: shard.firstSample + first + index,
-      where: sample.where,
-      why: describeFault(error.fault),
-    });
+    skipped.push({ index, where: sample.where, why: describeFault(error.fault) });
   }
 }
 

@@ -22,8 +22,11 @@ export interface TarGroup {
 
 const BLOCK = 512;
 
-/** Key (folders and base name up to its first dot) and suffix; matches every name. */
-const MEMBER_NAME = /^((?:.*\/)?[^./]*)\.?([^/]*)$/s;
+/**
+ * Key (folders and base name up to its first dot) and suffix. As in the webdataset package, files without a suffix (README) and
+ * hidden ones (`._cat.png`, which macOS adds) belong to no sample, and suffixes have no case.
+ */
+const MEMBER_NAME = /^((?:.*\/)?[^./]+)\.([^/]+)$/s;
 
 /** Long names and pax records are small; a longer one is damage. */
 const MAX_EXTENSION_BYTES = 1 << 20;
@@ -37,7 +40,9 @@ const MAX_EXTENSION_BYTES = 1 << 20;
 export async function* tarGroups(file: OpenDataFile, { from }: { from: number }): AsyncGenerator<TarGroup> {
   let group: { key: string; headerOffset: number; members: Map<string, TarMember> } | null = null;
   for await (const member of tarMembers(file, { from })) {
-    const [, key, suffix] = MEMBER_NAME.exec(member.name) as unknown as [string, string, string];
+    const [, key, spelled] = MEMBER_NAME.exec(member.name) ?? [];
+    if (key === undefined || spelled === undefined) continue;
+    const suffix = spelled.toLowerCase();
     if (group !== null && group.key !== key) {
       yield group;
       group = null;

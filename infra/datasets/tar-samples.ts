@@ -64,7 +64,7 @@ function imageOf(
   { members }: TarGroup,
   { where, column }: { where: string; column: string | undefined },
 ): TarMember {
-  const suffixes = column === undefined ? [...members.keys()].filter(isImageSuffix) : [column];
+  const suffixes = column === undefined ? [...members.keys()].filter(isImageSuffix) : [column.toLowerCase()];
   const [suffix] = suffixes;
   if (suffixes.length > 1) {
     throw dataInvalid(where, 'the sample has several images', {
@@ -80,7 +80,7 @@ function imageOf(
 }
 
 function isImageSuffix(suffix: string): boolean {
-  return (IMAGE_SUFFIXES as readonly string[]).includes(`.${suffix.toLowerCase()}`);
+  return (IMAGE_SUFFIXES as readonly string[]).includes(`.${suffix}`);
 }
 
 function memberOf({ members }: TarGroup, { where, suffix }: { where: string; suffix: string }): TarMember {
@@ -97,8 +97,8 @@ function labelMember({ labels }: DatasetConfig): { suffix: string; field: string
     });
   }
   const suffix = labels.replace(/^\./, '');
-  if (suffix === 'json') return { suffix, field: 'label' };
-  return suffix.startsWith('json.') ? { suffix: 'json', field: suffix.slice(5) } : { suffix, field: null };
+  if (/^json\./i.test(suffix)) return { suffix: 'json', field: suffix.slice(5) };
+  return { suffix: suffix.toLowerCase(), field: suffix.toLowerCase() === 'json' ? 'label' : null };
 }
 
 async function readLabel(

@@ -7,6 +7,7 @@ import type { ShardSpec } from '#schemas/sweep.ts';
 import type { DatasetPlan, DatasetReader } from '../../activities/ports.ts';
 import type { DataFile, OpenDataFile } from './data-file.ts';
 import { dataFileSchema, fileSummary, identifyFile, openDataFile } from './data-file.ts';
+import { isBadFile } from './faults.ts';
 import { findFiles } from './globs.ts';
 import { makeImageDecoder } from './image-decoder.ts';
 import type { LabelSummary } from './labels.ts';
@@ -95,16 +96,23 @@ async function planFile(path: string, config: DatasetConfig, options: PlanOption
   const incomplete: Skipped[] = [];
   let samples = 0;
   let shape: readonly number[] | null = null;
+  let badImage: Error | null = null;
   const walk = tarSamples(open, config, { from: 0, onIncomplete: (skipped) => incomplete.push(skipped) });
   for await (const { headerOffset, label, where, image } of walk) {
     options.signal?.throwIfAborted();
     if (samples % STRIDE === 0) offsets.push(headerOffset);
     if (samples % (STRIDE * 16) === 0) options.onProgress?.(`${basename(path)}: ${samples} samples`);
     tally.add(await label(), where);
-    if (samples === 0 && config.transform.shape === undefined)
-      shape = await firstImageShape(open, image, config);
+    if (shape === null && config.transform.shape === undefined)
+      shape = await firstImageShape(open, image, config).catch((error: unknown) => {
+        if (config.onError === 'fail' || !isBadFile(error)) throw error;
+        badImage ??= error;
+        return null;
+      });
     samples++;
   }
+  // No image of the file tells how large its images are.
+  if (shape === null && badImage !== null) throw badImage;
   return { file, samples, offsets, labels: tally.finish(), incomplete, shape };
 }
 

@@ -1,6 +1,6 @@
 // The code log on Kafka: one topic per run.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeLog, CodeMessage } from '../../activities/ports.ts';
@@ -31,6 +31,7 @@ export function kafkaCodeLog(
   { maxLagBytes }: { readonly maxLagBytes: number },
 ): CodeLog & AsyncDisposable {
   const kafka = new Kafka({ ...config, logLevel: logLevel.NOTHING });
+  const offsets = offsetsTogether((topic) => allOffsets(kafka, topic));
   let current: Writer | null = null;
 
   /** One connection per topic: one that still knew a finished run's deleted topic would fail on every refresh. */
@@ -48,15 +49,19 @@ export function kafkaCodeLog(
   }
 
   return {
-    createTopic: (topic, options) => guarded(config, () => createTopic(kafka, topic, options)),
+    createTopic: (topic, options) =>
+      guarded(config, async () => {
+        await createTopic(kafka, topic, options);
+        await offsets(topic, 0);
+      }),
     append: (topic, messages, options) => guarded(config, () => send(writerOf(topic), messages, options)),
-    offsets: (topic, partition) => guarded(config, () => offsets(kafka, topic, partition)),
+    offsets: (topic, partition) => guarded(config, () => offsets(topic, partition)),
     read: (topic, partition, options) =>
       readLog(new TopicConnection(config, topic), {
         topic,
         partition,
         ...options,
-        offsets: () => offsets(kafka, topic, partition),
+        offsets: () => offsets(topic, partition),
         guard: (act) => guarded(config, act),
       }),
     deleteTopic: (topic) =>
@@ -94,17 +99,42 @@ async function createTopic(
       topics: [{ topic, numPartitions: partitions, replicationFactor: -1, configEntries }],
     });
   });
-  await offsets(kafka, topic, 0);
 }
 
-async function offsets(
-  kafka: kafkajs.Kafka,
-  topic: string,
-  partition: number,
-): Promise<{ low: bigint; high: bigint }> {
+/** First and next offset of a partition. */
+interface Offsets {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** Of every partition that the topic has. */
+async function allOffsets(kafka: kafkajs.Kafka, topic: string): Promise<ReadonlyMap<number, Offsets>> {
   const all = await onceLed(() => withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic)));
-  const found = all.find((entry) => entry.partition === partition);
-  return { low: BigInt(found?.low ?? 0), high: BigInt(found?.high ?? 0) };
+  return new Map(
+    all.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
+  );
+}
+
+/**
+ * Asks once for what is wanted of one topic in the same turn of the event loop: kafkajs tells of all partitions at a time, over a
+ * connection of its own, so that a thousand questions about a thousand partitions would bring a broker to its knees.
+ * @param ask - called after the last of the questions that its answer serves.
+ */
+export function offsetsTogether(
+  ask: (topic: string) => Promise<ReadonlyMap<number, Offsets>>,
+): (topic: string, partition: number) => Promise<Offsets> {
+  const coming = new Map<string, Promise<ReadonlyMap<number, Offsets>>>();
+  return async (topic, partition) => {
+    let all = coming.get(topic);
+    if (all === undefined) {
+      all = nextTurn().then(() => {
+        coming.delete(topic);
+        return ask(topic);
+      });
+      coming.set(topic, all);
+    }
+    return (await all).get(partition) ?? { low: 0n, high: 0n };
+  };
 }
 
 /** Asks again, over a new connection, while partitions change their leaders. */

@@ -4,7 +4,13 @@ import type { DatasetConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { ShardSpec } from '#schemas/sweep.ts';
 import type { SampleBatch, Samples } from '../../activities/experiments/experiment.ts';
-import type { DatasetPlan, DatasetReader, InputBatch, InputTensor } from '../../activities/ports.ts';
+import type {
+  DatasetPlan,
+  DatasetReader,
+  InputBatch,
+  InputTensor,
+  SkippedSample,
+} from '../../activities/ports.ts';
 import { readIfThere, writeWhole } from '../blobs/storage.ts';
 
 /** Samples that are decoded together: few, because neighbours are seldom asked for. */
@@ -151,7 +157,7 @@ async function readShard(
 
 /** Copies one row of a batch, whose buffers the reader uses again, to its places in the answer. */
 function take(
-  { input, labels, sourceIds, tokens }: InputBatch,
+  { input, labels, sourceIds, tokens, skipped }: InputBatch,
   {
     row,
     places,
@@ -160,6 +166,8 @@ function take(
     of,
   }: { row: number; places: readonly number[]; size: number; found: Found; of: number },
 ): void {
+  const bad = skipped?.find(({ index }) => index === row);
+  if (bad !== undefined) throw unreadable(bad);
   found.type = input.type;
   found.input ??= emptyLike(input.data, of * size);
   const firstToken = sum(tokens?.lengths.subarray(0, row) ?? new Int32Array(0));
@@ -188,6 +196,17 @@ function joined(parts: readonly (Int32Array | null)[]): Int32Array {
 
 function sum(values: Int32Array): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+/** Labelled draws never meet one, because it has no label. */
+function unreadable({ where, why }: SkippedSample): PipelineError {
+  return new PipelineError({
+    kind: 'data-invalid',
+    where,
+    what: 'the experiment needs a sample that cannot be read',
+    value: why,
+    remedy: 'Choose other rows, or take the file out of dataset.data.',
+  });
 }
 
 function noSuchSample(number: number, samples: number): PipelineError {

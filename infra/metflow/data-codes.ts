@@ -5,6 +5,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import type { ModelRecord } from '#schemas/messages.ts';
 import type { RegionsConfig } from '#schemas/metflow-config.ts';
 import { type CodeCounts, digestKey } from '../../activities/metflow/chains/coded-draws.ts';
+import { keptSamples } from '../../activities/polytope/kept-samples.ts';
 import { openDataset } from '../datasets/open.ts';
 import { readRunTable } from '../lens/read-table.ts';
 import { checkRecordedConfig } from '../manifest-shape.ts';
@@ -39,9 +40,11 @@ export async function countDataset(
     let batches = 0;
     for (const shard of plan.shards) {
       if (batches >= most) break;
-      for await (const batch of reader.read(shard, { plan, batchRows: CODED_ROWS, fromBatch: 0, signal })) {
+      for await (const whole of reader.read(shard, { plan, batchRows: CODED_ROWS, fromBatch: 0, signal })) {
         signal.throwIfAborted();
         if (batches++ >= most) break;
+        const { batch } = keptSamples(whole);
+        if (batch.samples === 0) continue;
         const { digests } = await coder.codesOfInputs(batch.input);
         points += batch.samples;
         for (const [span, of] of digests.entries())

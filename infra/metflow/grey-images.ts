@@ -5,6 +5,7 @@ import type { DatasetConfig } from '#schemas/config.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { DataRecord } from '#schemas/messages.ts';
 import type { GreyImages } from '../../activities/metflow/vae/image-batches.ts';
+import { keptSamples } from '../../activities/polytope/kept-samples.ts';
 import { openDataset } from '../datasets/open.ts';
 
 export interface GreyDataset extends GreyImages {
@@ -60,14 +61,14 @@ export async function readInputs(
     const inputs = new Float32Array(plan.samples * width);
     let at = 0;
     for (const shard of plan.shards)
-      for await (const { input, samples } of reader.read(shard, {
-        ...{ plan, batchRows: BATCH_ROWS, fromBatch: 0, ...stop },
-      })) {
+      for await (const whole of reader.read(shard, { plan, batchRows: BATCH_ROWS, fromBatch: 0, ...stop })) {
+        const { input, samples } = keptSamples(whole).batch;
         inputs.set((input.data as Float32Array).subarray(0, samples * width), at);
         at += samples * width;
       }
-    const sha256 = createHash('sha256').update(inputs).digest('hex');
-    return { rows: plan.samples, width, inputs, sha256, files: plan.files };
+    const read = inputs.subarray(0, at);
+    const sha256 = createHash('sha256').update(read).digest('hex');
+    return { rows: at / width, width, inputs: read, sha256, files: plan.files };
   } finally {
     await reader.close();
   }

@@ -31,11 +31,19 @@ export async function commitTask(
     runTask: ({ folder, task }) =>
       inLane(() => fork('commitPart', { runDir, configSha256, folder, part: task })),
   });
-  const skippedShards = skipped.map(({ shard, why }) => ({ file: `shard ${shard}`, why }));
+  const inOrder = skipped.toSorted((a, b) => a.shard - b.shard);
+  const skippedShards = inOrder.map(({ shard, why }) => ({ file: `shard ${shard}`, why }));
   const seconds = (Date.now() - startedAtMs) / 1000;
-  await writeManifest(runDir, plan, { status: 'done', rows, restarts, seconds, skippedShards });
+  const notices = leftOut(plan.points, rows['points'] ?? 0);
+  await writeManifest(runDir, plan, { status: 'done', rows, restarts, seconds, skippedShards, notices });
   await openLog().deleteTopic(plan.topic);
-  return { rows, notices: plan.notices };
+  return { rows, notices: [...plan.notices, ...notices] };
+}
+
+/** Counted by the tables, so that it holds whatever was killed in between. */
+function leftOut(planned: number, points: number): string[] {
+  if (points === planned) return [];
+  return [`${planned - points} of ${planned} points could not be read and were left out; run.json says why`];
 }
 
 /** One part of the tables: a stretch of points, or one span's regions. */

@@ -1,13 +1,16 @@
 // Encoding a stretch of shards: data set -> model -> packed codes -> Arrow -> code log, one batch after the other.
 
-import { faultOf, PipelineError } from '#schemas/errors.ts';
+import { describeFault } from '#schemas/errors.ts';
 import type { EncodeHeartbeat } from '#schemas/messages.ts';
 import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
 import type { EncodeInput, EncodeOutput } from '#schemas/tasks.ts';
-import { imagePoints, tokenPoints } from '../../activities/polytope/batch-rows.ts';
-import type { CodeMessage, InputBatch } from '../../activities/ports.ts';
+import { type BatchPoints, imagePoints, tokenPoints } from '../../activities/polytope/batch-rows.ts';
+import { keptSamples } from '../../activities/polytope/kept-samples.ts';
+import type { CodeMessage, EncoderSession, InputBatch, SkippedSample } from '../../activities/ports.ts';
 import { batchMessages, skippedMessages } from '../arrow/encode-batch.ts';
+import { isBadFile } from '../datasets/faults.ts';
 import { tracing } from '../observability/tracing.ts';
+import { namingRow } from './naming-row.ts';
 import { openLog, openPlan, openReader, openSession } from './opened.ts';
 import { isText } from '../sweep-geometry.ts';
 import { readSurvey } from './survey.ts';
@@ -27,9 +30,12 @@ export async function encodeTask(
     const asked = number === task.from.shard ? task.from.batch : 0;
     const fromBatch = Math.max(asked, already.get(number) ?? 0);
     try {
-      await tracing().span('encode shard', { 'tessera.run': plan.runId, 'tessera.shard': number }, () =>
-        encodeShard(plan, shard, { fromBatch, sender, signal: context.signal }),
+      const left = await tracing().span(
+        'encode shard',
+        { 'tessera.run': plan.runId, 'tessera.shard': number },
+        () => encodeShard(plan, shard, { fromBatch, sender, signal: context.signal }),
       );
+      if (left.length > 0) skipped.push({ shard: number, why: whyLeft(left) });
     } catch (error) {
       const why = await skipShard(plan, shard, { error, sender });
       skipped.push({ shard: number, why });
@@ -42,43 +48,72 @@ export async function encodeTask(
   return { from: finished ? { shard: task.toShard, batch: 0 } : done, samples: sender.samples, skipped };
 }
 
+/** @returns samples that could not be read and were left out. */
 async function encodeShard(
   plan: SweepPlan,
   shard: ShardSpec,
   { fromBatch, sender, signal }: { fromBatch: number; sender: Sender; signal: AbortSignal },
-): Promise<void> {
-  if (fromBatch >= shard.batches) return;
+): Promise<SkippedSample[]> {
+  const left: SkippedSample[] = [];
+  if (fromBatch >= shard.batches) return left;
   const reader = await openReader(plan);
   const session = await openSession(plan);
   const text = isText(plan.config);
   let firstPoint = shard.firstPoint;
   // Text: tokens are counted from the shard's start, because only they tell where a batch's points begin.
   const batches = reader.read(shard, { plan, batchRows: plan.batchRows, fromBatch: text ? 0 : fromBatch });
-  for await (const input of batches) {
-    if (text && input.batch < fromBatch) {
-      firstPoint += validTokens(input);
+  for await (const whole of batches) {
+    if (text && whole.batch < fromBatch) {
+      firstPoint += validTokens(whole);
       continue;
     }
-    const points = text
-      ? tokenPoints({
-          lengths: input.tokens!.lengths,
-          contextTokens: input.input.dims[1]!,
-          firstPoint,
-          labels: input.labels,
-        })
-      : imagePoints(plan, {
-          samples: input.samples,
-          firstPoint:
-            shard.firstPoint + (input.firstSample - shard.firstSample) * (shard.points / shard.samples),
-          labels: input.labels,
-        });
-    const encoded = await session.encode(input.input).catch((error) => {
-      throw namingRow(error, input);
-    });
-    await sender.send(batchMessages({ plan, shard: shard.shardId, input, points, encoded }), shard, input);
+    const { batch: input, numbers } = keptSamples(whole);
+    left.push(...(whole.skipped ?? []));
+    const points = text ? textPoints(input, firstPoint) : samplePoints(plan, shard, { input, numbers });
+    await sender.send(await messagesOf({ plan, shard, session, input, points }), shard, whole);
     if (text) firstPoint += points.points;
-    if (signal.aborted) return;
+    if (signal.aborted) break;
   }
+  return left;
+}
+
+async function messagesOf({
+  plan,
+  shard,
+  session,
+  input,
+  points,
+}: {
+  readonly plan: SweepPlan;
+  readonly shard: ShardSpec;
+  readonly session: EncoderSession;
+  readonly input: InputBatch;
+  readonly points: BatchPoints;
+}): Promise<CodeMessage[]> {
+  if (input.samples === 0) return skippedMessages(plan, shard.shardId, input.batch);
+  const encoded = await session.encode(input.input).catch((error) => {
+    throw namingRow(error, input);
+  });
+  return batchMessages({ plan, shard: shard.shardId, input, points, encoded });
+}
+
+function textPoints({ tokens, input, labels }: InputBatch, firstPoint: number): BatchPoints {
+  return tokenPoints({ lengths: tokens!.lengths, contextTokens: input.dims[1]!, firstPoint, labels });
+}
+
+function samplePoints(
+  plan: SweepPlan,
+  shard: ShardSpec,
+  { input, numbers }: { readonly input: InputBatch; readonly numbers: Int32Array | null },
+): BatchPoints {
+  const { samples, labels, firstSample } = input;
+  const firstPoint = shard.firstPoint + (firstSample - shard.firstSample) * (shard.points / shard.samples);
+  return imagePoints(plan, { samples, firstPoint, labels, numbers });
+}
+
+/** One line for all of them: runs carry their lines from execution to execution. */
+function whyLeft([first, ...others]: readonly SkippedSample[]): string {
+  return `${first!.why}${others.length === 0 ? '' : `; and ${others.length} more of the shard's samples`}`;
 }
 
 /** Bad input of one shard: with `onError: skip` the log gets empty batches in its place, so that aggregation can end. */
@@ -87,22 +122,13 @@ async function skipShard(
   shard: ShardSpec,
   { error, sender }: { error: unknown; sender: Sender },
 ): Promise<string> {
-  const fault = faultOf(error);
-  const badData = ['data-missing', 'data-invalid', 'non-finite-input', 'label-mismatch'].includes(fault.kind);
-  if (plan.config.dataset.onError !== 'skip' || !badData) throw error;
+  if (plan.config.dataset.onError !== 'skip' || !isBadFile(error)) throw error;
   await sender.drain();
   const from = sender.next?.shard === shard.shardId ? sender.next.batch : 0;
   for (let batch = from; batch < shard.batches; batch++) {
     await sender.send(skippedMessages(plan, shard.shardId, batch), shard, { batch, samples: 0 });
   }
-  return new PipelineError(fault).message;
-}
-
-function namingRow(error: unknown, input: InputBatch): unknown {
-  if (!(error instanceof PipelineError) || error.fault.kind !== 'non-finite-input') return error;
-  const row = Number(error.fault.where?.match(/\d+/)?.[0] ?? Number.NaN);
-  const source = input.sourceIds[row];
-  return source === undefined ? error : new PipelineError({ ...error.fault, where: source });
+  return `${describeFault(error.fault)}; batches ${from} to ${shard.batches - 1} of shard ${shard.shardId} were left out`;
 }
 
 function validTokens(input: InputBatch): number {

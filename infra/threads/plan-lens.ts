@@ -17,7 +17,8 @@ import { LensWorld, openLensPlan } from '../lens/opened-lens.ts';
 import { sampleBatchRows, sampleDataset } from '../lens/samples.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { PLAN_FILE } from '../run-plan.ts';
+import { PLAN_FILE, topicName } from '../run-plan.ts';
+import { checkUnchanged } from './check-unchanged.ts';
 import { openLog } from './opened.ts';
 import { surveyRows } from './survey-lens.ts';
 import type { TaskContext } from './task-context.ts';
@@ -28,6 +29,8 @@ const POINTS_PER_TASK = 2_048;
 /** Writes `plan.json` and `run.json`, or finds the plan of an interrupted execution and what it already put on the log. */
 export async function planLensTask(input: LensInput, context: TaskContext): Promise<LensPlanOutput> {
   const existing = await openLensPlan(input.runDir, input.configSha256).catch(() => null);
+  if (existing !== null)
+    await checkUnchanged(input.runDir, existing, 'model' in input.config ? input.config.model : null);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
   const { done, notices } = await surveyRows(plan, input.runDir, context);
@@ -155,7 +158,7 @@ function planOf(
       ...planned.notices,
       ...(skipped.length > 0 ? [`${skipped.length} bad files were skipped; run.json names them`] : []),
     ],
-    topic: `tessera.${runId}.${configSha256.slice(0, 12)}`,
+    topic: topicName(runId, [configSha256, model?.sha256, data === null ? null : datasetHash(data)]),
   };
 }
 

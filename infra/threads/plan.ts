@@ -1,25 +1,37 @@
 // Planning a sweep: open everything once for real, cut shards, write the plan, make the topic.
 
 import { createHash } from 'node:crypto';
+import { PipelineError } from '#schemas/errors.ts';
 import type { SweepInput } from '#schemas/messages.ts';
 import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
 import type { PlanOutput } from '#schemas/tasks.ts';
 import { pointsPerSample } from '../../activities/polytope/batch-rows.ts';
-import type { DatasetPlan, DatasetReader, EncoderSession, ModelInfo } from '../../activities/ports.ts';
+import { keptSamples } from '../../activities/polytope/kept-samples.ts';
+import type {
+  DatasetPlan,
+  DatasetReader,
+  EncoderSession,
+  InputBatch,
+  ModelInfo,
+} from '../../activities/ports.ts';
 import { runFolder } from '../blobs/run-folder.ts';
 import { makeFolder } from '../blobs/storage.ts';
+import { dataInvalid, isBadFile } from '../datasets/faults.ts';
 import { openDataset } from '../datasets/open.ts';
 import { modelLoader } from '../models/registry.ts';
 import { writeManifest } from '../run-manifest.ts';
-import { PLAN_FILE } from '../run-plan.ts';
+import { PLAN_FILE, topicName } from '../run-plan.ts';
 import {
   batchSamples,
+  countPoints,
   gridsOf,
   isText,
   readerBatchRows,
   spansOf,
   threadsPerSession,
 } from '../sweep-geometry.ts';
+import { checkUnchanged } from './check-unchanged.ts';
+import { namingRow } from './naming-row.ts';
 import { openLog, openPlan } from './opened.ts';
 import { surveyLog } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
@@ -30,6 +42,7 @@ const MAX_UNIT_COUNTERS = 16e6;
 /** Writes `plan.json` and `run.json`, or finds the plan of an interrupted execution and what it already put on the log. */
 export async function planTask(input: SweepInput, context: TaskContext): Promise<PlanOutput> {
   const existing = await openPlan(input.runDir, input.configSha256).catch(() => null);
+  if (existing !== null) await checkUnchanged(input.runDir, existing, existing.config.model);
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
   const { samples: alreadySamples, notices } = await surveyLog(plan, input.runDir, context);
@@ -45,7 +58,11 @@ export async function planTask(input: SweepInput, context: TaskContext): Promise
   };
 }
 
-async function makePlan(input: SweepInput, { signal, progress }: TaskContext): Promise<SweepPlan> {
+/** A plan and its file, without a topic. */
+export async function makePlan(
+  input: SweepInput,
+  { signal, progress }: Pick<TaskContext, 'signal' | 'progress'>,
+): Promise<SweepPlan> {
   const { config } = input;
   const loader = await modelLoader(config.model.file);
   const info = await loader.inspect(config.model, { granularity: config.codes.granularity });
@@ -53,6 +70,7 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
   try {
     const batchRows = readerBatchRows(config, gridsOf(info.taps, config));
     const data = await reader.plan({ batchRows, signal, onProgress: progress });
+    if (data.samples === 0) throw noSamples(config.dataset, data);
     const session = await loader.open({
       model: config.model,
       seed: config.seed,
@@ -64,7 +82,7 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
       countAmbiguous: config.codes.countAmbiguous,
     });
     try {
-      await tryFirstBatch(reader, session, data, batchRows);
+      await tryFirstBatch(reader, session, { data, batchRows, onError: config.dataset.onError });
       const plan = planOf(input, { info, data, session, batchRows });
       await makeFolder(input.runDir);
       await runFolder(input.runDir).writeFile(PLAN_FILE, Buffer.from(JSON.stringify(plan)));
@@ -77,19 +95,55 @@ async function makePlan(input: SweepInput, { signal, progress }: TaskContext): P
   }
 }
 
-/** The first batch goes through the model before anything is fanned out, so a mismatch is one error and not many. */
+/** A sweep of nothing would end well, and be noticed in the morning. */
+function noSamples({ data, format }: SweepInput['config']['dataset'], { skipped }: DatasetPlan): Error {
+  const [first] = skipped;
+  return dataInvalid([data].flat().join(', '), 'the data set holds no samples', {
+    value:
+      first === undefined ? `format ${format}` : `${skipped.length} were skipped, the first: ${first.why}`,
+    remedy: 'Check dataset.data and dataset.format',
+  });
+}
+
+/** Shards that are tried where bad ones are left out. */
+const SHARDS_TRIED = 16;
+
+/**
+ * The first batch goes through the model before anything is fanned out, so a mismatch is one error and not many. With `onError: skip`
+ * another shard's stands in for one that cannot be read.
+ */
 async function tryFirstBatch(
   reader: DatasetReader,
   session: EncoderSession,
-  data: DatasetPlan,
-  batchRows: number,
+  { data, batchRows, onError }: { data: DatasetPlan; batchRows: number; onError: 'fail' | 'skip' },
 ): Promise<void> {
-  const first = data.shards[0];
-  if (first === undefined) return;
-  for await (const batch of reader.read(first, { plan: data, batchRows, fromBatch: 0 })) {
-    await session.encode(batch.input);
-    return;
+  let bad: Error | null = null;
+  for (const shard of data.shards.slice(0, SHARDS_TRIED)) {
+    try {
+      for await (const whole of reader.read(shard, { plan: data, batchRows, fromBatch: 0 })) {
+        const { batch } = keptSamples(whole);
+        if (batch.samples === 0) {
+          bad ??= unreadable(whole);
+          continue;
+        }
+        await session.encode(batch.input).catch((error) => {
+          throw namingRow(error, batch);
+        });
+        return;
+      }
+    } catch (error) {
+      // A model and data that do not fit each other would leave out every shard.
+      const fits = !(error instanceof PipelineError && error.fault.kind === 'shape-mismatch');
+      if (onError === 'fail' || !fits || !isBadFile(error)) throw error;
+      bad ??= error;
+    }
   }
+  throw bad ?? new Error('the data set has samples but no batch');
+}
+
+function unreadable({ skipped: [first] = [] }: InputBatch): PipelineError {
+  const value = first?.why;
+  return dataInvalid(first?.where ?? 'dataset.data', 'no sample of the first shards can be read', { value });
 }
 
 function planOf(
@@ -123,7 +177,7 @@ function planOf(
     spans,
     grids,
     shards,
-    points: shards.reduce((sum, shard) => sum + shard.points, 0),
+    points: countPoints(shards),
     samples: data.samples,
     sampleShape: data.sampleShape,
     batchRows,
@@ -140,7 +194,7 @@ function planOf(
     data: { files: data.files, sha256: datasetHash(data) },
     skipped: data.skipped,
     notices: [...(session.notices ?? []), ...noticesOf({ config, grids, data, countClasses, counters })],
-    topic: `tessera.${runId}.${configSha256.slice(0, 12)}`,
+    topic: topicName(runId, [configSha256, info.sha256, datasetHash(data)]),
   };
 }
 

@@ -25,6 +25,19 @@ describe('failureOf', () => {
     ]);
   });
 
+  it('says of a folder that refuses to be written what it is, and does not try again', () => {
+    for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR']) {
+      const refused = Object.assign(new Error(`${code}: open`), { code, path: '/mnt/runs', syscall: 'open' });
+      const failure = failureOf(refused, { failures: 0 }) as ApplicationFailure;
+      expect(failure).toMatchObject({ type: 'storage-denied', nonRetryable: true });
+      expect(failure.details).toMatchObject([
+        { where: '/mnt/runs', remedy: expect.stringContaining('--out') },
+      ]);
+    }
+    const socket = Object.assign(new Error('connect EACCES'), { code: 'EACCES', syscall: 'connect' });
+    expect((failureOf(socket, { failures: 0 }) as ApplicationFailure).type).toBe('internal');
+  });
+
   it('counts its own faults over the attempts by their heartbeats, and neither kills nor lost services', () => {
     const own = new TypeError('x is undefined');
     const lost = new PipelineError({ kind: 'service-unavailable', what: 'x' });

@@ -8,6 +8,7 @@ import { runInNewContext } from 'node:vm';
 import { SweepState } from '../../workflows/sweep-state.ts';
 import type { PlanOutput } from '#schemas/tasks.ts';
 import type { ShardSpec, SweepPlan } from '#schemas/sweep.ts';
+import { FAN_IN, segmentsLeft } from '../../infra/aggregate/compact-segments.ts';
 import { expectedCount, SeenBatches } from '../../infra/aggregate/seen-batches.ts';
 import { cutShards } from '../../infra/datasets/shards.ts';
 import { formatTable } from '../../infra/cli/format.ts';
@@ -188,8 +189,12 @@ function computeRest(): void {
   const encoding = rows / (asked.encode * machines * cores);
   const aggregating = (rows * spans) / (asked.aggregate * Math.min(partitions, machines * cores));
   const committing = (rows * spans) / (asked.aggregate * 2);
-  const opens = (parts + spans) * segments;
-  const hours = (Math.max(encoding, aggregating) + committing) / 3600;
+  const left = segmentsLeft(partitions);
+  const passes = passesOf(segmentsOfPartition(), left);
+  const open = Math.min(segments, left * partitions);
+  const opens = (parts + spans) * open;
+  const merging = (passes * rows * spans) / asked.aggregate;
+  const machineHours = (machines * Math.max(encoding, aggregating) + merging + committing) / 3600;
   print('storage (computed)', [
     ['Kafka, one copy; retention must outlast the run', bytes(kafka)],
     ['Kafka, each partition', bytes(kafka / partitions)],
@@ -201,21 +206,27 @@ function computeRest(): void {
   print('time and cost (computed)', [
     [`encoding, ${machines} machines of ${cores} cores`, seconds(encoding)],
     ['aggregating', seconds(aggregating)],
+    [`merging segments, ${passes} passes of one thread on one machine`, seconds(merging)],
     ['committing, two parts at a time on one machine', seconds(committing)],
-    ['processor cost', `$${(machines * cores * hours * asked['core-hour']).toFixed(2)}`],
+    ['processor cost', `$${(cores * machineHours * asked['core-hour']).toFixed(2)}`],
     [
       'storage cost of a month (three copies of the log for a day)',
       `$${storageCost(kafka, tables).toFixed(2)}`,
     ],
   ]);
   print('what breaks first (computed)', [
-    ['segments that the commit has open at once', count(segments)],
-    ['memory of that, each of two parts at a time', bytes(segments * OPEN_SEGMENT_BYTES)],
+    ['merged segments that the commit has open at once', count(open)],
+    ['memory of that, each of two parts at a time', bytes(open * OPEN_SEGMENT_BYTES)],
     [
       'files opened by all parts',
       `${count(opens)}: ${seconds((opens * OPEN_FILE_MS) / 1000)} at ${OPEN_FILE_MS} ms`,
     ],
   ]);
+}
+
+/** How often every row is merged before a partition has so few segments. */
+function passesOf(segments: number, left: number): number {
+  return segments <= left ? 0 : 1 + passesOf(Math.ceil(segments / FAN_IN), left);
 }
 
 function storageCost(kafka: number, tables: number): number {

@@ -2,6 +2,8 @@
 
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
+import { pack } from 'tar-stream';
 import { idxImages, idxLabels, writeIdxImages, writeIdxLabels } from '../oracle/idx-files.ts';
 import { linearModel } from '../oracle/onnx-bytes.ts';
 import { MNIST } from './live-home.ts';
@@ -31,6 +33,23 @@ export function writeBadFiles(folder: string): (name: string) => string {
   writeFileSync(at('linear.onnx'), linearModel());
   writeFileSync(at('images.onnx'), pixels.subarray(0, 4096));
   return at;
+}
+
+/** A tar of grey images with a class each; those of `broken` end in the middle of their pixels. */
+export async function writeImageTar(file: string, images: number, broken: readonly number[]): Promise<void> {
+  const archive = pack();
+  for (let i = 0; i < images; i++) {
+    const pixels = Uint8Array.from({ length: 784 }, (_, at) => (at * 31 + i * 57) % 251);
+    const png = await sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } })
+      .png()
+      .toBuffer();
+    archive.entry({ name: `${i}.png` }, broken.includes(i) ? png.subarray(0, png.length - 200) : png);
+    archive.entry({ name: `${i}.cls` }, String(i % 3));
+  }
+  archive.finalize();
+  const parts: Buffer[] = [];
+  for await (const part of archive) parts.push(part as Buffer);
+  writeFileSync(file, Buffer.concat(parts));
 }
 
 interface Npy {

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BadCase, CASES } from './bad-cases.ts';
-import { GOOD_ROWS, NAN_ROW, writeBadFiles } from './bad-files.ts';
+import { GOOD_ROWS, NAN_ROW, writeBadFiles, writeImageTar } from './bad-files.ts';
 import { type LiveHome, makeHome, startHome } from './live-home.ts';
 import { processesOf, untilNoneOf } from './process-table.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
@@ -116,6 +116,36 @@ describe.concurrent('bad input', () => {
       .filter(({ span }) => span === 'network')
       .reduce((sum, { count }) => sum + Number(count), 0);
     expect(counted).toBe(kept.size);
+  });
+
+  it('leaves an image that does not decode out of every table, and says so', async () => {
+    await writeImageTar(at('images.tar'), 20, [0, 7, 8]);
+    const end = await home.tessera(
+      runArguments(at, home.runs, {
+        run: 'skip-images',
+        'dataset.format': 'tar',
+        'dataset.data': at('images.tar'),
+        'dataset.labels': 'cls',
+        'dataset.onError': 'skip',
+        'dataset.shardRows': 10,
+        'stream.batchRows': 4,
+      }),
+    );
+    expect(end.code, end.stderr).toBe(0);
+    const runDir = join(home.runs, 'skip-images');
+    const kept = Array.from({ length: 20 }, (_, i) => i).filter((i) => ![0, 7, 8].includes(i));
+    const points = await tableRows(runDir, 'points', { columns: 'point_id, source_id, label' });
+    expect(points).toEqual(kept.map((i) => ({ point_id: i, source_id: `images.tar#${i}`, label: i % 3 })));
+    const regions = await tableRows(runDir, 'regions', { columns: 'span, "count"' });
+    const counted = (of: string) =>
+      regions.filter(({ span }) => span === of).reduce((sum, { count }) => sum + Number(count), 0);
+    expect(['fc1', 'fc2', 'network'].map(counted)).toEqual([17, 17, 17]);
+    const { skipped, notices } = manifestOf(runDir);
+    expect(skipped.map(({ why }) => why)).toEqual([
+      expect.stringMatching(/images\.tar: 0: the image does not decode.*and 2 more/),
+    ]);
+    expect(notices).toContain('3 of 20 points could not be read and were left out; run.json says why');
+    expect(end.stderr).toContain('3 of 20 points');
   });
 });
 

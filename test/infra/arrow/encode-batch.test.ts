@@ -4,6 +4,7 @@ import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { imagePoints, tokenPoints } from '../../../activities/polytope/batch-rows.ts';
+import { keptSamples } from '../../../activities/polytope/kept-samples.ts';
 import type { EncodedBatch, InputBatch } from '../../../activities/ports.ts';
 import { batchMessages, skippedMessages } from '../../../infra/arrow/encode-batch.ts';
 
@@ -140,6 +141,44 @@ describe('batchMessages', () => {
     ]);
     expect(eleventh.label).toBe(-1);
   });
+
+  it.each([false, true])(
+    'has no trace of samples that were left out but gaps (positions: %s)',
+    (position) => {
+      const plan = planWith({ keep: 'digests', position });
+      const cells = position ? 6 : 1;
+      const values = Float32Array.from({ length: 5 }, (_, i) => 10 * i);
+      const all = Int32Array.of(3, -1, 2, -1, 1);
+      const whole = { ...batchOf(5, all), input: { type: 'float32', data: values, dims: [5, 1] } as const };
+      const bad = [1, 3].map((index) => ({ index, where: `file#${index}`, why: 'does not decode' }));
+      const { batch, numbers } = keptSamples({ ...whole, skipped: bad });
+      expect([batch.samples, batch.input.dims]).toEqual([3, [3, 1]]);
+      expect([...batch.input.data]).toEqual([0, 20, 40]);
+      const points = imagePoints(plan, { samples: 3, firstPoint: 60, labels: batch.labels, numbers });
+      const codesOf = [randomCodes(3 * cells, 8), randomCodes(3 * cells, 4)];
+      const source = { plan, shard: 0, input: batch, points, encoded: encodedOf(codesOf, 3) };
+      const messages = batchMessages(source);
+      const rows = [...tableFromIPC(messages.find((m) => m.headers.kind === 'points')!.value)];
+      const ids = [0, 2, 4].flatMap((n) => Array.from({ length: cells }, (_, cell) => 60 + n * cells + cell));
+      expect(rows.map((row) => row.point_id)).toEqual(ids);
+      const every = (of: readonly unknown[]) => of.flatMap((one) => Array.from({ length: cells }, () => one));
+      expect(rows.map((row) => row.source_id)).toEqual(every(['file#0', 'file#2', 'file#4']));
+      expect(rows.map((row) => row.label)).toEqual(every([3, 2, 1]));
+      const digests = new Map<number, string>();
+      for (const message of messages.filter((m) => m.headers.kind === 'codes'))
+        for (const { span, point_id, words, digest } of tableFromIPC(message.value)) {
+          if (span !== 0) continue;
+          const row = ids.indexOf(point_id);
+          expect(Buffer.from(words).equals(Buffer.from(codesOf[0]!.subarray(row * 8, row * 8 + 8)))).toBe(
+            true,
+          );
+          digests.set(point_id, Buffer.from(digest).toString('hex'));
+        }
+      expect(rows.map((row) => Buffer.from(row.digest_a).toString('hex'))).toEqual(
+        ids.map((id) => digests.get(id)),
+      );
+    },
+  );
 
   it('leaves padding tokens out and numbers the rest without gaps', () => {
     const lengths = Int32Array.of(3, 1);

@@ -47,9 +47,12 @@ describe('plain progress', () => {
     const view = progressView({ terminal, kind: 'sweep' });
     view.show({ ...SNAPSHOT, notices: ['no labels'] });
     view.show({ ...SNAPSHOT, notices: ['no labels'], paused: true, atMs: 1 });
+    // The end of a run tells all of its notices, and those that only the commit could know.
+    view.notices('mnist', ['no labels', '3 points were left out']);
     expect(terminal.notes[0]).toBe('mnist: no labels');
     expect(terminal.notes.filter((line) => line === 'mnist: no labels')).toHaveLength(1);
-    expect(terminal.notes.at(-1)).toMatch(/^mnist: encoding \(paused\)/);
+    expect(terminal.notes.at(-2)).toMatch(/^mnist: encoding \(paused\)/);
+    expect(terminal.notes.at(-1)).toBe('mnist: 3 points were left out');
   });
 
   it('draws nothing and uses no control characters', () => {

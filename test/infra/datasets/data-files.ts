@@ -78,8 +78,9 @@ async function readShard(
   whole: WholeDataset,
   batchRows: number,
 ) {
-  const onSkip = (skip: WholeDataset['skips'][number]) => whole.skips.push(skip);
-  for await (const batch of reader.read(shard, { plan: whole.plan, batchRows, fromBatch: 0, onSkip })) {
+  for await (const batch of reader.read(shard, { plan: whole.plan, batchRows, fromBatch: 0 })) {
+    for (const { index, ...skip } of batch.skipped ?? [])
+      whole.skips.push({ sample: batch.firstSample + index, ...skip });
     for (const value of batch.input.data) whole.values.push(Number(value));
     if (batch.labels !== null) whole.labels?.push(...batch.labels);
     whole.sourceIds.push(...batch.sourceIds);

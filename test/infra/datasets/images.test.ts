@@ -135,6 +135,13 @@ describe('image folders', () => {
 });
 
 describe('bad images', () => {
+  it('refuses labels, which it would pass over', async () => {
+    expect(await faultFrom({ format: 'images', data: root, labels: 'labels.csv' })).toMatchObject({
+      kind: 'config-invalid',
+      where: 'dataset.labels',
+    });
+  });
+
   it('names a folder without images and a folder that is not there', async () => {
     mkdirSync(join(folder, 'empty'), { recursive: true });
     for (const data of [join(folder, 'empty'), join(folder, 'absent')]) {

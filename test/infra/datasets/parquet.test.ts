@@ -1,5 +1,6 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { EXPECTED, faultFrom, GOLDEN, readAll, temporaryFolder, write } from './data-files.ts';
 
@@ -89,6 +90,17 @@ describe('parquet', () => {
     copyFileSync(`${GOLDEN}lists.parquet`, data);
     expect((await readAll({ format: 'parquet', data, column: 'x' })).values).toEqual(LISTS.x);
   });
+
+  it('takes no column from the names of folders', async () => {
+    mkdirSync(join(folder, 'seed=3'), { recursive: true });
+    const data = join(folder, 'seed=3', 'scalars.parquet');
+    copyFileSync(`${GOLDEN}scalars.parquet`, data);
+    const whole = await readAll({ format: 'parquet', data, labels: 'y' });
+    expect(whole.values).toEqual(
+      (await readAll({ format: 'parquet', data: `${GOLDEN}scalars.parquet`, labels: 'y' })).values,
+    );
+    expect(whole.plan.sampleShape).toEqual([3]);
+  });
 });
 
 describe('bad parquet data', () => {
@@ -120,6 +132,22 @@ describe('bad parquet data', () => {
     const whole = await readAll({ format: 'parquet', data, column: 'x', onError: 'skip' });
     expect(whole.values).toEqual(LISTS.x);
     expect(whole.plan.skipped.map(({ file }) => file)).toEqual([bad]);
+  });
+
+  it('takes the shape from the first image that can be read where bad ones are left out', async () => {
+    const data = join(folder, 'first-bad.parquet');
+    const bad = "SELECT 'junk'::BLOB AS raw UNION ALL SELECT NULL";
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    await connection.run(
+      `COPY (${bad} UNION ALL SELECT raw FROM '${GOLDEN}images.parquet') TO '${data}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    const dataset = { format: 'parquet', data, column: 'raw', transform: { layout: 'nhwc' } };
+    expect(await faultFrom(dataset)).toMatchObject({ kind: 'data-invalid', where: `${data} row 0` });
+    const whole = await readAll({ ...dataset, onError: 'skip' });
+    expect(whole.plan.sampleShape).toEqual([4, 5, 3]);
+    expect(whole.values).toEqual([...new Array(2 * 60).fill(0), ...PIXELS]);
+    expect(whole.skips.map(({ sample }) => sample)).toEqual([0, 1]);
   });
 
   it.each([

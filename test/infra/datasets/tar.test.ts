@@ -156,6 +156,35 @@ describe('bad tar data', () => {
     expect(whole.skips.map(({ sample }) => sample)).toEqual([0]);
   });
 
+  it('takes the shape from the first image that can be read where bad ones are left out', async () => {
+    const data = await tarOf('first-bad.tar', [
+      ['a.png', 'junk'],
+      ['b.png', await dot(5)],
+    ]);
+    const whole = await readAll({ format: 'tar', data, onError: 'skip' });
+    expect([whole.plan.sampleShape, whole.plan.skipped]).toEqual([[3, 2, 2], []]);
+    expect(whole.values).toEqual([...new Array(12).fill(0), ...new Array(12).fill(5)]);
+    expect(whole.skips.map(({ sample }) => sample)).toEqual([0]);
+    const bad = await tarOf('all-bad.tar', [['a.png', 'junk']]);
+    expect((await readAll({ format: 'tar', data: [bad, data], onError: 'skip' })).plan.skipped).toEqual([
+      { file: bad, why: expect.stringContaining('a.png: the image does not decode') },
+    ]);
+  });
+
+  it('passes over files that belong to no sample, and does not mind the case of suffixes', async () => {
+    const data = await tarOf('from-a-mac.tar', [
+      ['README', 'digits'],
+      ['train/._a.PNG', 'junk'],
+      ['train/a.PNG', await dot(5)],
+      ['LICENSE', 'free'],
+      ['train/a.Cls', '3'],
+    ]);
+    for (const labels of ['cls', 'CLS']) {
+      const whole = await readAll({ format: 'tar', data, labels });
+      expect([whole.sourceIds, whole.labels]).toEqual([['from-a-mac.tar#train/a'], [3]]);
+    }
+  });
+
   it('refuses several images without a column, and mixed labels', async () => {
     const several = await tarOf('several.tar', [
       ['a.png', await dot(1)],
