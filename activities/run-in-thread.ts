@@ -17,7 +17,7 @@ export async function runInThread<Name extends keyof ThreadTasks>(
 ): Promise<ThreadTasks[Name]['output']> {
   const context = Context.current();
   let last: unknown = context.info.heartbeatDetails;
-  const count = workCounter(context.metricMeter, last);
+  const count = workCounter(last);
   const before = failuresBefore(last);
   const beat = (report: unknown) => {
     count(report);

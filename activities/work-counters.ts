@@ -67,27 +67,31 @@ const COUNTED: Readonly<Record<Report['at'], Work>> = {
   }),
 };
 
-/** Shows every counter at 0 from the start: a scrape before the first work of its kind would miss it, and a rate its first step. */
-export function showCounters(meter: MetricMeter): void {
-  for (const { name, unit, description } of Object.values(COUNTED))
-    meter.createCounter(name, unit, description).add(0);
+/** Counters of this process, by name. An activity's own meter would label them, which makes other series that do not begin at 0. */
+const counters = new Map<string, MetricCounter>();
+
+/** Opens every counter, at 0 from the start: a scrape before the first work of its kind would miss it, and a rate its first step. */
+export function openCounters(meter: MetricMeter): void {
+  for (const { name, unit, description } of Object.values(COUNTED)) {
+    const counter = meter.createCounter(name, unit, description);
+    counter.add(0);
+    counters.set(name, counter);
+  }
 }
 
 /**
- * Adds to the counters what each report has more than the one before.
+ * Adds to the counters, where they are open, what each report has more than the one before.
  * @param before - the last report of an earlier attempt, whose work was counted by then.
  */
-export function workCounter(meter: MetricMeter, before: unknown): (report: unknown) => void {
+export function workCounter(before: unknown): (report: unknown) => void {
   let last = isReport(before) ? before : null;
-  let counter: MetricCounter | null = null;
   return (report) => {
     if (!isReport(report)) return;
-    const { name, unit, description, done } = COUNTED[report.at];
-    counter ??= meter.createCounter(name, unit, description);
+    const { name, done } = COUNTED[report.at];
     const earlier = last?.at === report.at ? done(last as never) : startOf(report);
     last = report;
     const more = done(report as never) - earlier;
-    if (more > 0) counter.add(more);
+    if (more > 0) counters.get(name)?.add(more);
   };
 }
 

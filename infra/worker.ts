@@ -7,7 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } 
 import { destination, pino, stdSerializers } from 'pino';
 import { faultOf, PipelineError, type PipelineFault } from '#schemas/errors.ts';
 import { createActivities } from '../activities/index.ts';
-import { showCounters } from '../activities/work-counters.ts';
+import { openCounters } from '../activities/work-counters.ts';
 import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
 import { isTraced, openTracing, tracing } from './observability/tracing.ts';
@@ -142,7 +142,7 @@ function installRuntime(env: Env): void {
       ? {}
       : { metrics: { prometheus: { bindAddress: env.metrics, countersTotalSuffix: true } } };
   Runtime.install({ logger, telemetryOptions: metrics });
-  showCounters(Runtime.instance().metricMeter);
+  openCounters(Runtime.instance().metricMeter);
 }
 
 /** The run an entry belongs to: `tessera/run/RUN` is its workflow, `tessera/run/RUN/chains-0` a child of it. */

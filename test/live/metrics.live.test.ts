@@ -106,6 +106,9 @@ test('every sample and every message of a sweep is counted once', async () => {
   const text = await scraped();
   expect(sumOf(text, 'tessera_samples_encoded_total')).toBe(ROWS);
   expect(sumOf(text, 'tessera_messages_aggregated_total')).toBeGreaterThan(0);
+  // One series each, which stood at 0 before: a rate misses the first step of a new one.
+  for (const name of ['samples_encoded', 'messages_aggregated', 'sweeps_sampled'])
+    expect(labelsOf(text, `tessera_${name}_total`)).toEqual([[]]);
 });
 
 /** Names of the labels of each series of a metric. */
