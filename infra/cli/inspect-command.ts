@@ -70,7 +70,7 @@ export function inspectLines(
     `operators: ${counted(info.operators)}`,
     ...(info.geometry === undefined ? [] : geometryLines(info.geometry, taps.length)),
     ...(bits === 0
-      ? ['Sizes of 0 are known only once data gives the input its shape.']
+      ? ['?: known only once data gives the input its shape.']
       : [`${formatBytes(bytes)} of code per row`]),
   ];
 }
@@ -98,7 +98,8 @@ function counted(operators: readonly { readonly op: string; readonly count: numb
 
 function tapCells(tap: TapInfo): readonly string[] {
   const { name, kind, activation, channels, height, width, codeBits, exact } = tap;
-  const size = height * width === 1 ? String(channels) : `${channels}x${height}x${width}`;
+  const known = height * width === 1 ? String(channels) : `${channels}x${height}x${width}`;
+  const size = codeBits === 0 ? '?' : known;
   return [
     name,
     kind,

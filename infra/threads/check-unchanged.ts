@@ -2,9 +2,11 @@
 
 import { stat } from 'node:fs/promises';
 import { PipelineError } from '#schemas/errors.ts';
+import type { ModelLoader } from '../../activities/ports.ts';
 import { identifyFile } from '../datasets/data-file.ts';
 import { modelLoader } from '../models/registry.ts';
 import { readManifest } from '../run-manifest.ts';
+import type { TaskContext } from './task-context.ts';
 
 interface Planned {
   readonly model: { readonly sha256: string } | null;
@@ -14,13 +16,19 @@ interface Planned {
 /**
  * Compares what a plan was made of with what lies there now. The model is read; of the data only files that were written after the
  * plan: hashing all of them can take hours. (Sizes are looked at whenever a file is opened.)
- * @param model - the config's; null where there is none.
+ * @param options.model - the config's; null where there is none.
  * @throws PipelineError `run-config-mismatch` naming the file.
  */
 export async function checkUnchanged(
   runDir: string,
   plan: Planned,
-  model: Parameters<Awaited<ReturnType<typeof modelLoader>>['inspect']>[0] | null,
+  {
+    model,
+    signal,
+    progress,
+  }: Pick<TaskContext, 'signal' | 'progress'> & {
+    readonly model: Parameters<ModelLoader['inspect']>[0] | null;
+  },
 ): Promise<void> {
   if (model !== null && plan.model !== null) {
     const loader = await modelLoader(model.file);
@@ -31,7 +39,7 @@ export async function checkUnchanged(
   for (const { file, sha256: before } of plan.data?.files ?? []) {
     const found = await stat(file).catch(() => null);
     if (found === null || !found.isFile() || found.mtimeMs <= begun) continue;
-    const { sha256 } = await identifyFile(file);
+    const { sha256 } = await identifyFile(file, { signal, onProgress: progress });
     if (sha256 !== before) throw changed(file, before, sha256);
   }
 }

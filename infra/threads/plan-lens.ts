@@ -30,7 +30,10 @@ const POINTS_PER_TASK = 2_048;
 export async function planLensTask(input: LensInput, context: TaskContext): Promise<LensPlanOutput> {
   const existing = await openLensPlan(input.runDir, input.configSha256).catch(() => null);
   if (existing !== null)
-    await checkUnchanged(input.runDir, existing, 'model' in input.config ? input.config.model : null);
+    await checkUnchanged(input.runDir, existing, {
+      model: 'model' in input.config ? input.config.model : null,
+      ...context,
+    });
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
   const { done, notices } = await surveyRows(plan, input.runDir, context);

@@ -42,7 +42,8 @@ const MAX_UNIT_COUNTERS = 16e6;
 /** Writes `plan.json` and `run.json`, or finds the plan of an interrupted execution and what it already put on the log. */
 export async function planTask(input: SweepInput, context: TaskContext): Promise<PlanOutput> {
   const existing = await openPlan(input.runDir, input.configSha256).catch(() => null);
-  if (existing !== null) await checkUnchanged(input.runDir, existing, existing.config.model);
+  if (existing !== null)
+    await checkUnchanged(input.runDir, existing, { model: existing.config.model, ...context });
   const plan = existing ?? (await makePlan(input, context));
   await openLog().createTopic(plan.topic, { partitions: plan.config.stream.partitions });
   const { samples: alreadySamples, notices } = await surveyLog(plan, input.runDir, context);

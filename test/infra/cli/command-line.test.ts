@@ -10,6 +10,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 
 import type { RunManifest } from '#schemas/messages.ts';
 import { runEvent } from '#schemas/run-events.ts';
+import type { ModelInfo } from '../../../activities/ports.ts';
+import { inspectLines } from '../../../infra/cli/inspect-command.ts';
 import { runShell } from '../../../infra/cli/shell.ts';
 import { loadConfig } from '../../../infra/config/load-config.ts';
 import { recordingTerminal } from './recording-terminal.ts';
@@ -183,6 +185,23 @@ describe('tessera', () => {
       [128, 16],
     ]);
     expect((await tessera('inspect', MODEL)).out).toMatch(/network +256 +32\n/);
+  });
+
+  it('leaves sizes open that only data can tell', () => {
+    const { name, activation, exact } = { name: 'z', activation: 'Relu', exact: true };
+    const tap = { name, activation, exact, kind: 'dense', channels: 0, height: 0, width: 0, codeBits: 0 };
+    const input = { name: 'x', type: 'float32', dims: [null, null] };
+    const model = {
+      runtime: 'onnx',
+      sha256: 'a'.repeat(64),
+      input,
+      output: null,
+      operators: [],
+      inexact: [],
+    };
+    const lines = inspectLines('m.onnx', { ...model, taps: [tap] } as unknown as ModelInfo, 'image');
+    expect(lines.find((line) => line.startsWith('z '))).toMatch(/^z +dense +Relu +\? +\? +\? +exact$/);
+    expect(lines.at(-1)).toBe('?: known only once data gives the input its shape.');
   });
 
   it('gives all of a long answer to a pipe before it leaves', async () => {

@@ -30,9 +30,10 @@ it('names a model or a file of data that is another one now', async () => {
     model: { sha256: await hashOf(file) },
     data: { files: [{ file: data, sha256: await hashOf(data) }] },
   };
-  const check = () => checkUnchanged(join(folder, 'run'), plan, model);
+  const context = { signal: new AbortController().signal, progress: () => {} };
+  const check = () => checkUnchanged(join(folder, 'run'), plan, { model, ...context });
   await check();
-  await checkUnchanged(join(folder, 'run'), { model: null, data: null }, null);
+  await checkUnchanged(join(folder, 'run'), { model: null, data: null }, { model: null, ...context });
 
   writeFileSync(data, 'as it is ');
   const changed = { kind: 'run-config-mismatch', what: 'it has changed since the run began' };
