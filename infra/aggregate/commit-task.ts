@@ -10,14 +10,14 @@ import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
-import { ROW_GROUP_ROWS } from '../parquet/parquet-file.ts';
+import { groupRowsOf, ROW_GROUP_ROWS } from '../parquet/parquet-file.ts';
 import type { ParquetContent } from '../parquet/parquet-file.ts';
 import { PART_GROUPS, writeParts } from '../parquet/part-files.ts';
 import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { finalPoints, finalRegions } from './final-blocks.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeRegions } from './merge-regions.ts';
-import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { keptColumns, pointCodeBytes, pointColumns, tableOptions } from './plan-tables.ts';
 import { allSegments, segmentPath } from './segment-files.ts';
 import type { Segment, SegmentPart } from './segment-files.ts';
 
@@ -67,13 +67,15 @@ async function writePoints(
 ): Promise<CommitPartOutput> {
   const kept = keptColumns(plan);
   const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
-  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: ROW_GROUP_ROWS });
+  const windowRows = groupRowsOf('final', pointCodeBytes(plan));
+  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows });
   const blocks = mapped(merged, (block) => {
     signal?.throwIfAborted();
     return finalPoints(block, plan);
   });
   const table = pointsTable(kept);
-  const rows = await writeParts(join(folder, table.path), partPrefix(part), finalContent(table, blocks));
+  const content = { ...finalContent(table, blocks), groupRows: windowRows };
+  const rows = await writeParts(join(folder, table.path), partPrefix(part), content);
   return { rows, sizes: [] };
 }
 
@@ -89,12 +91,14 @@ async function writeRegions(
   }));
   const spillDir = join(folder, 'spill');
   const merged = mergeRegions({ table: tableOptions(plan), files, span, spillDir, ...merge });
-  const blocks = mapped(inRowGroups(merged, ROW_GROUP_ROWS), (block) => {
+  const { digestOnly, codeBytes } = plan.spans[span]!;
+  const groupRows = groupRowsOf('final', digestOnly ? 0 : codeBytes);
+  const blocks = mapped(inRowGroups(merged, groupRows), (block) => {
     signal?.throwIfAborted();
     countSizes(int32Of(block, 'count'), sizes);
     return finalRegions(block, plan);
   });
-  const content = finalContent(REGIONS_TABLE, blocks);
+  const content = { ...finalContent(REGIONS_TABLE, blocks), groupRows };
   const rows = await writeParts(join(folder, REGIONS_TABLE.path), partPrefix(span), content);
   return { rows, sizes: sizes.entries() };
 }

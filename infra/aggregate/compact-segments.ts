@@ -11,11 +11,11 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
-import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
+import { groupRowsOf } from '../parquet/parquet-file.ts';
 import { withPart } from './commit-task.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeByDigest } from './merge-regions.ts';
-import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { keptColumns, pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
 import { SeenBatches } from './seen-batches.ts';
 import { listSegments, writeSegment } from './segment-files.ts';
 import type { PartContent, Segment, SegmentNote, SegmentPart } from './segment-files.ts';
@@ -96,17 +96,12 @@ async function mergedParts(
   const columns = pointColumns(keptColumns(plan));
   const points = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
   if (points.length > 0) {
-    const merged = mergePoints({
-      files: points,
-      columns,
-      from: 0,
-      to: plan.points,
-      windowRows: SEGMENT_GROUP_ROWS,
-    });
-    const blocks = seenBy(inRowGroups(slices(merged), SEGMENT_GROUP_ROWS), (block) =>
+    const groupRows = groupRowsOf('segment', pointCodeBytes(plan));
+    const merged = mergePoints({ files: points, columns, from: 0, to: plan.points, windowRows: groupRows });
+    const blocks = seenBy(inRowGroups(slices(merged), groupRows), (block) =>
       pointGroups.push(int32Of(block, 'point_id')[0]!),
     );
-    parts.set('points', { columns, blocks });
+    parts.set('points', { columns, blocks, groupRows });
   }
   const { units, sample } = await readStatistics(plan, segments);
   const unitRows = unitBlock(units.entries());
@@ -117,9 +112,11 @@ async function mergedParts(
     path,
     regionsPerSpan: note.regionsPerSpan,
   }));
+  const groupRows = groupRowsOf('segment', regionCodeBytes(plan));
   parts.set('regions', {
     columns: SEGMENT_REGION_COLUMNS,
-    blocks: inRowGroups(regionsOf(files, plan, regionsPerSpan), SEGMENT_GROUP_ROWS),
+    blocks: inRowGroups(regionsOf(files, plan, regionsPerSpan), groupRows),
+    groupRows,
   });
   return parts;
 }

@@ -12,7 +12,7 @@ import { RegionTable } from '../../activities/polytope/region-table.ts';
 import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
-import { openParquet, readBlocks, SEGMENT_GROUP_ROWS, writeParquet } from '../parquet/parquet-file.ts';
+import { groupRowsOf, openParquet, readBlocks, writeParquet } from '../parquet/parquet-file.ts';
 import type { ParquetReader } from '../parquet/parquet-file.ts';
 import { regionBlock, regionRows } from './region-blocks.ts';
 
@@ -29,7 +29,7 @@ export interface MergeOptions {
   readonly span: number;
   /** Folder for what does not fit into memory. */
   readonly spillDir: string;
-  /** Partial regions merged at a time. @default 65,536 */
+  /** Partial regions merged at a time. @default as many as a row group of the final table holds */
   readonly stretchRows?: number;
   /** Regions kept in memory before they are spilled. @default 32 MiB */
   readonly memoryBytes?: number;
@@ -57,7 +57,7 @@ async function* stretchesOf({
   files,
   table,
   span,
-  stretchRows = 65_536,
+  stretchRows = groupRowsOf('final', codeBytesOf(table, span)),
 }: Omit<MergeOptions, 'spillDir' | 'memoryBytes'>): AsyncGenerator<RegionTable> {
   const rows = files.reduce((sum, { regionsPerSpan }) => sum + regionsPerSpan[span]!, 0);
   const stretches = Math.max(1, Math.ceil(rows / stretchRows));
@@ -90,9 +90,11 @@ class RegionCursor {
   static async open({ path, regionsPerSpan }: RegionsFile, span: number): Promise<RegionCursor> {
     const cursor = new RegionCursor(await openParquet(path, SEGMENT_REGION_COLUMNS));
     const first = regionsPerSpan.slice(0, span).reduce((sum, rows) => sum + rows, 0);
-    cursor.#group = Math.floor(first / SEGMENT_GROUP_ROWS);
+    // Out of the file: a run may have begun when row groups were larger.
+    const groupRows = Math.max(1, cursor.#reader.groupRows);
+    cursor.#group = Math.floor(first / groupRows);
     await cursor.current();
-    cursor.#row = first % SEGMENT_GROUP_ROWS;
+    cursor.#row = first % groupRows;
     return cursor;
   }
 
@@ -164,7 +166,7 @@ class Runs {
   }
 
   async #spilled(block: ColumnBlock): Promise<Run> {
-    const { spillDir, span } = this.#options;
+    const { spillDir, span, table } = this.#options;
     const path = join(spillDir, `spill-${span}-${this.#runs.length}.parquet`);
     await mkdir(spillDir, { recursive: true });
     await writeParquet(path, {
@@ -172,6 +174,7 @@ class Runs {
       blocks: [block],
       metadata: {},
       use: 'segment',
+      groupRows: groupRowsOf('segment', codeBytesOf(table, span)),
     });
     return readBlocks(path, SEGMENT_REGION_COLUMNS);
   }
@@ -220,6 +223,10 @@ class RunCursor {
     this.#counts = this.#block === null ? new Int32Array(0) : int32Of(this.#block, 'count');
     this.#row = 0;
   }
+}
+
+function codeBytesOf({ spanWords }: RegionTableOptions, span: number): number {
+  return 4 * spanWords[span]!;
 }
 
 function blockBytes({ columns }: ColumnBlock): number {

@@ -15,8 +15,8 @@ import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
-import { SEGMENT_GROUP_ROWS } from '../parquet/parquet-file.ts';
-import { keptColumns, pointColumns, tableOptions } from './plan-tables.ts';
+import { groupRowsOf } from '../parquet/parquet-file.ts';
+import { keptColumns, pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
 import { groupStarts, inPointOrder } from './point-order.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
@@ -185,12 +185,16 @@ export class PartitionAggregator {
       to: Number(this.#next),
       seen: this.#fresh.ranges(),
       regionsPerSpan,
-      pointGroups: groupStarts(points),
+      pointGroups: groupStarts(points, this.#pointGroupRows),
       parts: [...parts.keys()],
     };
     await writeSegment(this.#dir, note, parts);
     this.#from = this.#next;
     this.#clear();
+  }
+
+  get #pointGroupRows(): number {
+    return groupRowsOf('segment', pointCodeBytes(this.#plan));
   }
 
   get #bytes(): number {
@@ -223,16 +227,16 @@ export class PartitionAggregator {
   #parts(regions: ColumnBlock, points: readonly BlockSlice[]): Map<SegmentPart, PartContent> {
     const parts = new Map<SegmentPart, PartContent>();
     if (points.length > 0) {
-      parts.set('points', {
-        columns: pointColumns(this.#kept),
-        blocks: inRowGroups(points, SEGMENT_GROUP_ROWS),
-      });
+      const groupRows = this.#pointGroupRows;
+      const blocks = inRowGroups(points, groupRows);
+      parts.set('points', { columns: pointColumns(this.#kept), blocks, groupRows });
     }
     const units = unitBlock(this.#units.entries());
     if (units.rows > 0) parts.set('units', { columns: SEGMENT_UNIT_COLUMNS, blocks: [units] });
     const sample = sampleBlock(this.#sample, this.#plan);
     if (sample.rows > 0) parts.set('sample', { columns: SEGMENT_SAMPLE_COLUMNS, blocks: [sample] });
-    parts.set('regions', { columns: SEGMENT_REGION_COLUMNS, blocks: [regions] });
+    const groupRows = groupRowsOf('segment', regionCodeBytes(this.#plan));
+    parts.set('regions', { columns: SEGMENT_REGION_COLUMNS, blocks: [regions], groupRows });
     return parts;
   }
 

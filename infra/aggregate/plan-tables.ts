@@ -21,6 +21,17 @@ export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOption
   };
 }
 
+/** Code bytes of a region's row: those of the widest span. */
+export function regionCodeBytes({ spans }: Pick<SweepPlan, 'spans'>): number {
+  return spans.reduce((most, { digestOnly, codeBytes }) => Math.max(most, digestOnly ? 0 : codeBytes), 0);
+}
+
+/** Code bytes of a point's row: those of every span whose words are kept. */
+export function pointCodeBytes({ config, spans }: Pick<SweepPlan, 'config' | 'spans'>): number {
+  if (config.codes.keep !== 'words') return 0;
+  return spans.reduce((sum, { digestOnly, codeBytes }) => sum + (digestOnly ? 0 : codeBytes), 0);
+}
+
 /** The code columns that `codes.keep` asks for, in span order. */
 export function keptColumns({ config, spans }: SweepPlan): KeptColumn[] {
   const { keep } = config.codes;

@@ -3,13 +3,11 @@
 // carries the metadata, so a segment counts if and only if its regions file is there.
 
 import { join } from 'node:path';
-import type { ColumnDef } from '#schemas/columns/column.ts';
 import { SEGMENT_REGION_COLUMNS } from '#schemas/columns/segments.ts';
 import { PipelineError } from '#schemas/errors.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
-import type { ColumnBlock } from '../arrow/column-block.ts';
 import { makeFolder, namesIn, remove, syncFolder } from '../blobs/storage.ts';
-import { openParquet, writeParquetWhole } from '../parquet/parquet-file.ts';
+import { openParquet, type ParquetContent, writeParquetWhole } from '../parquet/parquet-file.ts';
 import type { SeenRanges } from './seen-batches.ts';
 
 /** Folder of a run that holds finished segments until the commit. */
@@ -42,10 +40,7 @@ export interface Segment {
   readonly note: SegmentNote;
 }
 
-export interface PartContent {
-  readonly columns: readonly ColumnDef[];
-  readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
-}
+export type PartContent = Pick<ParquetContent, 'columns' | 'blocks' | 'groupRows'>;
 
 /** Path of one part of a segment. */
 export function segmentPath(

@@ -20,11 +20,13 @@ export type ParquetUse = 'final' | 'segment';
 
 export interface ParquetContent {
   readonly columns: readonly ColumnDef[];
-  /** One row group each. */
+  /** One row group each where they have `groupRows` rows: smaller ones are joined. */
   readonly blocks: Iterable<ColumnBlock> | AsyncIterable<ColumnBlock>;
   /** Asked for when all rows are written. */
   readonly metadata: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   readonly use: ParquetUse;
+  /** Rows of a row group. @default that of narrow rows, {@link groupRowsOf} */
+  readonly groupRows?: number;
 }
 
 /**
@@ -58,6 +60,8 @@ export async function writeParquetWhole(path: string, content: ParquetContent): 
 /** An open Parquet file whose row groups are read one at a time. */
 export interface ParquetReader extends AsyncDisposable {
   readonly rowGroups: number;
+  /** Rows of every row group but the last; 0 where there is none. */
+  readonly groupRows: number;
   readonly rows: number;
   /** Key-value metadata of the file. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -75,6 +79,7 @@ export async function openParquet(
   const names = columns.map(({ name }) => name);
   return {
     rowGroups: info.numRowGroups(),
+    groupRows: info.numRowGroups() === 0 ? 0 : info.rowGroup(0).numRows(),
     rows: info.fileMetadata().numRows(),
     metadata: info.fileMetadata().keyValueMetadata() as Map<string, string>,
     readGroup: async (group) => {
@@ -160,11 +165,11 @@ function notes({ columns, metadata, use }: ParquetContent): Record<string, strin
   return { ...own, ...units, layoutVersion: String(TABLE_LAYOUT_VERSION) };
 }
 
-function writerProperties({ columns, use }: ParquetContent): parquet.WriterProperties {
+function writerProperties({ columns, use, groupRows }: ParquetContent): parquet.WriterProperties {
   let builder = new parquet.WriterPropertiesBuilder()
     .setCompression(use === 'final' ? parquet.Compression.ZSTD : parquet.Compression.SNAPPY)
     .setCreatedBy(CREATED_BY)
-    .setMaxRowGroupSize(use === 'final' ? ROW_GROUP_ROWS : SEGMENT_GROUP_ROWS)
+    .setMaxRowGroupSize(groupRows ?? groupRowsOf(use, 0))
     .setStatisticsEnabled(use === 'final' ? parquet.EnabledStatistics.Chunk : parquet.EnabledStatistics.None)
     .setDictionaryEnabled(use === 'final');
   for (const { name, type } of columns) {
@@ -188,6 +193,16 @@ export const ROW_GROUP_ROWS = 65_536;
 
 /** Small, because the commit holds one row group of every segment at once. */
 export const SEGMENT_GROUP_ROWS = 4_096;
+
+/** Code bytes of a row group: wide codes (of 8 KiB, say) would fill a worker's memory by one group of narrow ones' rows. */
+const GROUP_CODE_BYTES = { final: 32 * 2 ** 20, segment: 2 ** 20 };
+
+/** Rows of a row group whose rows hold `codeBytes` bytes of codes: the usual number, halved until they are few enough. */
+export function groupRowsOf(use: ParquetUse, codeBytes: number): number {
+  let rows = use === 'final' ? ROW_GROUP_ROWS : SEGMENT_GROUP_ROWS;
+  while (rows > 1 && rows * codeBytes > GROUP_CODE_BYTES[use]) rows /= 2;
+  return rows;
+}
 
 /** Entries of list columns without rows. */
 const EMPTY_ENTRIES: Readonly<Partial<Record<ColumnType, ColumnValues>>> = {

@@ -13,7 +13,7 @@ import { expectedCount, SeenBatches } from '../../infra/aggregate/seen-batches.t
 import { cutShards } from '../../infra/datasets/shards.ts';
 import { formatTable } from '../../infra/cli/format.ts';
 import { PART_GROUPS } from '../../infra/parquet/part-files.ts';
-import { ROW_GROUP_ROWS, SEGMENT_GROUP_ROWS } from '../../infra/parquet/parquet-file.ts';
+import { groupRowsOf, ROW_GROUP_ROWS } from '../../infra/parquet/parquet-file.ts';
 import { LIMITS } from '../../temporal.config.ts';
 
 const { values } = parseArgs({
@@ -43,7 +43,8 @@ const BYTES = { message: 40, segmentRow: 60, regionRow: 24, pointRow: 24 };
 /** `partition-aggregator.ts`: memory of an aggregator before it writes a segment. */
 const SEGMENT_BYTES = Math.max(16, 64 / asked.partitions) * 2 ** 20;
 /** A file's footer and one row group of a segment's columns, decoded, as a merge holds of each segment. */
-const OPEN_SEGMENT_BYTES = SEGMENT_GROUP_ROWS * (asked['code-bytes'] + BYTES.segmentRow) + 50_000;
+const OPEN_SEGMENT_BYTES =
+  groupRowsOf('segment', asked['code-bytes']) * (asked['code-bytes'] + BYTES.segmentRow) + 50_000;
 const OPEN_FILE_MS = 1;
 /** Server limits of Temporal. */
 const MOST_EVENTS = 51_200;

@@ -17,7 +17,7 @@ import { compared } from './comparison.ts';
 
 /** One row in so many repeats an earlier one. */
 const REPEAT_EVERY = 8;
-/** Of aggregation. A commit holds row groups of 65,536 rows in some copies, and one of 4,096 of each segment: it grows with the code. */
+/** Of aggregation. A commit holds row groups in some copies, and one of each segment. */
 const LIMIT_MB = 512;
 const SAMPLE_MS = 50;
 
