@@ -7,16 +7,13 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pointHash } from '../../activities/polytope/point-hash.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
-import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
 import { SEGMENTS_FOLDER } from '../../infra/aggregate/segment-files.ts';
-import { encodeRows, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
+import { syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
 import { filesBelow, tableHashes } from '../live/run-files.ts';
 import { compared } from './comparison.ts';
+import { aggregateDistinct } from './distinct-codes.ts';
 
-/** One row in so many repeats an earlier one. */
-const REPEAT_EVERY = 8;
 /** Of aggregation. A commit holds row groups in some copies, and one of each segment. */
 const LIMIT_MB = 512;
 const SAMPLE_MS = 50;
@@ -81,10 +78,12 @@ async function aggregateAndCommit(segmentBytes: number | undefined): Promise<Out
     peak = Math.max(peak, process.memoryUsage.rss());
   }, SAMPLE_MS);
   try {
-    await aggregate(join(runDir, SEGMENTS_FOLDER), segmentBytes);
+    const dir = join(runDir, SEGMENTS_FOLDER);
+    mkdirSync(dir);
+    await aggregateDistinct({ plan, dir, codeWords: CODE_WORDS, segmentBytes });
     const aggregateMb = peak / 1e6;
-    const segments = filesBelow(join(runDir, SEGMENTS_FOLDER));
-    const bytes = segments.reduce((sum, file) => sum + statSync(join(runDir, SEGMENTS_FOLDER, file)).size, 0);
+    const segments = filesBelow(dir);
+    const bytes = segments.reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
     const summary = await commitRun({ runDir, plan, codeVersion: 'bench' });
     return {
       regions: summary.rows.regions,
@@ -99,37 +98,4 @@ async function aggregateAndCommit(segmentBytes: number | undefined): Promise<Out
     clearInterval(timer);
     rmSync(runDir, { recursive: true });
   }
-}
-
-async function aggregate(dir: string, segmentBytes: number | undefined): Promise<void> {
-  mkdirSync(dir);
-  const size = segmentBytes === undefined ? {} : { segmentBytes };
-  const open = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
-    PartitionAggregator.open({ dir, partition, plan, ...size }),
-  );
-  const aggregators = await Promise.all(open);
-  for (const shard of plan.shards) {
-    for (let batch = 0; batch < shard.batches; batch++) {
-      const first = shard.firstSample + batch * plan.batchRows;
-      const samples = Math.min(plan.batchRows, shard.firstSample + shard.samples - first);
-      const at = { shard: shard.shardId, batch, first };
-      for (const message of encodeRows(plan, at, rowsOf(first, samples))) {
-        const aggregator = aggregators[message.partition]!;
-        await aggregator.add([{ ...message, offset: aggregator.nextOffset }]);
-      }
-    }
-  }
-  for (const aggregator of aggregators) await aggregator.flush();
-}
-
-function rowsOf(first: number, samples: number): { words: Uint32Array[]; labels: Int32Array } {
-  const words = new Uint32Array(samples * CODE_WORDS);
-  const labels = new Int32Array(samples);
-  for (let row = 0; row < samples; row++) {
-    const code = (first + row) % REPEAT_EVERY === 0 ? (first + row) % 100_000 : first + row;
-    labels[row] = code % 10;
-    for (let word = 0; word < CODE_WORDS; word++)
-      words[row * CODE_WORDS + word] = pointHash(code, word * 7919);
-  }
-  return { words: [words], labels };
 }
