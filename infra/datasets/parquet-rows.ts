@@ -109,7 +109,9 @@ export async function* valueBatches(
 ): AsyncGenerator<InputBatch> {
   const { plan, batchRows, fromBatch, signal, normaliser } = options;
   const { rowLength } = normaliser;
-  const target = newTarget(Math.min(batchRows, shard.samples), rowLength);
+  const rows = Math.min(batchRows, shard.samples);
+  if (rows * rowLength > MOST_VALUES) throw tooLarge(parts, { rows, rowLength });
+  const target = newTarget(rows, rowLength);
   const labelled = parts.some(({ labelSql }) => labelSql !== null);
   let done = fromBatch * batchRows;
   for await (const found of chunksOf(queries, parts, done)) {
@@ -137,6 +139,19 @@ export async function* valueBatches(
       target.sourceIds = [];
     }
   }
+}
+
+/** Values of a batch, 12 bytes each: more is a damaged file's idea of a row. */
+const MOST_VALUES = 2 ** 28;
+
+function tooLarge(
+  [first]: readonly ParquetPart[],
+  { rows, rowLength }: { readonly rows: number; readonly rowLength: number },
+): Error {
+  return dataInvalid(first?.file.path ?? 'dataset.data', 'a batch of its rows does not fit in memory', {
+    value: `${rows} rows of ${rowLength} values`,
+    remedy: 'Check the file, or lower stream.batchRows',
+  });
 }
 
 interface Target {

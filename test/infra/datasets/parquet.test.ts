@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
-import { EXPECTED, faultFrom, GOLDEN, readAll, temporaryFolder, write } from './data-files.ts';
+import { openDataset } from '../../../infra/datasets/open.ts';
+import { datasetConfig, EXPECTED, faultFrom, GOLDEN, readAll, temporaryFolder, write } from './data-files.ts';
 
 const folder = temporaryFolder();
 const LISTS = EXPECTED['lists.parquet'];
@@ -124,6 +125,16 @@ describe('bad parquet data', () => {
         where: data,
       });
     }
+  });
+
+  it('names a file whose batches would fit no memory', async () => {
+    const data = `${GOLDEN}lists.parquet`;
+    const reader = await openDataset(datasetConfig({ format: 'parquet', data, column: 'x' }));
+    const plan = await reader.plan({ batchRows: 5 });
+    const vast = { ...plan.shards[0]!, samples: 2 ** 40 };
+    const reading = reader.read(vast, { plan, batchRows: 2 ** 40, fromBatch: 0 })[Symbol.asyncIterator]();
+    await expect(reading.next()).rejects.toMatchObject({ fault: { kind: 'data-invalid', where: data } });
+    await reader.close();
   });
 
   it('leaves a bad file out when asked to', async () => {
