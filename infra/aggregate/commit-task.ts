@@ -17,7 +17,7 @@ import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { finalPoints, finalRegions } from './final-blocks.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeRegions } from './merge-regions.ts';
-import { keptColumns, pointCodeBytes, pointColumns, tableOptions } from './plan-tables.ts';
+import { keptColumns, pointCodeBytes, pointColumns, storedCodeBytes, tableOptions } from './plan-tables.ts';
 import { allSegments, segmentPath } from './segment-files.ts';
 import type { Segment, SegmentPart } from './segment-files.ts';
 
@@ -67,14 +67,14 @@ async function writePoints(
 ): Promise<CommitPartOutput> {
   const kept = keptColumns(plan);
   const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
-  const windowRows = groupRowsOf('final', pointCodeBytes(plan));
-  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows });
+  const groupRows = groupRowsOf('final', pointCodeBytes(plan));
+  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: groupRows });
   const blocks = mapped(merged, (block) => {
     signal?.throwIfAborted();
     return finalPoints(block, plan);
   });
   const table = pointsTable(kept);
-  const content = { ...finalContent(table, blocks), groupRows: windowRows };
+  const content = { ...finalContent(table, blocks), groupRows };
   const rows = await writeParts(join(folder, table.path), partPrefix(part), content);
   return { rows, sizes: [] };
 }
@@ -91,8 +91,7 @@ async function writeRegions(
   }));
   const spillDir = join(folder, 'spill');
   const merged = mergeRegions({ table: tableOptions(plan), files, span, spillDir, ...merge });
-  const { digestOnly, codeBytes } = plan.spans[span]!;
-  const groupRows = groupRowsOf('final', digestOnly ? 0 : codeBytes);
+  const groupRows = groupRowsOf('final', storedCodeBytes(plan.spans[span]!));
   const blocks = mapped(inRowGroups(merged, groupRows), (block) => {
     signal?.throwIfAborted();
     countSizes(int32Of(block, 'count'), sizes);

@@ -2,7 +2,7 @@
 
 import { POINT_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
-import type { SweepPlan } from '#schemas/sweep.ts';
+import type { SpanInfo, SweepPlan } from '#schemas/sweep.ts';
 import type { SampleOptions } from '../../activities/polytope/code-sample.ts';
 import { orderSeed } from '../../activities/polytope/point-hash.ts';
 import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
@@ -14,22 +14,27 @@ export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOption
   const allCells = cells.reduce((sum, count) => sum + count, 0);
   const shareOf = (tap: number) => cells[plan.grids.findIndex(({ taps }) => taps.includes(tap))]! / allCells;
   return {
-    spanWords: plan.spans.map(({ digestOnly, codeBytes }) => (digestOnly ? 0 : codeBytes >> 2)),
+    spanWords: plan.spans.map((span) => storedCodeBytes(span) >> 2),
     spanPoints: plan.spans.map(({ taps }) => plan.points * shareOf(taps[0]!)),
     exemplars: plan.config.output.exemplars,
     seed: orderSeed(plan.config.seed),
   };
 }
 
+/** Bytes of a code of the span as tables hold it: none where they hold its digest only. */
+export function storedCodeBytes({ digestOnly, codeBytes }: SpanInfo): number {
+  return digestOnly ? 0 : codeBytes;
+}
+
 /** Code bytes of a region's row: those of the widest span. */
 export function regionCodeBytes({ spans }: Pick<SweepPlan, 'spans'>): number {
-  return spans.reduce((most, { digestOnly, codeBytes }) => Math.max(most, digestOnly ? 0 : codeBytes), 0);
+  return spans.reduce((most, span) => Math.max(most, storedCodeBytes(span)), 0);
 }
 
 /** Code bytes of a point's row: those of every span whose words are kept. */
 export function pointCodeBytes({ config, spans }: Pick<SweepPlan, 'config' | 'spans'>): number {
   if (config.codes.keep !== 'words') return 0;
-  return spans.reduce((sum, { digestOnly, codeBytes }) => sum + (digestOnly ? 0 : codeBytes), 0);
+  return spans.reduce((sum, span) => sum + storedCodeBytes(span), 0);
 }
 
 /** The code columns that `codes.keep` asks for, in span order. */
