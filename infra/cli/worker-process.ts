@@ -48,6 +48,12 @@ const MALLOC = {
 };
 
 /**
+ * NVIDIA's libraries would round float32 products to 10 bits (TF32) and so turn far more bits of a code over than are flagged as
+ * ambiguous. They read this when they load; who sets it to something else has their way.
+ */
+const FULL_FLOAT32 = { NVIDIA_TF32_OVERRIDE: '0' };
+
+/**
  * Batches are typed arrays, which V8 counts as part of a heap of 20 MB: left to itself it marks a thread's whole heap every 10 MB, at a
  * tenth of the processor time of a sweep. A larger percentage is faster still and takes a worker above 1 GB. No collection is forced:
  * it would drop the optimised code of whatever does not run just then (measured: 1.4 s of processor time of a run of 17 s).
@@ -67,9 +73,14 @@ export async function workerCommand(env: NodeJS.ProcessEnv, home: string): Promi
   return {
     file: process.execPath,
     args: [...V8_FLAGS, '--import', endWithParent, worker],
-    env: { ...MALLOC, ...process.env, ...env },
+    env: workerEnvironment(process.env, env),
     stderrLog: join(home, 'logs', 'worker-errors.log'),
   };
+}
+
+/** What a worker's environment is made of; later parts win. */
+export function workerEnvironment(own: NodeJS.ProcessEnv, additions: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...MALLOC, ...FULL_FLOAT32, ...own, ...additions };
 }
 
 /** Slots for encoders: the machine's cores, shared between the worker processes of one command. */

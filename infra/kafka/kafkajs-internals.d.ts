@@ -77,11 +77,6 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
 }
 
-declare module 'kafkajs/src/network/socketFactory.js' {
-  import type { ISocketFactory } from 'kafkajs';
-  export default function defaultSocketFactory(): ISocketFactory;
-}
-
 declare module 'kafkajs/src/loggers/index.js' {
   import type { Logger, logCreator } from 'kafkajs';
   export function createLogger(options: { readonly level: number; readonly logCreator: logCreator }): Logger;

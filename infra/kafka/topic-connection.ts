@@ -5,11 +5,11 @@
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import Cluster, { type Connection } from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
-import socketFactory from 'kafkajs/src/network/socketFactory.js';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeMessage, FetchedMessages } from '../../activities/ports.ts';
 import { fetchedRecords, producedAt } from './answers.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { framedSocket } from './framed-socket.ts';
 import { readRecordBatches, writeRecordBatch } from './record-batch.ts';
 
 /** The oldest versions that Kafka 4 still speaks, and the newest that 0.11 does. */
@@ -170,7 +170,7 @@ async function open(config: KafkaConfig, topic: string): Promise<Cluster> {
     retry: { retries: 7, maxRetryTime: 5_000 },
     ...config,
     logger,
-    socketFactory: socketFactory(),
+    socketFactory: framedSocket,
     allowAutoTopicCreation: false,
   });
   try {

@@ -83,6 +83,7 @@ const RESTART_SETTINGS = {
   'broker.heartbeat.interval.ms': 500,
   'controller.quorum.election.timeout.ms': 300,
   'controller.quorum.election.backoff.max.ms': 100,
+  'controller.quorum.append.linger.ms': 0,
 } as const;
 
 /** A properties file reads a backslash as an escape. */

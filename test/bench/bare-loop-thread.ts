@@ -1,9 +1,11 @@
-// One thread of the bare loop: it encodes shards with the product's own parts, aggregates one partition of what
+// One thread of the bare loop: it plans, encodes shards with the product's own parts, aggregates one partition of what
 // the encoders hand over, or writes parts of the final tables. No Kafka, no Temporal.
 
 import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { imagePoints } from '../../activities/polytope/batch-rows.ts';
+import type { SweepInput } from '#schemas/messages.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { runCommitTask } from '../../infra/aggregate/commit-task.ts';
@@ -11,22 +13,26 @@ import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.
 import { batchMessages } from '../../infra/arrow/encode-batch.ts';
 import { SEGMENTS_FOLDER } from '../../infra/aggregate/segment-files.ts';
 import { openPlan, openReader, openSession } from '../../infra/threads/opened.ts';
+import { makePlan } from '../../infra/threads/plan.ts';
 import type { Handed, LoopJob, LoopRole } from './bare-loop.ts';
 
+type Job = SweepInput | LoopJob | CommitPartInput;
 type AggregateRole = Extract<LoopRole, { kind: 'aggregate' }>;
 
 /** Batches that an encoder may be ahead of the aggregators. */
 const AHEAD = 4;
 
 const role = workerData.role as LoopRole;
-parentPort!.on('message', (job: LoopJob | CommitPartInput) => {
+parentPort!.on('message', (job: Job) => {
   work(job).then((answer) => parentPort!.postMessage(answer ?? 'done'));
 });
 // Everything that a pool thread loads is loaded before the clock starts.
 await Promise.all([import('../../infra/models/onnx.ts'), import('../../infra/datasets/records.ts')]);
 parentPort!.postMessage('ready');
 
-async function work(job: LoopJob | CommitPartInput): Promise<CommitPartOutput | undefined> {
+async function work(job: Job): Promise<SweepPlan | CommitPartOutput | undefined> {
+  if ('config' in job)
+    return makePlan(job, { signal: new AbortController().signal, progress: () => undefined });
   if ('part' in job) return commitPart(job);
   await (role.kind === 'encode' ? encode(job, role) : aggregate(job, (role as AggregateRole).partition));
 }

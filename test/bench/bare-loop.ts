@@ -1,19 +1,19 @@
 // The bare loop: a sweep's work in one process, without Kafka and Temporal. What orchestration is measured against.
 
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { SweepInput } from '#schemas/messages.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPartInput, CommitPartOutput } from '#schemas/tasks.ts';
 import type { CodeMessage } from '../../activities/ports.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
-import { PLAN_FILE } from '../../infra/run-plan.ts';
 import { lanes } from '../../infra/threads/lanes.ts';
 import { ask, nextMessage, startThread } from './threads.ts';
 
 const MODULE = './bare-loop-thread.ts';
 
-/** What a thread is for; encoders share a counter of shards. */
+/** What a thread is for; encoders share a counter of shards, and the first of them plans. */
 export type LoopRole =
   | { readonly kind: 'encode'; readonly next: Int32Array }
   | { readonly kind: 'aggregate'; readonly partition: number }
@@ -30,7 +30,9 @@ export interface LoopJob {
 export type Handed = readonly CodeMessage[] | null;
 
 export interface LoopSeconds {
-  /** From the start until the last batch was encoded. */
+  /** Opening data set and model, checking and numbering the shards, as a run does. */
+  readonly planning: number;
+  /** From there until the last batch was encoded, sessions opened. */
   readonly encoding: number;
   /** From there until the last segment was written. */
   readonly aggregating: number;
@@ -39,25 +41,25 @@ export interface LoopSeconds {
 }
 
 export interface BareLoop extends AsyncDisposable {
-  /** Reads, encodes, makes messages and drops them. */
+  /** Plans, reads, encodes, makes messages and drops them. */
   encodeOnly(): Promise<LoopSeconds>;
-  /** The same, and aggregates and commits into `runDir`, which is removed before. */
-  wholeRun(runDir: string): Promise<LoopSeconds>;
+  /** The same, and aggregates and commits. */
+  wholeRun(): Promise<LoopSeconds>;
 }
 
 /**
  * Starts the threads and loads their code, which is not on the clock: a worker has done so when a run comes.
- * @param plannedRun - Run folder whose plan.json is followed.
+ * @param input - what a run is given; every call has a folder of its own in place of `runDir`, in the one of that name.
  */
 export async function startBareLoop(
-  plannedRun: string,
-  { plan, threads }: { readonly plan: SweepPlan; readonly threads: number },
+  input: SweepInput,
+  { threads }: { readonly threads: number },
 ): Promise<BareLoop> {
   const next = new Int32Array(new SharedArrayBuffer(4));
   const encoders = Array.from({ length: threads }, () =>
     startThread(MODULE, { kind: 'encode', next } satisfies LoopRole),
   );
-  const aggregators = Array.from({ length: plan.config.stream.partitions }, (_, partition) =>
+  const aggregators = Array.from({ length: input.config.stream.partitions }, (_, partition) =>
     startThread(MODULE, { kind: 'aggregate', partition } satisfies LoopRole),
   );
   const committers = Array.from({ length: threads }, () =>
@@ -65,13 +67,17 @@ export async function startBareLoop(
   );
   const all = [...encoders, ...aggregators, ...committers];
   await Promise.all(all.map(nextMessage));
-  const { configSha256 } = plan;
+  const { configSha256 } = input;
+  let runs = 0;
 
-  async function run(runDir: string, withAggregators: boolean) {
-    const readers = withAggregators ? aggregators : [];
+  async function run(readers: readonly Worker[], commits: boolean): Promise<LoopSeconds> {
+    const runDir = join(input.runDir, String(runs++));
     const channels = encoders.map(() => readers.map(() => new MessageChannel()));
     Atomics.store(next, 0, 0);
-    const start = performance.now();
+    const times = [performance.now()];
+    const lap = () => times.push(performance.now());
+    const plan = await ask<SweepPlan>(encoders[0]!, { ...input, runDir });
+    lap();
     const encoded = encoders.map((thread, i) =>
       give(thread, { runDir, configSha256, ports: channels[i]!.map(({ port1 }) => port1) }),
     );
@@ -79,13 +85,21 @@ export async function startBareLoop(
       give(thread, { runDir, configSha256, ports: channels.map((ports) => ports[i]!.port2) }),
     );
     await Promise.all(encoded);
-    const encodedAt = performance.now();
+    lap();
     await Promise.all(aggregated);
-    return { start, encodedAt, aggregatedAt: performance.now() };
+    lap();
+    if (commits) await commit(runDir, plan);
+    lap();
+    await rm(runDir, { recursive: true, force: true });
+    const [planning, encoding, aggregating, committing] = times
+      .slice(1)
+      .map((at, i) => (at - times[i]!) / 1000) as [number, number, number, number];
+    const total = (times.at(-1)! - times[0]!) / 1000;
+    return { planning, encoding, aggregating, committing, total };
   }
 
   /** Parts of the tables on all threads, as the product writes them. */
-  async function commit(runDir: string): Promise<void> {
+  async function commit(runDir: string, plan: SweepPlan): Promise<void> {
     const free = [...committers];
     const inLane = lanes(free.length);
     await commitRun({
@@ -104,25 +118,8 @@ export async function startBareLoop(
   }
 
   return {
-    async encodeOnly() {
-      const { start, encodedAt } = await run(plannedRun, false);
-      const encoding = (encodedAt - start) / 1000;
-      return { encoding, aggregating: 0, committing: 0, total: encoding };
-    },
-    async wholeRun(runDir) {
-      await rm(runDir, { recursive: true, force: true });
-      await mkdir(runDir, { recursive: true });
-      await cp(join(plannedRun, PLAN_FILE), join(runDir, PLAN_FILE));
-      const { start, encodedAt, aggregatedAt } = await run(runDir, true);
-      await commit(runDir);
-      const end = performance.now();
-      return {
-        encoding: (encodedAt - start) / 1000,
-        aggregating: (aggregatedAt - encodedAt) / 1000,
-        committing: (end - aggregatedAt) / 1000,
-        total: (end - start) / 1000,
-      };
-    },
+    encodeOnly: () => run([], false),
+    wholeRun: () => run(aggregators, true),
     async [Symbol.asyncDispose]() {
       await Promise.all(all.map((thread) => thread.terminate()));
     },

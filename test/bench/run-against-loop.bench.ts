@@ -14,8 +14,8 @@ import { compared, median } from './comparison.ts';
 import { type RunPhases, runPhases, type Server, serverCpuSeconds } from './run-phases.ts';
 
 const TIMES = 10;
-const BLOCKS = 3;
-const ROUNDS = 2;
+const WARM_UPS = 2;
+const ROUNDS = 6;
 const EXAMPLE = join(REPOSITORY, 'examples/mnist-mlp');
 
 interface Timed {
@@ -95,42 +95,43 @@ interface Found {
 }
 
 /**
- * Blocks of either side in turn, because the machine is faster now than then. Both start a block with new threads (a worker's end
- * when they idle) and warm them up by one run that is not counted.
+ * Both sides in turn, because the machine is faster now than then, and warm: a new thread compiles its code first. A worker's
+ * threads outlast one run of the loop, but not much more.
  */
-async function blocks(home: LiveHome) {
+async function rounds(home: LiveHome) {
   writeConfig(home.folder);
   // It leaves the plan.
   await wholeRun(home, 'planned');
   const planned = join(home.runs, 'planned');
   const plan = JSON.parse(readFileSync(join(planned, 'plan.json'), 'utf8')) as SweepPlan;
+  const { runId, config, configSha256 } = plan;
+  const input = { runId, runDir: join(home.folder, 'in-process'), config, configSha256 };
   const found: Found = { encode: [], inProcess: [], run: [] };
-  for (let block = 0; block < BLOCKS; block++) {
-    await using loop = await startBareLoop(planned, { plan, threads: availableParallelism() });
-    const inProcess = () => timedLoop(() => loop.wholeRun(join(home.folder, 'in-process')));
-    await inProcess();
-    for (let round = 0; round < ROUNDS; round++) found.inProcess.push(await inProcess());
-    for (let round = 0; round < ROUNDS; round++) found.encode.push(await timedLoop(() => loop.encodeOnly()));
-    await wholeRun(home, `warm-up-${block}`);
-    for (let round = 0; round < ROUNDS; round++)
-      found.run.push(await wholeRun(home, `run-${block}-${round}`));
+  await using loop = await startBareLoop(input, { threads: availableParallelism() });
+  const inProcess = () => timedLoop(() => loop.wholeRun());
+  for (let round = -WARM_UPS; round < ROUNDS; round++) {
+    const times = {
+      inProcess: await inProcess(),
+      run: await wholeRun(home, round < 0 ? `warm-up${round}` : `run-${round}`),
+    };
+    if (round < 0) continue;
+    found.inProcess.push(times.inProcess);
+    found.run.push(times.run);
+    printRound(round, times);
   }
-  found.run.forEach((run, i) => {
-    printRound(i, { encode: found.encode[i]!, inProcess: found.inProcess[i]!, run });
-  });
+  for (let round = 0; round < ROUNDS; round++) found.encode.push(await timedLoop(() => loop.encodeOnly()));
   return { found, rows: plan.samples };
 }
 
 function printRound(
   round: number,
-  { encode, inProcess, run }: { encode: Timed; inProcess: Timed & { loop: LoopSeconds }; run: RunTimed },
+  { inProcess, run }: { inProcess: Timed & { loop: LoopSeconds }; run: RunTimed },
 ): void {
   const s = (seconds: number | null) => seconds?.toFixed(2) ?? '?';
-  const { encoding, aggregating, committing } = inProcess.loop;
+  const { planning, encoding, aggregating, committing } = inProcess.loop;
   const { phases, byServer } = run;
-  const spent = `encoding ${s(encoding)}, aggregating ${s(aggregating)}, committing ${s(committing)}`;
+  const spent = `planning ${s(planning)}, encoding ${s(encoding)}, aggregating ${s(aggregating)}, committing ${s(committing)}`;
   console.log(`round ${round + 1}, seconds (processor seconds):`);
-  console.log(`  bare encode loop        ${s(encode.seconds)} (${s(encode.cpu)})`);
   console.log(`  with aggregate, commit  ${s(inProcess.seconds)} (${s(inProcess.cpu)}): ${spent}`);
   console.log(
     `  whole run               ${s(run.seconds)} (${s(run.cpu)}): planning ${s(phases.planning)}, ` +
@@ -145,7 +146,7 @@ function printRound(
 // The loop's threads collect garbage as a worker's do.
 for (const flag of V8_FLAGS) setFlagsFromString(flag);
 const home = await startHome('bench', { workers: 1 });
-const { found, rows } = await blocks(home).finally(() => home.close());
+const { found, rows } = await rounds(home).finally(() => home.close());
 const what = `${rows.toLocaleString('en')} rows, ${availableParallelism()} threads`;
 const seconds = (all: readonly Timed[]) => median(all.map((one) => one.seconds));
 const cpu = (all: readonly Timed[]) => median(all.map((one) => one.cpu ?? Number.NaN));

@@ -65,7 +65,8 @@ function refused(error: unknown, { file, device }: RuntimeOptions): PipelineErro
       what: 'the CUDA provider of onnxruntime-node cannot start',
       where: 'model.device',
       value: text.slice(0, 300),
-      remedy: 'Install an NVIDIA driver with CUDA 12 and cuDNN 9, or set model.device to cpu.',
+      remedy:
+        'Run infra/models/fetch-cuda-provider.sh, install an NVIDIA driver with CUDA 13 and cuDNN 9, or set model.device to cpu.',
     });
   }
   return new PipelineError({
