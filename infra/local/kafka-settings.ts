@@ -55,6 +55,8 @@ const TOPIC_SETTINGS = {
   'log.retention.bytes': -1,
   // A finished run's topic gives its disk back at once.
   'log.segment.delete.delay.ms': 1000,
+  // A new topic is written at once: 40 ms instead of 70 until it takes messages.
+  'controller.quorum.append.linger.ms': 0,
   'offsets.topic.replication.factor': 1,
   'offsets.topic.num.partitions': 4,
   'transaction.state.log.replication.factor': 1,
@@ -83,7 +85,6 @@ const RESTART_SETTINGS = {
   'broker.heartbeat.interval.ms': 500,
   'controller.quorum.election.timeout.ms': 300,
   'controller.quorum.election.backoff.max.ms': 100,
-  'controller.quorum.append.linger.ms': 0,
 } as const;
 
 /** A properties file reads a backslash as an escape. */
