@@ -9,7 +9,7 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { inRowGroups } from '../arrow/row-groups.ts';
+import { inRowGroups, lent } from '../arrow/row-groups.ts';
 import { groupRowsOf, ROW_GROUP_ROWS } from '../parquet/parquet-file.ts';
 import type { ParquetContent } from '../parquet/parquet-file.ts';
 import { PART_GROUPS, writeParts } from '../parquet/part-files.ts';
@@ -69,7 +69,7 @@ async function writePoints(
   const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
   const groupRows = groupRowsOf('final', pointCodeBytes(plan));
   const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: groupRows });
-  const blocks = mapped(merged, (block) => {
+  const blocks = mapped(lent(merged), (block) => {
     signal?.throwIfAborted();
     return finalPoints(block, plan);
   });

@@ -12,6 +12,7 @@ import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
+import { freeMemory } from '../free-memory.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
@@ -52,6 +53,12 @@ export interface AddOutcome {
 const SHARED_BYTES = 64 * 2 ** 20;
 const LEAST_SEGMENT_BYTES = 16 * 2 ** 20;
 
+/** Sizes differ by up to a quarter of their mean, so that not all partitions of a thread write at once, for half a second. */
+function segmentBytesOf(partition: number, partitions: number): number {
+  const mean = Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / partitions);
+  return mean * (0.75 + (0.5 * (partition + 0.5)) / partitions);
+}
+
 export class PartitionAggregator {
   readonly #dir: string;
   readonly #partition: number;
@@ -68,6 +75,8 @@ export class PartitionAggregator {
   /** Messages counted since the last segment. */
   readonly #fresh = new SeenBatches();
   #points: ColumnBlock[] = [];
+  /** The messages that they view. */
+  #pointMessages: Uint8Array[] = [];
   #pointBytes = 0;
   /** Offset after the last segment. */
   #from = 0n;
@@ -77,8 +86,7 @@ export class PartitionAggregator {
     this.#dir = dir;
     this.#partition = partition;
     this.#plan = plan;
-    this.#segmentBytes =
-      segmentBytes ?? Math.max(LEAST_SEGMENT_BYTES, SHARED_BYTES / plan.config.stream.partitions);
+    this.#segmentBytes = segmentBytes ?? segmentBytesOf(partition, plan.config.stream.partitions);
     this.#expected = expectedCount(plan, partition);
     this.#kept = keptColumns(plan);
     this.#decoder = messageDecoder(this.#kept);
@@ -189,6 +197,7 @@ export class PartitionAggregator {
       parts: [...parts.keys()],
     };
     await writeSegment(this.#dir, note, parts);
+    freeMemory([...Object.values(regions).filter(ArrayBuffer.isView), ...this.#pointMessages]);
     this.#from = this.#next;
     this.#clear();
   }
@@ -217,9 +226,11 @@ export class PartitionAggregator {
       return units.length;
     }
     // A copy: a view would keep the whole fetch alive, code rows and all.
-    const points = this.#decoder.points(new Uint8Array(value), where);
+    const message = new Uint8Array(value);
+    const points = this.#decoder.points(message, where);
     if (points === null || points.rows === 0) return 0;
     this.#points.push(points);
+    this.#pointMessages.push(message);
     this.#pointBytes += value.byteLength;
     return points.rows;
   }
@@ -246,6 +257,7 @@ export class PartitionAggregator {
     this.#units.clear();
     this.#fresh.clear();
     this.#points = [];
+    this.#pointMessages = [];
     this.#pointBytes = 0;
   }
 }

@@ -15,6 +15,9 @@ declare module 'kafkajs/src/cluster/index.js' {
 
   export interface Connection {
     readonly clientId: string;
+    /** What has come of an answer; `bytesBuffered` in all. */
+    chunks: Buffer[];
+    readonly bytesBuffered: number;
     readonly socket: { write(bytes: Uint8Array): boolean };
     readonly requestQueue: {
       push(request: {

@@ -8,6 +8,7 @@ import loggers from 'kafkajs/src/loggers/index.js';
 import { PipelineError } from '#schemas/errors.ts';
 import type { CodeMessage, FetchedMessages } from '../../activities/ports.ts';
 import { fetchedRecords, producedAt } from './answers.ts';
+import { freeMemory } from '../free-memory.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { framedSocket } from './framed-socket.ts';
 import { readRecordBatches, writeRecordBatch } from './record-batch.ts';
@@ -19,6 +20,8 @@ type Api = typeof PRODUCE | typeof FETCH;
 
 /** Where a request keeps its number. */
 const CORRELATION_AT = 8;
+/** Where an answer begins. */
+const ANSWER_AT = 8;
 const ACKNOWLEDGE_MS = 30_000;
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 250;
@@ -39,6 +42,8 @@ export class TopicConnection implements AsyncDisposable {
   #cluster: Promise<Cluster> | null = null;
   /** Buffers of requests that were answered. */
   readonly #free: ByteWriter[] = [];
+  /** Of the last fetch. */
+  #fetched: Buffer | null = null;
 
   constructor(config: KafkaConfig, topic: string) {
     this.#config = config;
@@ -95,8 +100,10 @@ export class TopicConnection implements AsyncDisposable {
     });
   }
 
-  /** Messages from an offset on; none where the wait ended first. */
+  /** Messages from an offset on; none where the wait ended first. The next fetch frees their values. */
   fetch(partition: number, { from, minBytes, maxWaitMs, maxBytes }: FetchOptions): Promise<FetchedMessages> {
+    if (this.#fetched !== null) freeAnswer(this.#fetched);
+    this.#fetched = null;
     return this.#trying(async (cluster) => {
       const [nodeId] = Object.keys(cluster.findLeaderForPartitions(this.#topic, [partition]));
       if (nodeId === undefined) throw new Error(`partition ${partition} of ${this.#topic} has no leader`);
@@ -105,6 +112,7 @@ export class TopicConnection implements AsyncDisposable {
         writer.int32(-1).int32(maxWaitMs).int32(minBytes).int32(maxBytes).int8(0);
         writer.int32(1).string(this.#topic).int32(1).int32(partition).int64(from).int32(maxBytes);
       });
+      this.#fetched = answer;
       const { records, high } = fetchedRecords(answer);
       return { messages: readRecordBatches(records, { from }), high };
     });
@@ -147,11 +155,19 @@ export class TopicConnection implements AsyncDisposable {
         requestTimeout: null,
         sendRequest: () => connection.socket.write(writer.bytes),
       });
+      // Or kafkajs would copy the answer behind the nothing that the last one left.
+      if (connection.bytesBuffered === 0) connection.chunks = [];
     });
     // Only now: a request that failed may still be on its way out.
     this.#free.push(writer);
     return payload;
   }
+}
+
+/** Frees an answer that fills its memory behind size and correlation number: another may share it with others. */
+function freeAnswer({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (byteOffset === ANSWER_AT && byteOffset + byteLength === buffer.byteLength)
+    freeMemory([new Uint8Array(buffer)]);
 }
 
 /** Whether trying again cannot help. kafkajs takes a group's coordinator that is not back yet for one that never comes. */

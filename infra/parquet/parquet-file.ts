@@ -10,6 +10,7 @@ import { PipelineError } from '#schemas/errors.ts';
 import { decodeBatch, encodeBlock } from '../arrow/arrow-columns.ts';
 import type { ColumnBlock, ColumnValues } from '../arrow/column-block.ts';
 import { moveFile, openBlob, temporaryFor } from '../blobs/storage.ts';
+import { freeMemory } from '../free-memory.ts';
 import { appendMetadata } from './footer-metadata.ts';
 
 /** Fixed, so that a new release of the library does not change the bytes of a table by its name alone. */
@@ -37,7 +38,10 @@ export async function writeParquet(path: string, content: ParquetContent): Promi
     await using file = await open(path, 'w+');
     const source = new BatchSource(content);
     const output = await parquet.transformParquetStream(source.stream(), writerProperties(content));
-    for await (const chunk of output as unknown as AsyncIterable<Uint8Array>) await file.writeFile(chunk);
+    for await (const chunk of output as unknown as AsyncIterable<Uint8Array>) {
+      await file.writeFile(chunk);
+      freeMemory([chunk]);
+    }
     source.rethrow();
     await appendMetadata(file, notes(content));
     await file.sync();
@@ -144,7 +148,10 @@ class BatchSource {
 
 function recordBatch(block: ColumnBlock, columns: readonly ColumnDef[]): parquet.RecordBatch {
   try {
-    return parquet.Table.fromIPCStream(encodeBlock(block, columns)).recordBatch(0)!;
+    const bytes = encodeBlock(block, columns);
+    const table = parquet.Table.fromIPCStream(bytes);
+    freeMemory([bytes]);
+    return table.recordBatch(0)!;
   } catch (cause) {
     const value = cause instanceof Error ? cause.message : String(cause);
     throw new PipelineError({ kind: 'internal', what: 'rows that no table can hold', value }, { cause });

@@ -12,6 +12,7 @@ import { isBadFile } from '../datasets/faults.ts';
 import { tracing } from '../observability/tracing.ts';
 import { namingRow } from './naming-row.ts';
 import { openLog, openPlan, openReader, openSession } from './opened.ts';
+import { freeMemory } from '../free-memory.ts';
 import { isText } from '../sweep-geometry.ts';
 import { readSurvey } from './survey.ts';
 import type { TaskContext } from './task-context.ts';
@@ -217,7 +218,8 @@ class Sender {
     this.#onWire.catch(() => undefined);
   }
 
-  #acknowledged({ next, samples }: Group): void {
+  #acknowledged({ messages, next, samples }: Group): void {
+    freeMemory(messages.map(({ value }) => value));
     this.next = next;
     this.samples += samples;
     this.#report({});
