@@ -15,7 +15,7 @@ import { type RunPhases, runPhases, type Server, serverCpuSeconds } from './run-
 
 const TIMES = 10;
 const WARM_UPS = 2;
-const ROUNDS = 6;
+const ROUNDS = 10;
 const EXAMPLE = join(REPOSITORY, 'examples/mnist-mlp');
 
 interface Timed {
@@ -165,4 +165,11 @@ say(
   { name: 'worker and services', value: cpu(found.run) },
   { name: 'loop with aggregate and commit', value: cpu(found.inProcess) },
 );
+// The machine is slower in one minute than in the next: neighbours in time say more than medians of each side.
+const ratios = (of: (timed: Timed) => number | null) =>
+  found.run.map((one, i) => (of(one) ?? Number.NaN) / (of(found.inProcess[i]!) ?? Number.NaN));
+const spread = (all: readonly number[]) =>
+  `median ${median(all).toFixed(3)}, ${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
+console.log(`ratios by round: wall ${spread(ratios((timed) => timed.seconds))}`);
+console.log(`                 processor time ${spread(ratios((timed) => timed.cpu))}`);
 console.log(`whole run: ${Math.round(rows / run.value).toLocaleString('en')} rows/s`);
