@@ -200,7 +200,7 @@ export interface ReceivedMessage extends Omit<CodeMessage, 'partition' | 'key'> 
   readonly offset: bigint;
 }
 
-/** What one fetch brought. */
+/** What one fetch brought. Values are good until the next is asked for: copy what is kept. */
 export interface FetchedMessages {
   readonly messages: readonly ReceivedMessage[];
   /** Offset behind the partition's last message at that time. */

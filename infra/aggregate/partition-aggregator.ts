@@ -12,10 +12,10 @@ import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
-import { freeMemory } from '../free-memory.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
 import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
+import { freeMemory } from '../free-memory.ts';
 import { groupRowsOf } from '../parquet/parquet-file.ts';
 import { keptColumns, pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
 import { groupStarts, inPointOrder } from './point-order.ts';
@@ -49,7 +49,7 @@ export interface AddOutcome {
   readonly segments: number;
 }
 
-/** Memory of all aggregators of a run together, and of one at least. */
+/** Memory of all aggregators of a run together, and of one at least, in the mean. */
 const SHARED_BYTES = 64 * 2 ** 20;
 const LEAST_SEGMENT_BYTES = 16 * 2 ** 20;
 
@@ -225,7 +225,7 @@ export class PartitionAggregator {
       for (const counts of units) this.#units.add(counts);
       return units.length;
     }
-    // A copy: a view would keep the whole fetch alive, code rows and all.
+    // A copy: the next fetch frees what this one brought.
     const message = new Uint8Array(value);
     const points = this.#decoder.points(message, where);
     if (points === null || points.rows === 0) return 0;

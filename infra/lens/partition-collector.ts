@@ -88,7 +88,7 @@ export class PartitionCollector {
       const { kind: table, shard: task, batch: number } = headers;
       if (offset >= this.#next) this.#next = offset + 1n;
       if (!this.#seen.add(task, number, table === END_KIND)) continue;
-      // A copy: a view would keep the whole fetch alive.
+      // A copy: the next fetch frees what this one brought.
       this.#pending.push({ table, task, number, value: new Uint8Array(value) });
       this.#bytes += value.byteLength;
       if (this.#bytes > this.#segmentBytes || this.#pending.length >= SEGMENT_MESSAGES) await this.flush();

@@ -88,7 +88,7 @@ export class DrawCollector {
       const key = partPath('', part);
       const pending = this.#pending.get(key) ?? { ...part, firstOffset: offset, values: new Map() };
       this.#pending.set(key, pending);
-      // A copy: a view would keep the whole fetch alive.
+      // A copy: the next fetch frees what this one brought.
       pending.values.set(headers.batch, new Uint8Array(value));
       if (pending.values.size < pending.messages) continue;
       await this.#write(pending);
