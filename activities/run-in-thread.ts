@@ -3,7 +3,8 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { describeFault, faultOf } from '#schemas/errors.ts';
 import type { ThreadTasks } from '#schemas/tasks.ts';
-import { TIMEOUTS } from '../temporal.config.ts';
+import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
+import { startBeats } from './beats.ts';
 import { failureOf, failuresBefore, failuresWith, withFailures } from './failures.ts';
 import type { Compute } from './ports.ts';
 import { workCounter } from './work-counters.ts';
@@ -16,16 +17,19 @@ export async function runInThread<Name extends keyof ThreadTasks>(
   input: ThreadTasks[Name]['input'],
 ): Promise<ThreadTasks[Name]['output']> {
   const context = Context.current();
-  let last: unknown = context.info.heartbeatDetails;
-  const count = workCounter(last);
-  const before = failuresBefore(last);
+  const { heartbeatDetails, taskQueue } = context.info;
+  const count = workCounter(heartbeatDetails);
+  const before = failuresBefore(heartbeatDetails);
+  const beats = startBeats((details) => context.heartbeat(details), {
+    first: heartbeatDetails,
+    quietMs: taskQueue === TASK_QUEUES.cpu ? TIMEOUTS.encodeBeatMs : TIMEOUTS.waitBeatMs,
+    // Planning and committing are silent for long; the beat says that the process lives.
+    atLeastMs: TIMEOUTS.heartbeatMs / 4,
+  });
   const beat = (report: unknown) => {
     count(report);
-    last = withFailures(report, before);
-    context.heartbeat(last);
+    beats.beat(withFailures(report, before));
   };
-  // Planning and committing are silent for long; the beat says that the process lives.
-  const timer = setInterval(() => context.heartbeat(last), TIMEOUTS.heartbeatMs / 4);
   const place = { attempt: context.info.attempt, ...workPlace(input) };
   context.log.info(`${name} starts`, place);
   try {
@@ -37,9 +41,9 @@ export async function runInThread<Name extends keyof ThreadTasks>(
     context.log.warn(`${name} failed: ${describeFault(faultOf(error))}`, place);
     const failures = failuresWith(error, before);
     // The SDK sends the last heartbeat before the failure.
-    context.heartbeat(withFailures(last, failures));
+    context.heartbeat(withFailures(beats.last, failures));
     throw failureOf(error, { failures });
   } finally {
-    clearInterval(timer);
+    beats.stop();
   }
 }

@@ -1,6 +1,6 @@
 // A worker process: polls Temporal's queues and hands the work to threads. Says `{"event":"ready"}` on stdout when it polls.
 
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const env = readEnv();
   installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
-  const encoders = Number(process.env.TESSERA_ENCODERS ?? cpus().length);
+  const encoders = Number(process.env.TESSERA_ENCODERS ?? availableParallelism());
   const { payloadKeys } = env.temporal;
   const { plugins, workflowInterceptorModules } = await tracePlugins();
   const bundle = workflowBundle(join(env.home, 'cache'), {

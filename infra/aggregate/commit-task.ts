@@ -9,6 +9,7 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CommitPart, CommitPartOutput } from '#schemas/tasks.ts';
 import { int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
+import { keptColumns } from '../arrow/message-schemas.ts';
 import { inRowGroups, lent } from '../arrow/row-groups.ts';
 import { groupRowsOf, ROW_GROUP_ROWS } from '../parquet/parquet-file.ts';
 import type { ParquetContent } from '../parquet/parquet-file.ts';
@@ -17,7 +18,7 @@ import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { finalPoints, finalRegions } from './final-blocks.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeRegions } from './merge-regions.ts';
-import { keptColumns, pointCodeBytes, pointColumns, storedCodeBytes, tableOptions } from './plan-tables.ts';
+import { pointCodeBytes, pointColumns, storedCodeBytes, tableOptions } from './plan-tables.ts';
 import { allSegments, segmentPath } from './segment-files.ts';
 import type { Segment, SegmentPart } from './segment-files.ts';
 
@@ -68,7 +69,7 @@ async function writePoints(
   const kept = keptColumns(plan);
   const files = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
   const groupRows = groupRowsOf('final', pointCodeBytes(plan));
-  const merged = mergePoints({ files, columns: pointColumns(kept), from, to, windowRows: groupRows });
+  const merged = mergePoints({ files, columns: pointColumns(plan), from, to, windowRows: groupRows });
   const blocks = mapped(lent(merged), (block) => {
     signal?.throwIfAborted();
     return finalPoints(block, plan);

@@ -15,7 +15,7 @@ import { groupRowsOf } from '../parquet/parquet-file.ts';
 import { withPart } from './commit-task.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeByDigest } from './merge-regions.ts';
-import { keptColumns, pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
+import { pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
 import { SeenBatches } from './seen-batches.ts';
 import { listSegments, writeSegment } from './segment-files.ts';
 import type { PartContent, Segment, SegmentNote, SegmentPart } from './segment-files.ts';
@@ -93,7 +93,7 @@ async function mergedParts(
   { pointGroups, regionsPerSpan }: { pointGroups: number[]; regionsPerSpan: number[] },
 ): Promise<Map<SegmentPart, PartContent>> {
   const parts = new Map<SegmentPart, PartContent>();
-  const columns = pointColumns(keptColumns(plan));
+  const columns = pointColumns(plan);
   const points = withPart(segments, 'points').map(({ path, note }) => ({ path, groups: note.pointGroups }));
   if (points.length > 0) {
     const groupRows = groupRowsOf('segment', pointCodeBytes(plan));

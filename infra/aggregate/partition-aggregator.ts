@@ -13,11 +13,11 @@ import { UnitTable } from '../../activities/polytope/unit-table.ts';
 import type { ReceivedMessage } from '../../activities/ports.ts';
 import type { BlockSlice, ColumnBlock } from '../arrow/column-block.ts';
 import { messageDecoder } from '../arrow/decode-message.ts';
-import type { KeptColumn, MessageDecoder } from '../arrow/decode-message.ts';
+import type { MessageDecoder } from '../arrow/decode-message.ts';
 import { inRowGroups } from '../arrow/row-groups.ts';
 import { freeMemory } from '../free-memory.ts';
 import { groupRowsOf } from '../parquet/parquet-file.ts';
-import { keptColumns, pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
+import { pointCodeBytes, pointColumns, regionCodeBytes, tableOptions } from './plan-tables.ts';
 import { groupStarts, inPointOrder } from './point-order.ts';
 import { regionBlock } from './region-blocks.ts';
 import { sampleBlock, unitBlock } from './statistic-blocks.ts';
@@ -66,7 +66,6 @@ export class PartitionAggregator {
   readonly #segmentBytes: number;
   /** Messages of the plan for this partition. */
   readonly #expected: number;
-  readonly #kept: readonly KeptColumn[];
   readonly #decoder: MessageDecoder;
   readonly #regions: RegionTable;
   readonly #sample: CodeSample;
@@ -88,8 +87,7 @@ export class PartitionAggregator {
     this.#plan = plan;
     this.#segmentBytes = segmentBytes ?? segmentBytesOf(partition, plan.config.stream.partitions);
     this.#expected = expectedCount(plan, partition);
-    this.#kept = keptColumns(plan);
-    this.#decoder = messageDecoder(this.#kept);
+    this.#decoder = messageDecoder(plan);
     const options = tableOptions(plan);
     this.#regions = new RegionTable(options);
     this.#sample = new CodeSample(options);
@@ -240,7 +238,7 @@ export class PartitionAggregator {
     if (points.length > 0) {
       const groupRows = this.#pointGroupRows;
       const blocks = inRowGroups(points, groupRows);
-      parts.set('points', { columns: pointColumns(this.#kept), blocks, groupRows });
+      parts.set('points', { columns: pointColumns(this.#plan), blocks, groupRows });
     }
     const units = unitBlock(this.#units.entries());
     if (units.rows > 0) parts.set('units', { columns: SEGMENT_UNIT_COLUMNS, blocks: [units] });

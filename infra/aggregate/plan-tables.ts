@@ -1,12 +1,12 @@
 // What a plan says about the tables of aggregation: geometry, seed and columns.
 
 import { POINT_COLUMNS } from '#schemas/columns/code-message.ts';
-import type { ColumnDef, ColumnType } from '#schemas/columns/column.ts';
+import type { ColumnDef } from '#schemas/columns/column.ts';
 import type { SpanInfo, SweepPlan } from '#schemas/sweep.ts';
 import type { SampleOptions } from '../../activities/polytope/code-sample.ts';
 import { orderSeed } from '../../activities/polytope/point-hash.ts';
 import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
-import type { KeptColumn } from '../arrow/decode-message.ts';
+import { allPointColumns } from '../arrow/message-schemas.ts';
 
 /** Geometry and seed that the statistics of a plan share. */
 export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOptions {
@@ -37,23 +37,10 @@ export function pointCodeBytes({ config, spans }: Pick<SweepPlan, 'config' | 'sp
   return spans.reduce((sum, span) => sum + storedCodeBytes(span), 0);
 }
 
-/** The code columns that `codes.keep` asks for, in span order. */
-export function keptColumns({ config, spans }: SweepPlan): KeptColumn[] {
-  const { keep } = config.codes;
-  if (keep === 'none') return [];
-  return spans.map(({ name, digestOnly }) =>
-    keep === 'words' && !digestOnly
-      ? { name: `words_${name}`, type: 'binary' }
-      : { name: `digest_${name}`, type: 'fixed[16]' },
-  );
-}
-
-/** Columns of a segment's points: those of the messages. */
-export function pointColumns(kept: readonly KeptColumn[]): ColumnDef[] {
-  const fixed = POINT_COLUMNS.map((column) => ({
-    ...column,
-    type: column.type as ColumnType,
-    description: '',
-  }));
-  return [...fixed, ...kept.map((column) => ({ ...column, unit: '', nullable: true, description: '' }))];
+/** Columns of a segment's points. */
+export function pointColumns(plan: Pick<SweepPlan, 'config' | 'spans'>): ColumnDef[] {
+  return allPointColumns(plan).map(({ name, type, nullable = false }) => {
+    const unit = POINT_COLUMNS.find((column) => column.name === name)?.unit ?? '';
+    return { name, type, nullable, unit, description: '' };
+  });
 }

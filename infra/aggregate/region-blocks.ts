@@ -2,7 +2,7 @@
 
 import { columnOf, int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock } from '../arrow/column-block.ts';
-import { wordsOf } from '../arrow/decode-message.ts';
+import { wordsOf } from '../arrow/code-rows.ts';
 import type { RegionRows } from '../../activities/polytope/region-rows.ts';
 
 /** Regions with the columns of a segment. */

@@ -6,7 +6,7 @@ import type { CodeSample } from '../../activities/polytope/code-sample.ts';
 import type { UnitCounts } from '../../activities/polytope/unit-table.ts';
 import { columnOf, int32Of } from '../arrow/column-block.ts';
 import type { ColumnBlock, ColumnData } from '../arrow/column-block.ts';
-import { wordsOf } from '../arrow/decode-message.ts';
+import { wordsOf } from '../arrow/code-rows.ts';
 
 /** Every span's sample, span by span. */
 export function sampleBlock(sample: CodeSample, { spans }: Pick<SweepPlan, 'spans'>): ColumnBlock {

@@ -6,6 +6,8 @@ import {
   type DataType,
   type Field,
   FixedSizeBinary,
+  Int32,
+  type List,
   makeData,
   RecordBatch,
   RecordBatchStreamWriter,
@@ -13,6 +15,7 @@ import {
   Struct,
   Utf8,
 } from 'apache-arrow';
+import { arrowType } from './arrow-columns.ts';
 
 export const DIGEST = new FixedSizeBinary(16);
 
@@ -54,6 +57,13 @@ export function binaryColumn(chunks: readonly Uint8Array[]): Data<Binary> {
     valueOffsets,
     data: Buffer.concat(chunks),
   });
+}
+
+/** Lists of integers. @param offsets - `[lists + 1]` */
+export function int32Lists(valueOffsets: Int32Array, values: Int32Array): Data<List<Int32>> {
+  const type = arrowType('list<int32>') as List<Int32>;
+  const child = makeData({ type: new Int32(), length: values.length, nullCount: 0, data: values });
+  return makeData({ type, length: valueOffsets.length - 1, nullCount: 0, valueOffsets, child });
 }
 
 /** Strings; one encode call for the whole column. */

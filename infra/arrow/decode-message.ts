@@ -1,22 +1,20 @@
 // The three kinds of code log message as columns (schemas/columns/code-message.ts): views into the message,
 // no object per row.
 
-import { CODES_COLUMNS, POINT_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
+import { CODES_COLUMNS, CODES_COLUMNS_1, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
 import type { CodeRows } from '../../activities/polytope/region-rows.ts';
 import type { UnitCounts } from '../../activities/polytope/unit-table.ts';
+import { CodeRowsReader, wordsOf } from './code-rows.ts';
 import { columnOf, int32Of } from './column-block.ts';
-import type { ColumnBlock, ColumnValues } from './column-block.ts';
+import type { ColumnBlock } from './column-block.ts';
 import { BatchDecoder } from './ipc-batch.ts';
+import { allPointColumns, messageSchema, pointMessageColumns } from './message-schemas.ts';
+import { NullColumn } from './null-columns.ts';
 
-/** A kept code column of the points table. */
-export interface KeptColumn {
-  readonly name: string;
-  readonly type: 'fixed[16]' | 'binary';
-}
-
-/** Decodes the messages of one run; `where` names the message in errors. */
+/** Decodes the messages of one run, of layouts 1 and 2; `where` names the message in errors. */
 export interface MessageDecoder {
-  /** Rows of a `codes` message; a skipped batch has an empty message and no rows. */
+  /** Rows of a `codes` message, good until the next call; null for a skipped batch, which has an empty message. */
   codes(value: Uint8Array, where: string): CodeRows | null;
   /** Rows of a `points` message with the kept code columns, or null for a skipped batch. */
   points(value: Uint8Array, where: string): ColumnBlock | null;
@@ -24,27 +22,49 @@ export interface MessageDecoder {
   units(value: Uint8Array, where: string): UnitCounts[];
 }
 
-/** @param kept - code columns behind the fixed ones of a points message. */
-export function messageDecoder(kept: readonly KeptColumn[]): MessageDecoder {
+export function messageDecoder(plan: Pick<SweepPlan, 'config' | 'spans'>): MessageDecoder {
+  const allPoints = allPointColumns(plan);
+  const layout1 = {
+    codes: new BatchDecoder(CODES_COLUMNS_1, messageSchema(CODES_COLUMNS_1, 1)),
+    points: new BatchDecoder(allPoints, messageSchema(allPoints, 1)),
+    units: new BatchDecoder(UNITS_COLUMNS, messageSchema(UNITS_COLUMNS, 1)),
+  };
   const codes = new BatchDecoder(CODES_COLUMNS);
-  const points = new BatchDecoder([
-    ...POINT_COLUMNS,
-    ...kept.map((column) => ({ ...column, nullable: true })),
-  ]);
+  const sent = pointMessageColumns(plan);
+  const points = new BatchDecoder(sent);
+  const absent = allPoints.filter(({ name }) => !sent.some((column) => column.name === name));
+  const nulls = absent.map(({ name, type }) => [name, new NullColumn(type)] as const);
   const units = new BatchDecoder(UNITS_COLUMNS);
+  const spread = new CodeRowsReader(plan);
   return {
     codes: (value, where) => {
+      if (layout1.codes.fits(value)) return codeRows(layout1.codes.decode(value, where)!);
       const block = codes.decode(value, where);
-      return block === null ? null : codeRows(block);
+      return block === null ? null : spread.read(block, where);
     },
-    points: (value, where) => points.decode(value, where),
+    points: (value, where) => {
+      if (layout1.points.fits(value)) return layout1.points.decode(value, where);
+      const block = points.decode(value, where);
+      return block === null ? null : filledUp(block, nulls);
+    },
     units: (value, where) => {
-      const block = units.decode(value, where);
+      const block = (layout1.units.fits(value) ? layout1.units : units).decode(value, where);
       return block === null ? [] : unitCounts(block);
     },
   };
 }
 
+function filledUp(
+  { rows, columns }: ColumnBlock,
+  nulls: readonly (readonly [string, NullColumn])[],
+): ColumnBlock {
+  return {
+    rows,
+    columns: new Map([...columns, ...nulls.map(([name, column]) => [name, column.of(rows)] as const)]),
+  };
+}
+
+/** Rows of layout 1, which a message holds as they are. */
 function codeRows(block: ColumnBlock): CodeRows {
   const words = columnOf(block, 'words');
   return {
@@ -70,11 +90,4 @@ export function unitCounts(block: ColumnBlock): UnitCounts[] {
     on: counts.subarray(on.offsets![row]! >> 2, on.offsets![row + 1]! >> 2),
     soft: soft[row]!,
   }));
-}
-
-/** Bytes as 32-bit words, copied only where they are not aligned. */
-export function wordsOf(values: ColumnValues): Uint32Array {
-  const given = values as Uint8Array;
-  const bytes = given.byteOffset % 4 === 0 ? given : given.slice();
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
 }

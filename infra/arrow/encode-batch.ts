@@ -1,6 +1,6 @@
 // One encoded batch as messages of the code log (columns: schemas/columns/code-message.ts).
 
-import { Binary, Field, Float32, Float64, Int16, Int32, makeData, Schema, Utf8 } from 'apache-arrow';
+import { Binary, type Data, Float32, Float64, Int16, Int32, makeData, Utf8 } from 'apache-arrow';
 import { CODES_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import {
@@ -15,8 +15,18 @@ import {
 import { countUnits } from '../../activities/polytope/unit-counts.ts';
 import { predictions } from '../../activities/polytope/predictions.ts';
 import type { CodeMessage, EncodedBatch, InputBatch } from '../../activities/ports.ts';
-import { asBytes, binaryColumn, type Column, DIGEST, ipc, nulls, optional, utf8Column } from './columns.ts';
-import { MESSAGE_METADATA, messageSchema } from './message-schemas.ts';
+import {
+  asBytes,
+  binaryColumn,
+  type Column,
+  DIGEST,
+  int32Lists,
+  ipc,
+  nulls,
+  optional,
+  utf8Column,
+} from './columns.ts';
+import { messageSchema, pointMessageColumns } from './message-schemas.ts';
 
 const CODES_SCHEMA = messageSchema(CODES_COLUMNS);
 const UNITS_SCHEMA = messageSchema(UNITS_COLUMNS);
@@ -77,41 +87,60 @@ export function skippedMessages(plan: SweepPlan, shard: number, batch: number): 
 }
 
 function codesValue(plan: SweepPlan, picked: readonly { rows: SpanRows; chosen: Int32Array }[]): Uint8Array {
-  const widths = picked.map(({ rows }) => (plan.spans[rows.span]!.digestOnly ? 0 : rows.wordsPerRow));
   const total = picked.reduce((sum, { chosen }) => sum + chosen.length, 0);
-  const span = new Int16Array(total);
   const pointId = new Int32Array(total);
   const label = new Int32Array(total);
-  const digest = new Uint32Array(total * 4);
-  const offsets = new Int32Array(total + 1);
-  const words = new Uint32Array(picked.reduce((sum, { chosen }, i) => sum + chosen.length * widths[i]!, 0));
+  const rowOffsets = new Int32Array(picked.length + 1);
   let at = 0;
-  let wordAt = 0;
   picked.forEach(({ rows, chosen }, i) => {
-    const width = widths[i]!;
     for (const row of chosen) {
-      span[at] = rows.span;
       pointId[at] = rows.pointId[row]!;
-      label[at] = rows.label[row]!;
-      for (let word = 0; word < 4; word++) digest[at * 4 + word] = rows.digest[row * 4 + word]!;
-      const from = row * rows.wordsPerRow;
-      for (let word = 0; word < width; word++) words[wordAt++] = rows.words[from + word]!;
-      offsets[++at] = wordAt * 4;
+      label[at++] = rows.label[row]!;
     }
+    rowOffsets[i + 1] = at;
   });
-  return ipc(CODES_SCHEMA, total, [
-    makeData({ type: new Int16(), data: span }),
-    makeData({ type: new Int32(), data: pointId }),
-    makeData({ type: new Int32(), data: label }),
-    makeData({ type: DIGEST, length: total, nullCount: 0, data: asBytes(digest) }),
-    makeData({
-      type: new Binary(),
-      length: total,
-      nullCount: 0,
-      valueOffsets: offsets,
-      data: asBytes(words),
-    }),
+  const digestOnly = picked.map(({ rows }) => plan.spans[rows.span]!.digestOnly);
+  return ipc(CODES_SCHEMA, picked.length, [
+    makeData({ type: new Int16(), data: Int16Array.from(picked, ({ rows }) => rows.span) }),
+    int32Lists(rowOffsets, pointId),
+    // Of its own: offsets that two columns share would be written once.
+    int32Lists(rowOffsets.slice(), label),
+    chosenRows(
+      picked.map(({ rows, chosen }, i) => ({
+        words: rows.words,
+        width: digestOnly[i] ? 0 : rows.wordsPerRow,
+        chosen,
+      })),
+    ),
+    chosenRows(
+      picked.map(({ rows, chosen }, i) => ({ words: rows.digest, width: digestOnly[i] ? 4 : 0, chosen })),
+    ),
   ]);
+}
+
+/** For each span the chosen ones of its rows of `width` words, one behind the other. */
+function chosenRows(
+  spans: readonly { readonly words: Uint32Array; readonly width: number; readonly chosen: Int32Array }[],
+): Data<Binary> {
+  const total = spans.reduce((sum, { width, chosen }) => sum + chosen.length * width, 0);
+  const data = new Uint32Array(total);
+  const valueOffsets = new Int32Array(spans.length + 1);
+  let at = 0;
+  spans.forEach(({ words, width, chosen }, i) => {
+    if (width > 0)
+      for (const row of chosen) {
+        const from = row * width;
+        for (let word = 0; word < width; word++) data[at++] = words[from + word]!;
+      }
+    valueOffsets[i + 1] = at * 4;
+  });
+  return makeData({
+    type: new Binary(),
+    length: spans.length,
+    nullCount: 0,
+    valueOffsets,
+    data: asBytes(data),
+  });
 }
 
 function unitsValue({ plan, points, encoded }: BatchSource, words: readonly Uint32Array[]): Uint8Array {
@@ -175,13 +204,14 @@ function denseClasses(
 }
 
 function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Array {
-  const { points } = source;
-  const columns = [...pointColumns(source), ...keptCodes(source, spans)];
-  const fields = columns.map(({ name, data, nullable }) => new Field(name, data.type, nullable));
+  const columns = new Map(
+    [...pointColumns(source), ...keptCodes(source, spans)].map(({ name, data }) => [name, data]),
+  );
+  const sent = pointMessageColumns(source.plan);
   return ipc(
-    new Schema(fields, new Map(MESSAGE_METADATA)),
-    points.points,
-    columns.map(({ data }) => data),
+    messageSchema(sent),
+    source.points.points,
+    sent.map(({ name }) => columns.get(name)!),
   );
 }
 

@@ -25,6 +25,11 @@ export class BatchDecoder {
     this.#schema = schemaBytes(schema);
   }
 
+  /** Whether a message starts with this schema. */
+  fits(value: Uint8Array): boolean {
+    return Buffer.compare(value.subarray(0, this.#schema.length), this.#schema) === 0;
+  }
+
   /**
    * Columns of a message, as views into `value`; where that is not aligned, into a copy that the next call overwrites.
    * @returns null for an empty message: a skipped batch.
@@ -35,9 +40,8 @@ export class BatchDecoder {
     const bytes = value.byteOffset % 8 === 0 ? value : this.#aligned(value);
     try {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const batchAt = messageEnd(view, 0);
-      this.#checkSchema(bytes, batchAt, where);
-      return readBatch(view, batchAt, this.#columns);
+      this.#checkSchema(bytes, where);
+      return readBatch(view, this.#schema.length, this.#columns);
     } catch (error) {
       if (error instanceof PipelineError) throw error;
       const value = error instanceof Error ? error.message : String(error);
@@ -57,8 +61,8 @@ export class BatchDecoder {
   }
 
   /** Bytes are compared, not read: a reader of schemas may be led astray by damaged ones. */
-  #checkSchema(bytes: Uint8Array, length: number, where: string): void {
-    if (Buffer.compare(bytes.subarray(0, length), this.#schema) === 0) return;
+  #checkSchema(bytes: Uint8Array, where: string): void {
+    if (this.fits(bytes)) return;
     throw new PipelineError({
       kind: 'internal',
       what: 'a message of the code log has other columns',

@@ -10,8 +10,10 @@ import { lanes } from './lanes.ts';
 import { closeEncoder, openLog, openPlan } from './opened.ts';
 import type { TaskContext } from './task-context.ts';
 
-/** Parts of the tables that are written at once: each holds about 150 MB. */
-const PARTS_AT_ONCE = 2;
+/** Parts of the tables that are written at once: one of a large run holds about 150 MB, one of a small run 20. */
+const PARTS_AT_ONCE = { large: 2, small: 4 } as const;
+/** Code rows of the largest small run. */
+const FEW_CODE_ROWS = 4_000_000;
 
 /** Repeating it gives the same tables. Parts go to other threads. */
 export async function commitTask(
@@ -21,7 +23,8 @@ export async function commitTask(
   const { runDir, configSha256 } = sweep;
   const plan = await openPlan(runDir, configSha256);
   await closeEncoder();
-  const inLane = lanes(PARTS_AT_ONCE);
+  const isSmall = plan.points * plan.spans.length <= FEW_CODE_ROWS;
+  const inLane = lanes(PARTS_AT_ONCE[isSmall ? 'small' : 'large']);
   const { rows } = await commitRun({
     runDir,
     plan,

@@ -1,16 +1,26 @@
 // The Arrow batches on the code log, as data. Every message value is one Arrow IPC stream with one record batch.
 
-/** Bumped when a message's or segment's columns change. */
-export const MESSAGE_LAYOUT_VERSION = 1;
+/** Bumped when a message's columns change; what older encoders have left on a log is read as well. */
+export const MESSAGE_LAYOUT_VERSION = 2;
 
 /** The three kinds of message. A batch sends `codes` to every partition (even an empty one), the others to `shard mod P`. */
 export type MessageKind = 'codes' | 'points' | 'units';
 
 /**
- * `codes`: the rows of one encoded batch whose digest falls in this partition, sorted by (span, point_id).
- * `words` is variable-size binary: `codeBytes` of the row's span, or empty for digest-only spans.
+ * `codes`: the rows of one encoded batch whose digest falls in this partition, one list for each span of the plan, by point.
+ * `words` has `codeBytes` for each of them, or none where the span travels by its digests alone: those of other spans follow from
+ * the words.
  */
 export const CODES_COLUMNS = [
+  { name: 'span', type: 'int16', unit: "index into the plan's spans" },
+  { name: 'point_id', type: 'list<int32>', unit: 'rows of the data set' },
+  { name: 'label', type: 'list<int32>', unit: 'class ids, -1 for none' },
+  { name: 'words', type: 'binary', unit: 'little-endian code words' },
+  { name: 'digest', type: 'binary', unit: '128-bit hashes of span and words' },
+] as const;
+
+/** The same in layout 1: a row for each code. */
+export const CODES_COLUMNS_1 = [
   { name: 'span', type: 'int16', unit: "index into the plan's spans" },
   { name: 'point_id', type: 'int32', unit: 'row of the data set' },
   { name: 'label', type: 'int32', unit: 'class id, -1 for none' },
@@ -19,8 +29,8 @@ export const CODES_COLUMNS = [
 ] as const;
 
 /**
- * `points`: the batch's rows of the points table, in point order, without label names. After these columns come, by
- * `codes.keep`, `digest_<span>` fixed[16] or `words_<span>` binary for every span (null where the point is not on the span's grid).
+ * `points`: the batch's rows of the points table, in point order, without label names; of the nullable columns only those that the
+ * run has (layout 1: all). After them come, by `codes.keep`, `digest_<span>` fixed[16] or `words_<span>` binary for every span (null where the point is not on the span's grid).
  */
 export const POINT_COLUMNS = [
   { name: 'point_id', type: 'int32', unit: 'row of the data set', nullable: false },

@@ -7,15 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { CODES_COLUMNS } from '#schemas/columns/code-message.ts';
+import { CODES_COLUMNS_1 } from '#schemas/columns/code-message.ts';
 import type { ColumnDef } from '#schemas/columns/column.ts';
 import { pointHash } from '../../activities/polytope/point-hash.ts';
+import type { CodeRows } from '../../activities/polytope/region-rows.ts';
 import type { CodeMessage, ReceivedMessage } from '../../activities/ports.ts';
-import { BatchDecoder } from '../../infra/arrow/ipc-batch.ts';
+import type { ColumnBlock, ColumnData, ColumnValues } from '../../infra/arrow/column-block.ts';
+import { asBytes } from '../../infra/arrow/columns.ts';
 import { messageDecoder } from '../../infra/arrow/decode-message.ts';
 import { commitRun } from '../../infra/aggregate/commit-run.ts';
 import { PartitionAggregator } from '../../infra/aggregate/partition-aggregator.ts';
-import { keptColumns, pointColumns, tableOptions } from '../../infra/aggregate/plan-tables.ts';
+import { pointColumns, tableOptions } from '../../infra/aggregate/plan-tables.ts';
 import { writeParquet } from '../../infra/parquet/parquet-file.ts';
 import { RegionTable } from '../../activities/polytope/region-table.ts';
 import { encodeRows, syntheticPlan } from '../infra/aggregate/synthetic-log.ts';
@@ -100,7 +102,7 @@ function rowsOf(first: number, samples: number): { words: Uint32Array[]; labels:
 }
 
 function tableOnly(log: readonly (readonly ReceivedMessage[])[]): number {
-  const decoder = messageDecoder(keptColumns(plan));
+  const decoder = messageDecoder(plan);
   let milliseconds = 0;
   for (const partition of log) {
     const table = new RegionTable(tableOptions(plan));
@@ -126,22 +128,38 @@ async function aggregate(runDir: string, log: readonly (readonly ReceivedMessage
 
 /** The same rows as tables of an in-memory database; loading them is not timed. */
 async function loadDuckDb(log: readonly (readonly ReceivedMessage[])[]): Promise<DuckDBConnection> {
-  const codes = CODES_COLUMNS.map((column): ColumnDef => ({ ...column, nullable: false, description: '' }));
-  const pointDefs = pointColumns(keptColumns(plan));
-  for (const [kind, columns] of [
-    ['codes', codes],
-    ['points', pointDefs],
-  ] as const) {
-    const decoder = new BatchDecoder(columns);
-    const own = log.flat().filter(({ headers }) => headers.kind === kind);
-    const blocks = own.map(({ value }) => decoder.decode(value, kind)!);
-    await writeParquet(join(folder, `${kind}.parquet`), { columns, blocks, metadata: {}, use: 'segment' });
+  const decoder = messageDecoder(plan);
+  const blocks = { codes: [] as ColumnBlock[], points: [] as ColumnBlock[] };
+  for (const { value, headers } of log.flat()) {
+    if (headers.kind === 'codes') blocks.codes.push(codesBlock(decoder.codes(value, 'bench')!));
+    if (headers.kind === 'points') blocks.points.push(decoder.points(value, 'bench')!);
   }
+  const codes = CODES_COLUMNS_1.map((column): ColumnDef => ({ ...column, nullable: false, description: '' }));
+  const columns = { codes, points: pointColumns(plan) };
   const connection = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
-  for (const kind of ['codes', 'points']) {
-    await connection.run(`CREATE TABLE ${kind} AS SELECT * FROM '${join(folder, `${kind}.parquet`)}'`);
+  for (const kind of ['codes', 'points'] as const) {
+    const file = join(folder, `${kind}.parquet`);
+    await writeParquet(file, { columns: columns[kind], blocks: blocks[kind], metadata: {}, use: 'segment' });
+    await connection.run(`CREATE TABLE ${kind} AS SELECT * FROM '${file}'`);
   }
   return connection;
+}
+
+/** A copy: the next message's rows take their place. */
+function codesBlock({ rows, span, pointId, label, digest, words, wordOffsets }: CodeRows): ColumnBlock {
+  const column = (values: ColumnValues, offsets: Int32Array | null = null): ColumnData => ({
+    values: values.slice(),
+    offsets: offsets?.slice(0, rows + 1) ?? null,
+    validity: null,
+  });
+  const columns = {
+    span: column(span.subarray(0, rows)),
+    point_id: column(pointId.subarray(0, rows)),
+    label: column(label.subarray(0, rows)),
+    digest: column(asBytes(digest.subarray(0, rows * 4))),
+    words: column(words, wordOffsets),
+  };
+  return { rows, columns: new Map(Object.entries(columns)) };
 }
 
 async function duckDbAlone(connection: DuckDBConnection, prefix: string): Promise<void> {

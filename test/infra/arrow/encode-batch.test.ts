@@ -4,8 +4,9 @@ import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import { imagePoints, tokenPoints } from '../../../activities/polytope/batch-rows.ts';
+import { digestRows, spanSeed } from '../../../activities/polytope/digest.ts';
 import { keptSamples } from '../../../activities/polytope/kept-samples.ts';
-import type { EncodedBatch, InputBatch } from '../../../activities/ports.ts';
+import type { CodeMessage, EncodedBatch, InputBatch } from '../../../activities/ports.ts';
 import { batchMessages, skippedMessages } from '../../../infra/arrow/encode-batch.ts';
 
 const ROWS = 50;
@@ -27,6 +28,7 @@ function planWith(changes: { keep: 'none' | 'digests' | 'words'; position?: bool
     grids: [{ height, width, taps: [0, 1] }],
     countClasses: true,
     config: {
+      dataset: {},
       stream: { partitions: 3, batchRows: 64 },
       codes: { keep: changes.keep, granularity: changes.position ? 'position' : 'image' },
     },
@@ -62,6 +64,43 @@ function encodedOf(codes: Uint8Array[], samples: number): EncodedBatch {
   };
 }
 
+interface CodeRow {
+  readonly span: number;
+  readonly pointId: number;
+  readonly label: number;
+  readonly words: Buffer;
+  readonly digest: Buffer;
+}
+
+/** Rows of a `codes` message as another reader of Arrow sees them; digests follow from words where there are any. */
+function codeRows(plan: SweepPlan, { value }: CodeMessage): CodeRow[] {
+  return [...tableFromIPC(value)].flatMap(({ span, point_id, label, words, digest }) => {
+    const { name, codeBytes, digestOnly } = plan.spans[span]!;
+    const width = digestOnly ? 0 : codeBytes;
+    const [points, labels] = [[...point_id], [...label]];
+    expect([labels.length, words.length]).toEqual([points.length, points.length * width]);
+    expect(digest.length).toBe(digestOnly ? points.length * 16 : 0);
+    return points.map((pointId, row) => {
+      const own = Uint8Array.from(words.subarray(row * width, (row + 1) * width));
+      const given = digest.subarray(row * 16, row * 16 + 16);
+      return {
+        span,
+        pointId,
+        label: labels[row],
+        words: Buffer.from(own),
+        digest: Buffer.from(digestOnly ? given : digestOf(own, name)),
+      };
+    });
+  });
+}
+
+function digestOf(code: Uint8Array, span: string): Uint8Array {
+  const out = new Uint32Array(4);
+  const words = new Uint32Array(code.buffer);
+  digestRows(words, { rows: 1, wordsPerRow: words.length, seed: spanSeed(span), out });
+  return new Uint8Array(out.buffer);
+}
+
 describe('batchMessages', () => {
   const labels = Int32Array.from({ length: ROWS }, (_, i) => i % 4);
   const codes = [randomCodes(ROWS, 8), randomCodes(ROWS, 4)];
@@ -73,17 +112,11 @@ describe('batchMessages', () => {
     const messages = batchMessages(source);
     const seen = new Map<string, { words: string; label: number; digest: string }>();
     for (const message of messages.filter((m) => m.headers.kind === 'codes')) {
-      const table = tableFromIPC(message.value);
-      for (const row of table) {
-        const key = `${row.span} ${row.point_id}`;
+      for (const { span, pointId, words, label, digest } of codeRows(plan, message)) {
+        const key = `${span} ${pointId}`;
         expect(seen.has(key)).toBe(false);
-        const digest = Buffer.from(row.digest);
         expect(digest.readUInt32LE(0) % 3).toBe(message.partition);
-        seen.set(key, {
-          words: Buffer.from(row.words).toString('hex'),
-          label: row.label,
-          digest: digest.toString('hex'),
-        });
+        seen.set(key, { words: words.toString('hex'), label, digest: digest.toString('hex') });
       }
     }
     expect(seen.size).toBe(2 * ROWS);
@@ -110,7 +143,9 @@ describe('batchMessages', () => {
     expect(seventh.source_id).toBe('file#7');
     expect(seventh.pred_class).toBe(1);
     expect(seventh.pred_prob).toBeCloseTo(Math.exp(2) / (Math.exp(2) + 2), 6);
-    expect(seventh.position_y).toBeNull();
+    // Columns that this run does not have.
+    expect(table.schema.names).not.toContain('position_y');
+    expect(table.schema.names).not.toContain('token_id');
     expect(Buffer.from(seventh.words_a).equals(Buffer.from(codes[0]!.subarray(56, 64)))).toBe(true);
     const units = tableFromIPC(unitsMessage!.value);
     expect(units.numRows).toBe(8);
@@ -166,13 +201,11 @@ describe('batchMessages', () => {
       expect(rows.map((row) => row.label)).toEqual(every([3, 2, 1]));
       const digests = new Map<number, string>();
       for (const message of messages.filter((m) => m.headers.kind === 'codes'))
-        for (const { span, point_id, words, digest } of tableFromIPC(message.value)) {
+        for (const { span, pointId, words, digest } of codeRows(plan, message)) {
           if (span !== 0) continue;
-          const row = ids.indexOf(point_id);
-          expect(Buffer.from(words).equals(Buffer.from(codesOf[0]!.subarray(row * 8, row * 8 + 8)))).toBe(
-            true,
-          );
-          digests.set(point_id, Buffer.from(digest).toString('hex'));
+          const row = ids.indexOf(pointId);
+          expect(words.equals(codesOf[0]!.subarray(row * 8, row * 8 + 8))).toBe(true);
+          digests.set(pointId, digest.toString('hex'));
         }
       expect(rows.map((row) => Buffer.from(row.digest_a).toString('hex'))).toEqual(
         ids.map((id) => digests.get(id)),
