@@ -56,21 +56,18 @@ export class CodeRowsReader {
     if (label!.offsets!.some((offset, i) => offset !== lists.rows[i])) throw uneven('labels', where);
     const rows = lists.rows[block.rows]!;
     this.#reserve(rows);
+    const from = { words: wordsOf(words!.values), digests: wordsOf(digest!.values) };
     for (let list = 0; list < block.rows; list++) {
       this.#spread(lists, list);
-      const took = this.#takeDigests(lists, list, {
-        words: wordsOf(words!.values),
-        digests: wordsOf(digest!.values),
-      });
-      if (!took) throw uneven('digests', where);
+      if (!this.#takeDigests(lists, list, from)) throw uneven('digests', where);
     }
     return {
       rows,
-      span: this.#span,
-      pointId: int32Of(block, 'point_id'),
-      label: label!.values as Int32Array,
-      digest: this.#digest,
-      wordOffsets: this.#wordOffsets,
+      span: this.#span.subarray(0, rows),
+      pointId: int32Of(block, 'point_id').subarray(0, rows),
+      label: (label!.values as Int32Array).subarray(0, rows),
+      digest: this.#digest.subarray(0, rows * DIGEST_WORDS),
+      wordOffsets: this.#wordOffsets.subarray(0, rows + 1),
       words: words!.values as Uint8Array,
     };
   }
@@ -95,6 +92,7 @@ export class CodeRowsReader {
       this.#wordOffsets[row] = lists.words[list]! + (row - from) * expected * 4;
   }
 
+  /** False where a list has other digests than rows. */
   #takeDigests(
     lists: Lists,
     list: number,

@@ -19,13 +19,6 @@ import { arrowType } from './arrow-columns.ts';
 
 export const DIGEST = new FixedSizeBinary(16);
 
-/** A named column, before its field is made. */
-export interface Column {
-  readonly name: string;
-  readonly data: Data;
-  readonly nullable: boolean;
-}
-
 /** One record batch with its schema as an Arrow IPC stream. */
 export function ipc(schema: Schema, rows: number, columns: readonly Data[]): Uint8Array {
   const type = new Struct(schema.fields as Field[]);
@@ -59,7 +52,7 @@ export function binaryColumn(chunks: readonly Uint8Array[]): Data<Binary> {
   });
 }
 
-/** Lists of integers. @param offsets - `[lists + 1]` */
+/** Lists of integers. @param valueOffsets - `[lists + 1]` */
 export function int32Lists(valueOffsets: Int32Array, values: Int32Array): Data<List<Int32>> {
   const type = arrowType('list<int32>') as List<Int32>;
   const child = makeData({ type: new Int32(), length: values.length, nullCount: 0, data: values });
@@ -78,17 +71,16 @@ export function utf8Column(strings: readonly string[]): Data<Utf8> {
   return makeData({ type: new Utf8(), length: strings.length, nullCount: 0, valueOffsets, data });
 }
 
-/** A column that may be absent as a whole: all null then. */
+/** A column of numbers that may be absent as a whole: all null then. */
 export function optional(type: DataType, rows: number, values: ArrayBufferView | null): Data {
-  if (values === null) return nulls(type, rows);
-  return makeData({ type, length: rows, nullCount: 0, data: values } as never) as Data;
-}
-
-/** A column of nulls. */
-export function nulls(type: DataType, rows: number): Data {
+  if (values !== null) return makeData({ type, length: rows, nullCount: 0, data: values } as never) as Data;
   const nullBitmap = new Uint8Array((rows + 7) >> 3);
-  const valueOffsets = new Int32Array(rows + 1);
   const ArrayType = type.ArrayType as new (length: number) => ArrayBufferView;
-  const data = type instanceof Utf8 ? new Uint8Array(0) : new ArrayType(rows);
-  return makeData({ type, length: rows, nullCount: rows, nullBitmap, valueOffsets, data } as never) as Data;
+  return makeData({
+    type,
+    length: rows,
+    nullCount: rows,
+    nullBitmap,
+    data: new ArrayType(rows),
+  } as never) as Data;
 }

@@ -1,6 +1,6 @@
 // One encoded batch as messages of the code log (columns: schemas/columns/code-message.ts).
 
-import { Binary, type Data, Float32, Float64, Int16, Int32, makeData, Utf8 } from 'apache-arrow';
+import { Binary, type Data, Float32, Float64, Int16, Int32, makeData } from 'apache-arrow';
 import { CODES_COLUMNS, UNITS_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { SweepPlan } from '#schemas/sweep.ts';
 import {
@@ -15,17 +15,7 @@ import {
 import { countUnits } from '../../activities/polytope/unit-counts.ts';
 import { predictions } from '../../activities/polytope/predictions.ts';
 import type { CodeMessage, EncodedBatch, InputBatch } from '../../activities/ports.ts';
-import {
-  asBytes,
-  binaryColumn,
-  type Column,
-  DIGEST,
-  int32Lists,
-  ipc,
-  nulls,
-  optional,
-  utf8Column,
-} from './columns.ts';
+import { asBytes, binaryColumn, DIGEST, int32Lists, ipc, optional, utf8Column } from './columns.ts';
 import { messageSchema, pointMessageColumns } from './message-schemas.ts';
 
 const CODES_SCHEMA = messageSchema(CODES_COLUMNS);
@@ -204,9 +194,7 @@ function denseClasses(
 }
 
 function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Array {
-  const columns = new Map(
-    [...pointColumns(source), ...keptCodes(source, spans)].map(({ name, data }) => [name, data]),
-  );
+  const columns = new Map([...pointColumns(source), ...keptCodes(source, spans)]);
   const sent = pointMessageColumns(source.plan);
   return ipc(
     messageSchema(sent),
@@ -215,59 +203,67 @@ function pointsValue(source: BatchSource, spans: readonly SpanRows[]): Uint8Arra
   );
 }
 
-function pointColumns({ plan, input, points, encoded }: BatchSource): Column[] {
+type NamedData = readonly [name: string, data: Data];
+
+function pointColumns(source: BatchSource): NamedData[] {
+  const { plan, input, points, encoded } = source;
   const count = points.points;
-  const { tokens } = input;
-  const positions = tokens === null && plan.config.codes.granularity === 'position';
-  const contextTokens = tokens === null ? 1 : input.input.dims[1]!;
-  const { sample, cell, grid, pointId } = points;
-  const width = plan.grids.map((g) => g.width);
-  const predicted = predictions(encoded, points, contextTokens);
+  const { sample, pointId, label } = points;
+  const predicted = predictions(encoded, points, contextTokensOf(input));
   const norms = encoded.inputNorms;
-  const int = (at: (i: number) => number) => {
-    const values = new Int32Array(count);
-    for (let i = 0; i < count; i++) values[i] = at(i);
-    return values;
-  };
-  const sourceIds = new Array<string>(count);
-  for (let i = 0; i < count; i++) sourceIds[i] = input.sourceIds[sample[i]!]!;
-  const y = positions ? Int16Array.from(int((i) => Math.floor(cell[i]! / width[grid[i]!]!))) : null;
-  const x = positions ? Int16Array.from(int((i) => cell[i]! % width[grid[i]!]!)) : null;
-  const tokenIndex = tokens === null ? null : int((i) => tokens.firstTokenIndex[sample[i]!]! + cell[i]!);
-  const tokenId =
-    tokens === null ? null : int((i) => Number(input.input.data[sample[i]! * contextTokens + cell[i]!]!));
   const norm = norms === null ? null : new Float32Array(count);
   for (let i = 0; norm !== null && i < count; i++) norm[i] = norms![sample[i]!]!;
+  const sourceIds = new Array<string>(count);
+  for (let i = 0; i < count; i++) sourceIds[i] = input.sourceIds[sample[i]!]!;
   return [
-    { name: 'point_id', nullable: false, data: makeData({ type: new Int32(), data: pointId }) },
-    { name: 'source_id', nullable: false, data: utf8Column(sourceIds) },
-    { name: 'label', nullable: false, data: makeData({ type: new Int32(), data: points.label }) },
-    { name: 'position_y', nullable: true, data: optional(new Int16(), count, y) },
-    { name: 'position_x', nullable: true, data: optional(new Int16(), count, x) },
-    { name: 'token_index', nullable: true, data: optional(new Int32(), count, tokenIndex) },
-    { name: 'token_id', nullable: true, data: optional(new Int32(), count, tokenId) },
-    {
-      name: 'context',
-      nullable: true,
-      data: tokens === null ? nulls(new Utf8(), count) : utf8Column(tokens.contexts),
-    },
-    { name: 'pred_class', nullable: true, data: optional(new Int32(), count, predicted?.classes ?? null) },
-    {
-      name: 'pred_prob',
-      nullable: true,
-      data: optional(new Float32(), count, predicted?.probabilities ?? null),
-    },
-    { name: 'norm_start', nullable: true, data: optional(new Float32(), count, norm) },
-    {
-      name: 'n_ambiguous',
-      nullable: true,
-      data: optional(new Int32(), count, ambiguousCounts(plan, points, encoded)),
-    },
+    ['point_id', makeData({ type: new Int32(), data: pointId })],
+    ['source_id', utf8Column(sourceIds)],
+    ['label', makeData({ type: new Int32(), data: label })],
+    ...(input.tokens === null ? positionColumns(source) : tokenColumns(source)),
+    ['pred_class', optional(new Int32(), count, predicted?.classes ?? null)],
+    ['pred_prob', optional(new Float32(), count, predicted?.probabilities ?? null)],
+    ['norm_start', optional(new Float32(), count, norm)],
+    ['n_ambiguous', optional(new Int32(), count, ambiguousCounts(plan, points, encoded))],
   ];
 }
 
+function positionColumns({ plan, points: { points, cell, grid } }: BatchSource): NamedData[] {
+  if (plan.config.codes.granularity !== 'position') return [];
+  const width = plan.grids.map((g) => g.width);
+  const y = new Int16Array(points);
+  const x = new Int16Array(points);
+  for (let i = 0; i < points; i++) {
+    y[i] = Math.floor(cell[i]! / width[grid[i]!]!);
+    x[i] = cell[i]! % width[grid[i]!]!;
+  }
+  return [
+    ['position_y', makeData({ type: new Int16(), data: y })],
+    ['position_x', makeData({ type: new Int16(), data: x })],
+  ];
+}
+
+function tokenColumns({ input, points: { points, sample, cell } }: BatchSource): NamedData[] {
+  const { firstTokenIndex, contexts } = input.tokens!;
+  const contextTokens = contextTokensOf(input);
+  const index = new Int32Array(points);
+  const id = new Int32Array(points);
+  for (let i = 0; i < points; i++) {
+    index[i] = firstTokenIndex[sample[i]!]! + cell[i]!;
+    id[i] = Number(input.input.data[sample[i]! * contextTokens + cell[i]!]!);
+  }
+  return [
+    ['token_index', makeData({ type: new Int32(), data: index })],
+    ['token_id', makeData({ type: new Int32(), data: id })],
+    ['context', utf8Column(contexts)],
+  ];
+}
+
+function contextTokensOf({ tokens, input }: InputBatch): number {
+  return tokens === null ? 1 : input.dims[1]!;
+}
+
 /** The per-row codes that `codes.keep` asks for, one column per span. */
-function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): Column[] {
+function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): NamedData[] {
   const { keep } = plan.config.codes;
   if (keep === 'none') return [];
   return spans.map((rows) => {
@@ -285,9 +281,9 @@ function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): C
     }
     const name = `${words ? 'words' : 'digest'}_${span.name}`;
     const base = { length: points.points, nullCount: points.points - rows.rows, nullBitmap: valid, data };
-    if (!words) return { name, nullable: true, data: makeData({ type: DIGEST, ...base }) };
+    if (!words) return [name, makeData({ type: DIGEST, ...base })];
     const valueOffsets = Int32Array.from({ length: points.points + 1 }, (_, i) => i * bytesPerRow);
-    return { name, nullable: true, data: makeData({ type: new Binary(), ...base, valueOffsets }) };
+    return [name, makeData({ type: new Binary(), ...base, valueOffsets })];
   });
 }
 
