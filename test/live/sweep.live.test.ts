@@ -17,7 +17,7 @@ const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
 const ROWS = 20_000;
 const DIGITS = { run: 'digits', 'dataset.rows': [0, ROWS] };
 /** Many small messages, so that there is time to steer. */
-const SLOW_ROWS = 10_000;
+const SLOW_ROWS = 20_000;
 const SLOW = { run: 'slow', 'dataset.rows': [0, SLOW_ROWS], 'stream.batchRows': 2, 'dataset.shardRows': 500 };
 
 describe('a sweep of 20,000 digits', () => {
