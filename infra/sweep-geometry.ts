@@ -34,6 +34,14 @@ export function threadsPerSession({ model }: SweepConfig): number {
   return model.threads === 0 ? 1 : model.threads;
 }
 
+/** Bytes of a code of the span as messages and tables hold it: none where they hold its digest only. */
+export function storedCodeBytes({
+  digestOnly,
+  codeBytes,
+}: Pick<SpanInfo, 'digestOnly' | 'codeBytes'>): number {
+  return digestOnly ? 0 : codeBytes;
+}
+
 /** Groups taps by the grid their codes lie on: one cell for whole images and tokens, height x width for positions. */
 export function gridsOf(taps: readonly TapInfo[], config: SweepConfig): GridInfo[] {
   const byPosition = config.codes.granularity === 'position' && !isText(config);

@@ -18,7 +18,8 @@ import { RegionSizes } from '../../activities/polytope/region-stats.ts';
 import { finalPoints, finalRegions } from './final-blocks.ts';
 import { mergePoints } from './merge-points.ts';
 import { mergeRegions } from './merge-regions.ts';
-import { pointCodeBytes, pointColumns, storedCodeBytes, tableOptions } from './plan-tables.ts';
+import { storedCodeBytes } from '../sweep-geometry.ts';
+import { pointCodeBytes, pointColumns, tableOptions } from './plan-tables.ts';
 import { allSegments, segmentPath } from './segment-files.ts';
 import type { Segment, SegmentPart } from './segment-files.ts';
 

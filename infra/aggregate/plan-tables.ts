@@ -1,12 +1,12 @@
 // What a plan says about the tables of aggregation: geometry, seed and columns.
 
-import { POINT_COLUMNS } from '#schemas/columns/code-message.ts';
 import type { ColumnDef } from '#schemas/columns/column.ts';
-import type { SpanInfo, SweepPlan } from '#schemas/sweep.ts';
+import type { SweepPlan } from '#schemas/sweep.ts';
 import type { SampleOptions } from '../../activities/polytope/code-sample.ts';
 import { orderSeed } from '../../activities/polytope/point-hash.ts';
 import type { RegionTableOptions } from '../../activities/polytope/region-table.ts';
 import { allPointColumns } from '../arrow/message-schemas.ts';
+import { storedCodeBytes } from '../sweep-geometry.ts';
 
 /** Geometry and seed that the statistics of a plan share. */
 export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOptions {
@@ -19,11 +19,6 @@ export function tableOptions(plan: SweepPlan): RegionTableOptions & SampleOption
     exemplars: plan.config.output.exemplars,
     seed: orderSeed(plan.config.seed),
   };
-}
-
-/** Bytes of a code of the span as tables hold it: none where they hold its digest only. */
-export function storedCodeBytes({ digestOnly, codeBytes }: SpanInfo): number {
-  return digestOnly ? 0 : codeBytes;
 }
 
 /** Code bytes of a region's row: those of the widest span. */
@@ -39,8 +34,7 @@ export function pointCodeBytes({ config, spans }: Pick<SweepPlan, 'config' | 'sp
 
 /** Columns of a segment's points. */
 export function pointColumns(plan: Pick<SweepPlan, 'config' | 'spans'>): ColumnDef[] {
-  return allPointColumns(plan).map(({ name, type, nullable = false }) => {
-    const unit = POINT_COLUMNS.find((column) => column.name === name)?.unit ?? '';
+  return allPointColumns(plan).map(({ name, type, nullable = false, unit = '' }) => {
     return { name, type, nullable, unit, description: '' };
   });
 }

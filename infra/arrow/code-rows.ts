@@ -5,6 +5,7 @@ import type { SweepPlan } from '#schemas/sweep.ts';
 import { digestRows, spanSeed } from '../../activities/polytope/digest.ts';
 import { widthMismatch } from '../../activities/polytope/region-faults.ts';
 import type { CodeRows } from '../../activities/polytope/region-rows.ts';
+import { storedCodeBytes } from '../sweep-geometry.ts';
 import { columnOf, int32Of } from './column-block.ts';
 import type { ColumnBlock } from './column-block.ts';
 
@@ -14,7 +15,6 @@ interface SpanOfCodes {
   readonly seed: number;
   /** Words of one code in messages: none where it travels as its digest. */
   readonly words: number;
-  readonly digestOnly: boolean;
 }
 
 /** A message's lists, in the order of their spans. */
@@ -36,8 +36,8 @@ export class CodeRowsReader {
   #digest = new Uint32Array(0);
 
   constructor({ spans }: Pick<SweepPlan, 'spans'>) {
-    this.#spans = spans.map(({ name, codeBytes, digestOnly }) => {
-      return { seed: spanSeed(name), words: digestOnly ? 0 : codeBytes >> 2, digestOnly };
+    this.#spans = spans.map((span) => {
+      return { seed: spanSeed(span.name), words: storedCodeBytes(span) >> 2 };
     });
   }
 
@@ -98,10 +98,10 @@ export class CodeRowsReader {
     list: number,
     { words, digests }: { readonly words: Uint32Array; readonly digests: Uint32Array },
   ): boolean {
-    const { seed, words: wordsPerRow, digestOnly } = this.#spans[lists.span[list]!]!;
+    const { seed, words: wordsPerRow } = this.#spans[lists.span[list]!]!;
     const [from, to] = [lists.rows[list]!, lists.rows[list + 1]!];
     const out = this.#digest.subarray(from * DIGEST_WORDS, to * DIGEST_WORDS);
-    if (!digestOnly) {
+    if (wordsPerRow > 0) {
       const own = words.subarray(lists.words[list]! >> 2, lists.words[list + 1]! >> 2);
       digestRows(own, { rows: to - from, wordsPerRow, seed, out });
       return true;

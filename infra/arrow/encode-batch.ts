@@ -16,7 +16,8 @@ import { countUnits } from '../../activities/polytope/unit-counts.ts';
 import { predictions } from '../../activities/polytope/predictions.ts';
 import type { CodeMessage, EncodedBatch, InputBatch } from '../../activities/ports.ts';
 import { asBytes, binaryColumn, DIGEST, int32Lists, ipc, optional, utf8Column } from './columns.ts';
-import { messageSchema, pointMessageColumns } from './message-schemas.ts';
+import { storedCodeBytes } from '../sweep-geometry.ts';
+import { keptColumns, messageSchema, pointMessageColumns } from './message-schemas.ts';
 
 const CODES_SCHEMA = messageSchema(CODES_COLUMNS);
 const UNITS_SCHEMA = messageSchema(UNITS_COLUMNS);
@@ -89,21 +90,19 @@ function codesValue(plan: SweepPlan, picked: readonly { rows: SpanRows; chosen: 
     }
     rowOffsets[i + 1] = at;
   });
-  const digestOnly = picked.map(({ rows }) => plan.spans[rows.span]!.digestOnly);
+  const storedWords = picked.map(({ rows }) => storedCodeBytes(plan.spans[rows.span]!) >> 2);
   return ipc(CODES_SCHEMA, picked.length, [
     makeData({ type: new Int16(), data: Int16Array.from(picked, ({ rows }) => rows.span) }),
     int32Lists(rowOffsets, pointId),
     // Of its own: offsets that two columns share would be written once.
     int32Lists(rowOffsets.slice(), label),
+    chosenRows(picked.map(({ rows, chosen }, i) => ({ words: rows.words, width: storedWords[i]!, chosen }))),
     chosenRows(
       picked.map(({ rows, chosen }, i) => ({
-        words: rows.words,
-        width: digestOnly[i] ? 0 : rows.wordsPerRow,
+        words: rows.digest,
+        width: storedWords[i] === 0 ? 4 : 0,
         chosen,
       })),
-    ),
-    chosenRows(
-      picked.map(({ rows, chosen }, i) => ({ words: rows.digest, width: digestOnly[i] ? 4 : 0, chosen })),
     ),
   ]);
 }
@@ -117,11 +116,10 @@ function chosenRows(
   const valueOffsets = new Int32Array(spans.length + 1);
   let at = 0;
   spans.forEach(({ words, width, chosen }, i) => {
-    if (width > 0)
-      for (const row of chosen) {
-        const from = row * width;
-        for (let word = 0; word < width; word++) data[at++] = words[from + word]!;
-      }
+    for (const row of chosen) {
+      const from = row * width;
+      for (let word = 0; word < width; word++) data[at++] = words[from + word]!;
+    }
     valueOffsets[i + 1] = at * 4;
   });
   return makeData({
@@ -264,12 +262,10 @@ function contextTokensOf({ tokens, input }: InputBatch): number {
 
 /** The per-row codes that `codes.keep` asks for, one column per span. */
 function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): NamedData[] {
-  const { keep } = plan.config.codes;
-  if (keep === 'none') return [];
-  return spans.map((rows) => {
-    const span = plan.spans[rows.span]!;
-    const words = keep === 'words' && !span.digestOnly;
-    const bytesPerRow = words ? span.codeBytes : 16;
+  return keptColumns(plan).map(({ name, type }, number) => {
+    const rows = spans[number]!;
+    const words = type === 'binary';
+    const bytesPerRow = words ? plan.spans[number]!.codeBytes : 16;
     const from = asBytes(words ? rows.words : rows.digest);
     const all = rows.rows === points.points;
     const data = all ? from.slice(0, rows.rows * bytesPerRow) : new Uint8Array(points.points * bytesPerRow);
@@ -279,7 +275,6 @@ function keptCodes({ plan, points }: BatchSource, spans: readonly SpanRows[]): N
       data.set(from.subarray(row * bytesPerRow, (row + 1) * bytesPerRow), point * bytesPerRow);
       valid[point >> 3]! |= 1 << (point & 7);
     }
-    const name = `${words ? 'words' : 'digest'}_${span.name}`;
     const base = { length: points.points, nullCount: points.points - rows.rows, nullBitmap: valid, data };
     if (!words) return [name, makeData({ type: DIGEST, ...base })];
     const valueOffsets = Int32Array.from({ length: points.points + 1 }, (_, i) => i * bytesPerRow);

@@ -12,6 +12,8 @@ export interface MessageColumn {
   readonly name: string;
   readonly type: ColumnType;
   readonly nullable?: boolean;
+  /** For people; not in the message. */
+  readonly unit?: string;
 }
 
 /** @param version - layout of the message. @default the present one */
