@@ -128,8 +128,8 @@ function endOf(client: Client, runId: string, signal: AbortSignal): Promise<unkn
 }
 
 /**
- * Requests that end with the signal. Left open they would fail when the server stops, be tried again by the client on
- * a connection that is closed by then, and end the process from a timer.
+ * Requests that end with the signal. Left open they would hold the process until their poll of 20 s ends, or fail when the server
+ * stops and be tried again.
  */
 async function cancellable<T>(client: Client, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   // One controller for each: the client never takes its listeners off a signal, one for each poll of 20 s.
