@@ -81,6 +81,9 @@ const STORAGE_CODES: ReadonlySet<string> = new Set([
 /** What storage says where it does not let this user write or read, or where a file stands in a folder's place. */
 const REFUSED_CODES: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG']);
 
+/** The same of a folder that is to be made: a file has its name, or the file system (as /proc) takes none. */
+const REFUSED_FOLDER_CODES: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT']);
+
 /** Any thrown value as a fault; storage's errors and unknown ones are recognised here and nowhere else. */
 export function faultOf(error: unknown): PipelineFault {
   if (error instanceof PipelineError) return error.fault;
@@ -105,7 +108,8 @@ export function faultOf(error: unknown): PipelineFault {
       remedy: 'Check the disk or the mounted folder; the same command resumes.',
     };
   }
-  if (code !== undefined && REFUSED_CODES.has(code) && path !== undefined) {
+  const noFolder = syscall === 'mkdir' && REFUSED_FOLDER_CODES.has(code ?? '');
+  if (code !== undefined && (REFUSED_CODES.has(code) || noFolder) && path !== undefined) {
     return {
       kind: 'storage-denied',
       what: `the storage refuses${syscall === undefined ? '' : ` ${syscall}`}`,
