@@ -33,11 +33,21 @@ export function checkHostPort(name: string, value: string): void {
     throw invalid(name, value, 'host:port with a port from 1 to 65535');
 }
 
-/** A whole number of mebibytes as bytes, or null. */
-export function mebibytes(variables: Variables, name: string, { least }: { least: number }): number | null {
+/** A whole number, or null. @param of - what it counts, for the error. */
+export function wholeNumber(
+  variables: Variables,
+  name: string,
+  { least, of }: { readonly least: number; readonly of: string },
+): number | null {
   const value = textOf(variables, name);
   if (value === null) return null;
   if (!/^\d{1,9}$/.test(value) || Number(value) < least)
-    throw invalid(name, value, `a whole number of mebibytes, at least ${least}`);
-  return Number(value) * 2 ** 20;
+    throw invalid(name, value, `a whole number of ${of}, at least ${least}`);
+  return Number(value);
+}
+
+/** A whole number of mebibytes as bytes, or null. */
+export function mebibytes(variables: Variables, name: string, { least }: { least: number }): number | null {
+  const found = wholeNumber(variables, name, { least, of: 'mebibytes' });
+  return found === null ? null : found * 2 ** 20;
 }

@@ -1,11 +1,11 @@
 // Variables of the environment become frozen, typed settings or a config-invalid fault. Nothing else reads process.env for
 // settings, but for the part of it that a thread needs: kafka-env.ts.
 
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '#schemas/errors.ts';
-import { checkHostPort, mebibytes, oneOf, textOf } from './env-values.ts';
+import { checkHostPort, mebibytes, oneOf, textOf, wholeNumber } from './env-values.ts';
 import { type KafkaEnv, readKafkaEnv } from './kafka-env.ts';
 import { sealed, type Sealed } from './local/sealed.ts';
 import { type PayloadKeys, readPayloadKeys } from './payload-codec.ts';
@@ -40,6 +40,8 @@ export interface Env {
   readonly kafka: KafkaEnv & { readonly source: KafkaSource };
   /** Where each worker serves its metrics for Prometheus; null for nowhere. */
   readonly metrics: string | null;
+  /** Threads of a worker that encode, one task each. */
+  readonly encoders: number;
   /** Resident memory that a worker may take before it is replaced; null for no limit. */
   readonly workerBytes: number | null;
   readonly javaHome: string | null;
@@ -73,6 +75,8 @@ export function readEnv(variables: Variables = process.env): Env {
       source: oneOf(variables, 'TESSERA_KAFKA_FROM', KAFKA_SOURCES) ?? 'auto',
     }),
     metrics: metricsAddress(text('TESSERA_METRICS')),
+    encoders:
+      wholeNumber(variables, 'TESSERA_ENCODERS', { least: 1, of: 'threads' }) ?? availableParallelism(),
     workerBytes: mebibytes(variables, 'TESSERA_WORKER_MB', { least: LEAST_WORKER_MB }),
     javaHome: text('JAVA_HOME'),
     variables: sealed(Object.freeze({ ...variables })),

@@ -1,6 +1,5 @@
 // A worker process: polls Temporal's queues and hands the work to threads. Says `{"event":"ready"}` on stdout when it polls.
 
-import { availableParallelism } from 'node:os';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -27,7 +26,6 @@ async function main(): Promise<void> {
   const env = readEnv();
   installRuntime(env);
   const queues = (process.env.TESSERA_QUEUES ?? 'cpu,io').split(',');
-  const encoders = Number(process.env.TESSERA_ENCODERS ?? availableParallelism());
   const { payloadKeys } = env.temporal;
   const { plugins, workflowInterceptorModules } = await tracePlugins();
   const bundle = workflowBundle(join(env.home, 'cache'), {
@@ -37,7 +35,7 @@ async function main(): Promise<void> {
   const connection = await connect(env);
   // Beside this program in its bundle: threads run the same version of the code, whatever happens to the sources.
   const tasks = join(dirname(process.argv[1]!), 'tasks.mjs');
-  const { workerBytes } = env;
+  const { encoders, workerBytes } = env;
   const heapMb = workerBytes === null ? undefined : threadHeapMb(workerBytes);
   await using compute = threadPool({ threads: encoders, tasks, heapMb });
   const activities = createActivities({ compute, records: { markEnded } });

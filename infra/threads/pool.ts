@@ -14,12 +14,14 @@ export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2 } as const;
 type TaskName = keyof ThreadTasks;
 
 const WAITING: ReadonlySet<TaskName> = new Set(['aggregate', 'collect', 'collectDraws', 'commit']);
-/** More than the activity slots of a process, so that none ever waits for the thread. */
+/** More than the activity slots of a process, so that none ever waits for a thread. */
 const MAX_WAITING = 1024;
+/** One aggregating thread keeps up with about so many that encode a small net (bench: run-against-loop). */
+const COMPUTING_PER_WAITING = 4;
 
 /**
- * Threads for work that fills a core, and one for everything of the process that mostly waits (aggregators for messages,
- * commits for their parts): every thread costs about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
+ * Threads for work that fills a core, and a fourth as many for what mostly waits (aggregators for messages, commits for their parts),
+ * which share them: every thread costs about 80 MB. Tasks are asked to stop, never killed, so they can say where they got to.
  */
 export function threadPool({
   threads,
@@ -32,7 +34,7 @@ export function threadPool({
   /** What the threads load: `tasks` of the worker's bundle. */
   readonly tasks: string;
 }): Compute & AsyncDisposable {
-  const pools = openPools(threads, tasks, heapMb);
+  const { computing, waiting } = openPlaces(threads, tasks, heapMb);
 
   async function answerOf(
     name: TaskName,
@@ -51,11 +53,13 @@ export function threadPool({
     async function fork({ name: part, input: partInput }: ForkRequest): Promise<TaskAnswer<unknown>> {
       return answerOf(part, partInput, { signal, onProgress: () => undefined });
     }
+    const place = WAITING.has(name) ? leastBusy(waiting) : computing;
+    place.tasks++;
     try {
-      const pool = WAITING.has(name) ? pools.waiting : pools.computing;
       const carrier = tracing().carrier();
-      return await pool.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
+      return await place.threads.run({ name, input, port: port2, carrier }, { name, transferList: [port2] });
     } finally {
+      place.tasks--;
       signal.removeEventListener('abort', stop);
       port1.close();
     }
@@ -66,16 +70,22 @@ export function threadPool({
       return unwrap((await answerOf(name, input, options)) as TaskAnswer<ThreadTasks[typeof name]['output']>);
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([pools.computing.destroy(), pools.waiting.destroy()]);
+      await Promise.all([computing, ...waiting].map((place) => place.threads.destroy()));
     },
   };
 }
 
-function openPools(
+/** Where tasks run, and how many are there. */
+interface Place {
+  readonly threads: Piscina;
+  tasks: number;
+}
+
+function openPlaces(
   threads: number,
   tasks: string,
   heapMb: number | undefined,
-): { computing: Piscina; waiting: Piscina } {
+): { readonly computing: Place; readonly waiting: readonly Place[] } {
   const options = {
     filename: pathToFileURL(tasks).href,
     // Without source maps: reading them takes longer than the code, and makes every collection mark them.
@@ -86,10 +96,16 @@ function openPools(
     // threads whose code is compiled.
     idleTimeout: 15_000,
   };
-  return {
-    computing: new Piscina({ ...options, maxThreads: threads, concurrentTasksPerWorker: 1 }),
-    waiting: new Piscina({ ...options, maxThreads: 1, concurrentTasksPerWorker: MAX_WAITING }),
+  const open = (maxThreads: number, concurrentTasksPerWorker: number): Place => {
+    return { threads: new Piscina({ ...options, maxThreads, concurrentTasksPerWorker }), tasks: 0 };
   };
+  const length = Math.max(1, Math.floor(threads / COMPUTING_PER_WAITING));
+  // A pool would have its first thread, once that is up, take all of them.
+  return { computing: open(threads, 1), waiting: Array.from({ length }, () => open(1, MAX_WAITING)) };
+}
+
+function leastBusy(places: readonly Place[]): Place {
+  return places.reduce((best, place) => (place.tasks < best.tasks ? place : best));
 }
 
 function tell(port: MessagePort, message: ToThread): void {

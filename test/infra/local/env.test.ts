@@ -1,7 +1,7 @@
 // The invariant: a variable is either understood or refused by name, and no secret is ever printed.
 
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -26,6 +26,11 @@ describe('defaults', () => {
     expect(env.kafka.brokers).toBeNull();
     expect(env.home.endsWith('/.tessera')).toBe(true);
     expect(Object.isFrozen(env)).toBe(true);
+  });
+
+  it('encodes on every core, unless it is told how many', () => {
+    expect(readEnv({ ...base }).encoders).toBe(availableParallelism());
+    expect(readEnv({ ...base, TESSERA_ENCODERS: '3' }).encoders).toBe(3);
   });
 
   it('puts the cache under XDG_CACHE_HOME, and TESSERA_CACHE before that', () => {
@@ -117,6 +122,8 @@ describe('refusals', () => {
     ['KAFKA_SASL_USERNAME', { KAFKA_SASL_MECHANISM: 'plain' }, /user name/],
     ['KAFKA_SASL_PASSWORD', { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'u' }, /password/],
     ['TESSERA_TEMPORAL_FROM', { TESSERA_TEMPORAL_FROM: 'web' }, /auto, path, sdk, wheel, maven/],
+    ['TESSERA_ENCODERS', { TESSERA_ENCODERS: '0' }, /whole number of threads, at least 1/],
+    ['TESSERA_ENCODERS', { TESSERA_ENCODERS: 'all' }, /whole number of threads/],
     ['TESSERA_KAFKA_FROM', { TESSERA_KAFKA_FROM: 'web' }, /auto, maven, jgo, docker/],
   ];
 
