@@ -5,10 +5,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { readFile, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { makeLocalFolder } from './local-folder.ts';
 import { programFolder, ROOT } from './sources-hash.mjs';
 
 /** They carry binaries, WebAssembly or code that they look for beside themselves. */
@@ -29,7 +30,7 @@ export interface ProgramBundle {
 
 /** An up-to-date bundle below `cache`; its folder appears whole or not at all. */
 export async function programBundle(cache: string): Promise<ProgramBundle> {
-  await mkdir(cache, { recursive: true });
+  makeLocalFolder(cache);
   // Maps of the sources name them as seen from where the bundle really lies.
   const folder = programFolder(await realpath(cache));
   const [cli, worker, tasks] = ['cli', 'worker', 'tasks'].map((name) => join(folder, `${name}.mjs`));

@@ -1,6 +1,5 @@
 // A worker process: polls Temporal's queues and hands the work to threads. Says `{"event":"ready"}` on stdout when it polls.
 
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { destination, pino, stdSerializers } from 'pino';
@@ -11,6 +10,7 @@ import { TASK_QUEUES, TIMEOUTS } from '../temporal.config.ts';
 import { type Env, readEnv, temporalConnectionOptions } from './env.ts';
 import { isTraced, openTracing, tracing } from './observability/tracing.ts';
 import { dataConverterOf, FAILURE_CONVERTER, isEncrypting } from './payload-codec.ts';
+import { makeLocalFolder } from './local-folder.ts';
 import { threadHeapMb, watchMemory } from './memory-quota.ts';
 import { markEnded } from './run-manifest.ts';
 import { threadPool } from './threads/pool.ts';
@@ -126,7 +126,7 @@ async function connect(env: Env): Promise<NativeConnection> {
  */
 function installRuntime(env: Env): void {
   const folder = join(env.home, 'logs');
-  mkdirSync(folder, { recursive: true });
+  makeLocalFolder(folder);
   const log = pino(
     { serializers: { error: stdSerializers.err } },
     destination({ dest: join(folder, `worker-${process.pid}.log`), sync: false }),

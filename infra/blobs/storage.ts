@@ -2,11 +2,12 @@
 // alike. Object storage has no folders: they are there as soon as something is in them.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync, openAsBlob } from 'node:fs';
+import { openAsBlob } from 'node:fs';
 import * as disk from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { PipelineError } from '#schemas/errors.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 import { isObjectPath, objectPlace } from './object-path.ts';
 import { objectStore } from './object-stores.ts';
 import { rangedBlob } from './ranged-blob.ts';
@@ -78,13 +79,7 @@ export async function isFile(path: string): Promise<boolean> {
 
 /** Makes a folder and those above it; one that is there is fine too. Object storage has none. */
 export async function makeFolder(path: string): Promise<void> {
-  if (isObjectPath(path)) return;
-  // Not `recursive`: where a file system takes no folder and says ENOENT, as /proc does, Node tries again without end.
-  if (!existsSync(dirname(path))) await makeFolder(dirname(path));
-  await disk.mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
-    const there = await disk.stat(path).catch(() => null);
-    if (error.code !== 'EEXIST' || !there?.isDirectory()) throw error;
-  });
+  if (!isObjectPath(path)) makeLocalFolder(path);
 }
 
 /** Removes a file, or a folder with everything in it; nothing is fine too. */

@@ -2,12 +2,13 @@
 // noted in the home folder.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { PipelineError } from '#schemas/errors.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 
 /** A running `tessera worker`. */
 export interface BackgroundWorkers {
@@ -28,7 +29,7 @@ export interface WorkerNote extends Disposable {
 export function noteWorkers(home: string, note: Omit<BackgroundWorkers, 'pid' | 'ready'>): WorkerNote {
   const file = join(home, 'workers', `${process.pid}.json`);
   const write = (ready: boolean) => {
-    mkdirSync(join(home, 'workers'), { recursive: true });
+    makeLocalFolder(join(home, 'workers'));
     writeFileSync(`${file}.new`, JSON.stringify({ ...note, pid: process.pid, ready }));
     renameSync(`${file}.new`, file);
   };
@@ -58,7 +59,7 @@ export async function startBackgroundWorkers(
   home: string,
   options: { readonly processes: number; readonly env: NodeJS.ProcessEnv },
 ): Promise<BackgroundWorkers> {
-  mkdirSync(join(home, 'logs'), { recursive: true });
+  makeLocalFolder(join(home, 'logs'));
   const logFile = join(home, 'logs', 'up.log');
   const log = openSync(logFile, 'a');
   const entry = fileURLToPath(new URL('../tessera.mjs', import.meta.url));

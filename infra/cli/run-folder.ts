@@ -1,7 +1,7 @@
 // Runs: their manifests, and where they lie, on this machine or in object storage.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { describeFault, PipelineError, type PipelineFault } from '#schemas/errors.ts';
@@ -9,6 +9,7 @@ import type { RunManifest } from '#schemas/messages.ts';
 import { isObjectPath, joinPath, resolvePath } from '../blobs/object-path.ts';
 import { namesIn } from '../blobs/storage.ts';
 import { didYouMean } from '../config/similar-name.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 import { readManifest } from '../run-manifest.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -29,7 +30,7 @@ type RememberedRun = Pick<KnownRun, 'runId' | 'runDir' | 'fault'> & { readonly c
 /** Remembers where a run lies, so that `status RUN` finds it from any folder, and what ended it while it was planned. */
 export function rememberRun(home: string, run: RememberedRun): void {
   const folder = join(home, 'runs');
-  mkdirSync(folder, { recursive: true });
+  makeLocalFolder(folder);
   const file = join(folder, `${createHash('sha256').update(run.runDir).digest('hex').slice(0, 16)}.json`);
   writeFileSync(`${file}.${process.pid}`, JSON.stringify(run));
   renameSync(`${file}.${process.pid}`, file);

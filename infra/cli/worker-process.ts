@@ -1,13 +1,14 @@
 // One worker as a child process: how it is started, when it is ready, what it last said.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 import { programBundle } from '../program-bundle.ts';
 
 /** Program, arguments and environment of a worker. */
@@ -78,7 +79,7 @@ export const V8_FLAGS: readonly string[] = [...HEAP_FLAGS, ...PATIENCE_FLAGS];
  * @param home - whose `logs` folder receives stderr.
  */
 export async function workerCommand(env: NodeJS.ProcessEnv, home: string): Promise<WorkerCommand> {
-  mkdirSync(join(home, 'logs'), { recursive: true });
+  makeLocalFolder(join(home, 'logs'));
   const endWithParent = fileURLToPath(new URL('end-with-parent.mjs', import.meta.url));
   const { worker } = await programBundle(join(home, 'cache'));
   return {

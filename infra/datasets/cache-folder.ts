@@ -1,10 +1,11 @@
 // Where inflated files, digests and indexes are kept between runs; everything in it can be made again.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { makeLocalFolder } from '../local-folder.ts';
 
 /** `datasets` in the folder named by `TESSERA_CACHE`, else in `tessera` in the user's cache folder. */
 function cacheFolder(): string {
@@ -25,7 +26,7 @@ export function cachePath(name: string): string {
  */
 export async function writeCached<T>(name: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
   const path = cachePath(name);
-  await mkdir(dirname(path), { recursive: true });
+  makeLocalFolder(dirname(path));
   const temporary = `${path}.${randomUUID()}.partial`;
   try {
     const file = await open(temporary, 'wx');

@@ -1,7 +1,8 @@
 // Folders of the cache appear whole or not at all, whichever command makes them and however it ends.
 
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeLocalFolder } from '../local-folder.ts';
 
 /**
  * Lets `fill` write into a partial folder and then gives it its final name. A folder that another command
@@ -11,7 +12,7 @@ export async function makeCacheFolder(
   target: string,
   fill: (partial: string) => Promise<void>,
 ): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
+  makeLocalFolder(dirname(target));
   await dropAbandoned(target);
   const partial = `${target}.partial-${process.pid}`;
   try {

@@ -1,11 +1,12 @@
 // What runs for one home, in `services.json`, changed only under a lock that dies with its holder.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { PipelineError } from '#schemas/errors.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 import { isAlive, ownProcess } from './processes.ts';
 
 export type ServiceName = 'temporal' | 'kafka';
@@ -111,7 +112,7 @@ export async function withLock<T>(
 
 async function makeHome(home: string): Promise<void> {
   try {
-    await mkdir(home, { recursive: true });
+    makeLocalFolder(home);
   } catch (error) {
     throw new PipelineError({
       kind: 'config-invalid',

@@ -1,10 +1,11 @@
 // Script: has the SDK download its development server into the folder given, as `temporal`. It runs as a
 // process of its own because the native download cannot be stopped otherwise.
 
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { native as bridge } from '@temporalio/core-bridge';
+import { makeLocalFolder } from '../local-folder.ts';
 
 const KEEP_MS = 10 * 365 * 24 * 3_600_000;
 
@@ -20,7 +21,7 @@ async function download(folder: string): Promise<void> {
   const require = createRequire(import.meta.url);
   const { native } = require('@temporalio/core-bridge') as { native: typeof bridge };
   const { version } = require('@temporalio/core-bridge/package.json') as { version: string };
-  await mkdir(folder, { recursive: true });
+  makeLocalFolder(folder);
   const runtime = native.newRuntime({
     logExporter: { type: 'console', filter: 'OFF', format: null },
     telemetry: { attachServiceName: false, metricPrefix: 'temporal_' },

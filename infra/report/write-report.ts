@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { mkdir } from 'node:fs/promises';
 import { writeWhole } from '../blobs/storage.ts';
+import { makeLocalFolder } from '../local-folder.ts';
 import { CODE_VERSION } from '../run-manifest.ts';
 import { inlineSvg, svgFile } from './chart.ts';
 import { dataTable } from './data-table.ts';
@@ -33,7 +33,7 @@ export async function renderReport(runs: readonly ReportRun[]): Promise<Report> 
 
 /** Writes every figure as SVG and as PNG. */
 export async function writeFigures(folder: string, figures: readonly FigureFile[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeLocalFolder(folder);
   for (const figure of figures) {
     const { title } = figure;
     // Ids hold the run's id, which somebody else's run.json may have chosen.

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
-import { lives, workersOf } from './process-table.ts';
+import { lives, whileWorkersStand, workersOf } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
 import { EXAMPLES } from './recorded-codes.ts';
 import { halfWritten, manifestOf, tableHashes } from './run-files.ts';
@@ -98,7 +98,8 @@ it('a training pauses within an update, answers, and goes on', async () => {
   const place = ['--out', join(home.runs, 'steered')];
   const folder = join(home.runs, 'steered', 'steered');
   await expect.poll(() => existsSync(join(folder, 'checkpoints')), { timeout: 60_000 }).toBe(true);
-  expect((await home.tessera(['pause', 'steered', ...place])).code).toBe(0);
+  const pause = await whileWorkersStand(running.pid, () => home.tessera(['pause', 'steered', ...place]));
+  expect(pause.code, pause.stderr).toBe(0);
   await expect.poll(async () => (await askProgress(home, 'steered')).paused, { timeout: 30_000 }).toBe(true);
   expect((await home.tessera(['resume', 'steered', ...place])).code).toBe(0);
   const end = await running.end;

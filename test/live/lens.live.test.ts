@@ -7,7 +7,7 @@ import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import { paths } from '../../activities/experiments/paths.ts';
 import { idxLabels } from '../oracle/idx-files.ts';
 import { type LiveHome, makeHome, MNIST, startHome } from './live-home.ts';
-import { lives, workersOf } from './process-table.ts';
+import { lives, whileWorkersStand, workersOf } from './process-table.ts';
 import { activitiesUnderWay, askProgress, servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, halfWritten, manifestOf, tableHashes } from './run-files.ts';
@@ -153,7 +153,8 @@ describe('paths between digits', () => {
       unit: 'paths',
       points: LONG_PATHS,
     });
-    expect((await home.tessera(['pause', 'long', '--json'])).json).toMatchObject({ sent: 'pause' });
+    const pause = await whileWorkersStand(running.pid, () => home.tessera(['pause', 'long', '--json']));
+    expect(pause.json).toMatchObject({ sent: 'pause' });
     await expect.poll(() => activitiesUnderWay(home, 'long', 'runLensTask'), { timeout: 30_000 }).toBe(0);
     const held = await askProgress(home, 'long');
     expect(held.paused).toBe(true);

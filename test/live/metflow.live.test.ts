@@ -10,7 +10,7 @@ import { trainingOf } from '../../activities/metflow/chains/training-record.ts';
 import { decodeCheckpoint } from '../../activities/metflow/checkpoint.ts';
 import { sha256Of } from '../../infra/metflow/checkpoint-files.ts';
 import { type LiveHome, startHome } from './live-home.ts';
-import { lives, processesOf, workersOf } from './process-table.ts';
+import { lives, processesOf, whileWorkersStand, workersOf } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
 import { EXAMPLES, finishedSweep } from './recorded-codes.ts';
 import { makeSmallNet } from './region-targets.ts';
@@ -135,7 +135,8 @@ describe('a run of chains', () => {
     const folder = join(home.runs, 'steered', 'steered');
     const place = ['--out', join(home.runs, 'steered')];
     await expect.poll(() => existsSync(join(folder, 'checkpoints')), { timeout: 120_000 }).toBe(true);
-    expect((await home.tessera(['pause', 'steered', ...place])).code).toBe(0);
+    const pause = await whileWorkersStand(running.pid, () => home.tessera(['pause', 'steered', ...place]));
+    expect(pause.code, pause.stderr).toBe(0);
     await expect
       .poll(async () => (await askProgress(home, 'steered')).paused, { timeout: 30_000 })
       .toBe(true);

@@ -35,6 +35,20 @@ export function workersOf(command: number): number[] {
     .map(({ pid }) => pid);
 }
 
+/**
+ * Has a command's workers stand still meanwhile: what is to reach a run in its middle does, however slow the machine is that says it
+ * and however fast the one that works.
+ */
+export async function whileWorkersStand<T>(command: number, work: () => Promise<T>): Promise<T> {
+  const workers = workersOf(command);
+  for (const pid of workers) process.kill(pid, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    for (const pid of workers) process.kill(pid, 'SIGCONT');
+  }
+}
+
 /** True while a process lives. */
 export function lives(pid: number): boolean {
   return processTable().some((row) => row.pid === pid);

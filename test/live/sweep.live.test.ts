@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runEvent } from '#schemas/run-events.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
+import { whileWorkersStand } from './process-table.ts';
 import { askProgress, encodersUnderWay } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, finalTables, halfWritten, manifestOf, tableHashes } from './run-files.ts';
@@ -17,7 +18,7 @@ const CONFIG = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
 const ROWS = 20_000;
 const DIGITS = { run: 'digits', 'dataset.rows': [0, ROWS] };
 /** Many small messages, so that there is time to steer. */
-const SLOW_ROWS = 20_000;
+const SLOW_ROWS = 10_000;
 const SLOW = { run: 'slow', 'dataset.rows': [0, SLOW_ROWS], 'stream.batchRows': 2, 'dataset.shardRows': 500 };
 
 describe('a sweep of 20,000 digits', () => {
@@ -159,10 +160,8 @@ describe('a sweep of 20,000 digits', () => {
       points: SLOW_ROWS,
       paused: false,
     });
-    expect((await home.tessera(['pause', 'slow', '--json'])).json).toMatchObject({
-      run: 'slow',
-      sent: 'pause',
-    });
+    const pause = await whileWorkersStand(running.pid, () => home.tessera(['pause', 'slow', '--json']));
+    expect(pause.json).toMatchObject({ run: 'slow', sent: 'pause' });
     await expect.poll(() => encodersUnderWay(home, 'slow'), { timeout: 30_000 }).toBe(0);
     const held = await askProgress(home, 'slow');
     expect(held.paused).toBe(true);
@@ -187,10 +186,8 @@ describe('a sweep of 20,000 digits', () => {
   it('can be cancelled, and the same command takes it up to the same bytes', async () => {
     const running: RunningCommand = home.start(args(SLOW, 'cancelled'));
     await doneRowsOf(1000);
-    expect((await home.tessera(['cancel', 'slow', '--json'])).json).toMatchObject({
-      run: 'slow',
-      sent: 'cancel',
-    });
+    const cancel = await whileWorkersStand(running.pid, () => home.tessera(['cancel', 'slow', '--json']));
+    expect(cancel.json).toMatchObject({ run: 'slow', sent: 'cancel' });
     const end = await running.end;
     expect(end.code).toBe(130);
     expect(end.json).toMatchObject({ status: 'cancelled', exitCode: 130 });

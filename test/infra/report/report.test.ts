@@ -1,7 +1,6 @@
 // Whole reports about small runs: what stands in the page, what cannot, and how bad runs fail.
 
 import {
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
