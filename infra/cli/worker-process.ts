@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { FAULTS, type PipelineFault } from '#schemas/errors.ts';
+import { textOf } from '../env-values.ts';
 import { makeLocalFolder } from '../local-folder.ts';
 import { programBundle } from '../program-bundle.ts';
 
@@ -97,7 +98,7 @@ export function workerEnvironment(own: NodeJS.ProcessEnv, additions: NodeJS.Proc
 
 /** Slots for encoders: the machine's cores, shared between the worker processes of one command. */
 export function shareOfCores(processes: number): NodeJS.ProcessEnv {
-  if (process.env.TESSERA_ENCODERS !== undefined) return {};
+  if (textOf(process.env, 'TESSERA_ENCODERS') !== null) return {};
   return { TESSERA_ENCODERS: String(Math.max(1, Math.floor(availableParallelism() / processes))) };
 }
 

@@ -1,37 +1,29 @@
 // The invariant: a request that waits for its next try when its connection is closed is cancelled. It must not throw from the timer
 // of that try, which would end a command whose run is done with exit 1.
 
-import { once } from 'node:events';
-import { createServer, type Http2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { ServerHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { retrying } from '../../infra/temporal-connection.ts';
+import { answeredBy } from './answering-server.ts';
 
-const closing: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closing.splice(0)) close();
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
 });
 
 /** A connection to a server that answers every request as one that is going away, and the requests it has had. */
 async function toServerGoingAway(): Promise<{ connection: Connection; tries: () => number }> {
-  const server: Http2Server = createServer();
   let tries = 0;
-  server.on('stream', (stream) => {
+  const answer = (stream: ServerHttp2Stream) => {
     tries++;
     const headers = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': status.UNAVAILABLE };
     stream.respond(headers, { endStream: true });
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  closing.push(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const connection = Connection.lazy({
-    address: `127.0.0.1:${port}`,
-    channelArgs: { 'grpc.enable_http_proxy': 0 },
-    interceptors: retrying(),
-  });
+  };
+  const { connection, close } = await answeredBy(answer, { interceptors: retrying() });
+  closing.push(close);
   return { connection, tries: () => tries };
 }
 

@@ -1,18 +1,17 @@
 // The invariant: where the Temporal server of a running command goes away and its address is a stranger's, the command ends with exit 4
 // and one message. Strangers are real servers on this machine, asked by the real client.
 
-import { once } from 'node:events';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { Client, Connection } from '@temporalio/client';
+import type { ServerHttp2Stream } from 'node:http2';
+import { Client } from '@temporalio/client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { PipelineError, PipelineFault } from '#schemas/errors.ts';
 import { exitCodeOf } from '../../../infra/cli/cli-fault.ts';
 import { watchRun } from '../../../infra/cli/follow-run.ts';
 import { followServices } from '../../../infra/cli/follow-services.ts';
 import type { ServiceRestart } from '../../../infra/local/reports.ts';
+import { answeredBy } from '../answering-server.ts';
 
-const closing: (() => void | Promise<void>)[] = [];
+const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
   for (const close of closing.splice(0)) await close();
@@ -20,18 +19,8 @@ afterEach(async () => {
 
 /** A client whose server is gone, with somebody else at its address. */
 async function clientOfStranger(answer: (stream: ServerHttp2Stream) => void): Promise<Client> {
-  const server: Http2Server = createServer();
-  server.on('stream', answer);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  const connection = Connection.lazy({
-    address: `127.0.0.1:${port}`,
-    channelArgs: { 'grpc.enable_http_proxy': 0 },
-  });
-  closing.push(
-    () => connection.close(),
-    () => void server.close(),
-  );
+  const { connection, close } = await answeredBy(answer);
+  closing.push(close);
   return new Client({ connection });
 }
 
