@@ -1,6 +1,5 @@
 // Whether Temporal and Kafka answer, asked with the clients that the run itself uses.
 
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
@@ -11,6 +10,7 @@ import { kafkaClientConfig } from '../kafka-env.ts';
 import { connectTemporal } from '../temporal-connection.ts';
 import { diskFull, ROOM_TO_START_BYTES } from './disk-room.ts';
 import { isAlive, type Launch, type ProcessId } from './processes.ts';
+import { reasonIn } from './service-log.ts';
 
 const GRPC_NOT_FOUND = 5;
 const GRPC_ALREADY_EXISTS = 6;
@@ -78,7 +78,7 @@ export interface LocalTarget {
 
 /**
  * Resolves when the local Temporal answers and has the namespace.
- * @throws PipelineError with the log's last line.
+ * @throws PipelineError with what the log says last.
  */
 export async function localTemporalReady(target: LocalTarget, namespace: string): Promise<void> {
   await localReady('Temporal', target, async () => {
@@ -94,7 +94,7 @@ export async function localTemporalReady(target: LocalTarget, namespace: string)
   });
 }
 
-/** Resolves when the local broker leads its own cluster. @throws PipelineError with the log's last line. */
+/** Resolves when the local broker leads its own cluster. @throws PipelineError with what the log says last. */
 export async function localKafkaReady(target: LocalTarget, env: Env): Promise<void> {
   await localReady('Kafka', target, () => askKafka(env, [`127.0.0.1:${target.port}`]));
 }
@@ -107,7 +107,7 @@ async function localReady(service: string, target: LocalTarget, ask: () => Promi
   await untilDeadline(attempt, LOCAL_TIMEOUT_MS, target.signal).catch(async (error: unknown) => {
     target.signal?.throwIfAborted();
     const why = error instanceof Gone ? 'ended while starting' : 'did not become ready in 90 s';
-    const value = (await lastLine(target.launch.log)) ?? shortReason(error);
+    const value = (await reasonIn(target.launch.log)) ?? shortReason(error);
     const noRoom = { title: service, leastBytes: ROOM_TO_START_BYTES, value };
     throw (
       (await diskFull(target.launch.cwd, noRoom)) ??
@@ -176,11 +176,6 @@ async function askKafka(env: Env, brokers: readonly string[]): Promise<void> {
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
-}
-
-async function lastLine(file: string): Promise<string | null> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text.trimEnd().split('\n').at(-1)?.slice(0, 300) || null;
 }
 
 function shortReason(error: unknown): string {

@@ -3,8 +3,9 @@
 import type { Env } from '../env.ts';
 import { localKafkaReady, localTemporalReady, type LocalTarget } from './health.ts';
 import { KAFKA_PORTS, prepareKafka, provisionKafka } from './kafka.ts';
-import { claimPorts } from './ports.ts';
+import { claimPorts, releasePorts } from './ports.ts';
 import { isAlive, type Launch, startDetached } from './processes.ts';
+import { watchForTakenPort } from './service-log.ts';
 import type { ServiceName, ServiceRecord } from './state.ts';
 import { type ProvisionOptions, provisionTemporal, TEMPORAL_PORTS, temporalLaunch } from './temporal.ts';
 
@@ -48,6 +49,9 @@ export const KAFKA: LocalService = {
   ready: (target, env) => localKafkaReady(target, env),
 };
 
+/** Of a service whose ports are taken each time. */
+const STARTS = 3;
+
 /** A record with a live process. */
 export type RunningRecord = ServiceRecord & { readonly process: NonNullable<ServiceRecord['process']> };
 
@@ -62,22 +66,43 @@ export interface StartOptions extends ProvisionOptions {
   readonly store: (record: RunningRecord) => Promise<void>;
 }
 
-/** Provisions, starts and awaits a service. @throws PipelineError `service-unavailable`. */
+/**
+ * Provisions, starts and awaits a service; on other ports where somebody took its own before it listened.
+ * @throws PipelineError `service-unavailable`.
+ */
 export async function startService(service: LocalService, options: StartOptions): Promise<RunningRecord> {
-  const { env, known, onNote, signal, store } = options;
-  await using claimed = await claimPorts(
-    service.ports.map((preferred, i) => [...(known?.ports.slice(i, i + 1) ?? []), ...preferred]),
-    { home: env.home },
-  );
+  const { env, known, onNote, signal } = options;
+  let wishes = service.ports.map((preferred, i) => [...(known?.ports.slice(i, i + 1) ?? []), ...preferred]);
+  for (let left = STARTS - 1; ; left -= 1) {
+    const { record, isPortTaken } = await launchService(service, wishes, options);
+    try {
+      await awaitService(service, record, { env, ...(signal !== undefined && { signal }) });
+      return record;
+    } catch (error) {
+      if (left === 0 || isAlive(record.process) || !(await isPortTaken())) throw error;
+      onNote(`${service.title}: another process took a port that was free; trying others`);
+      await releasePorts(record.ports, { home: env.home });
+      wishes = service.ports.map(() => []);
+    }
+  }
+}
+
+async function launchService(
+  service: LocalService,
+  wishes: readonly (readonly number[])[],
+  options: StartOptions,
+): Promise<{ readonly record: RunningRecord; readonly isPortTaken: () => Promise<boolean> }> {
+  const { env, onNote, signal, store } = options;
+  await using claimed = await claimPorts(wishes, { home: env.home });
   const { how, launch, ports } = await service.plan(options, claimed.ports);
   onNote(`${service.title}: starting on 127.0.0.1:${ports[0]} (${how})`);
   signal?.throwIfAborted();
+  const isPortTaken = watchForTakenPort(launch.log);
   const process = await startDetached(launch, env.variables.reveal());
   const record: RunningRecord = { process, ports, how, launch };
   await store(record);
   await claimed.keep(ports, env.home);
-  await awaitService(service, record, { env, ...(signal !== undefined && { signal }) });
-  return record;
+  return { record, isPortTaken };
 }
 
 /** Starts a dead service again exactly as it was: same command, ports and data. It may not answer yet. */

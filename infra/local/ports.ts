@@ -1,5 +1,6 @@
 // Ports on the loopback interface.
 
+import { randomInt } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,12 @@ import { isAlive } from './processes.ts';
 import { readState } from './state.ts';
 
 /** True when nothing listens on this loopback port. */
-export async function isPortFree(port: number): Promise<boolean> {
-  return (await listenOnce(port)) !== null;
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }
 
 /** Ports that nobody else of this machine's users of Tessera is about to take; disposing gives up the claim, not the port. */
@@ -21,6 +26,9 @@ export interface ClaimedPorts extends AsyncDisposable {
 
 const CLAIMS = join(tmpdir(), 'tessera-ports');
 
+/** Below what systems lend to outgoing connections and to servers that ask for any port (from 32,768 on Linux), who know no claims. */
+const OWN_PORTS = [20_000, 32_768] as const;
+
 export interface ClaimOptions {
   /** Where commands of all homes keep their claims. */
   readonly folder?: string;
@@ -31,7 +39,7 @@ export interface ClaimOptions {
 type Claimer = Required<Pick<ClaimOptions, 'folder'>> & ClaimOptions;
 
 /**
- * First free port of `preferred`, else one that the system picks; never the same twice. Between the look and the moment when a
+ * First free port of `preferred`, else any; never the same twice. Between the look and the moment when a
  * service listens another command could take the port, so it is claimed until then.
  */
 export async function claimPorts(
@@ -67,14 +75,11 @@ export async function releasePorts(
 }
 
 async function claimPort(wishes: readonly number[], claimer: Claimer): Promise<number> {
-  for (const port of wishes) {
+  for (let look = 0; ; look += 1) {
+    const port = wishes[look] ?? randomInt(...OWN_PORTS);
     if (!(await claim(port, claimer))) continue;
     if (await isPortFree(port)) return port;
     await rm(join(claimer.folder, String(port)), { force: true });
-  }
-  for (;;) {
-    const port = await listenOnce(0);
-    if (port !== null && (await claim(port, claimer))) return port;
   }
 }
 
@@ -108,15 +113,4 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-function listenOnce(port: number): Promise<number | null> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(null));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : null));
-    });
-  });
 }

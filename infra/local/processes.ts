@@ -113,6 +113,7 @@ function portableStartMark(pid: number): string | null {
   }
 }
 
-function sizeOf(file: string): number {
+/** Bytes of a file; 0 where there is none. */
+export function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -108,7 +108,7 @@ function join(state: ServicesState, keep: boolean): ServicesState {
 class StateBoard {
   readonly home: string;
   readonly running: Partial<Record<ServiceName, RunningRecord>> = {};
-  readonly started: StartedService[] = [];
+  started: readonly StartedService[] = [];
   state: ServicesState;
   #before: ServicesState;
   #writes: Promise<unknown>;
@@ -125,7 +125,8 @@ class StateBoard {
 
   async store({ name }: LocalService, record: RunningRecord): Promise<void> {
     this.state = { ...this.state, [name]: record };
-    this.started.push({ name, pid: record.process.pid, how: record.how });
+    const others = this.started.filter((service) => service.name !== name);
+    this.started = [...others, { name, pid: record.process.pid, how: record.how }];
     const { state } = this;
     this.#writes = this.#writes.then(() => writeState(this.home, state));
     await this.#writes;

@@ -1,9 +1,9 @@
 // What a worker tells of its work: metrics that Prometheus scrapes and the dashboard asks for, log lines, and spans for OpenTelemetry.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { claimPorts, type ClaimedPorts } from '../../infra/local/ports.ts';
 import { type LiveHome, makeHome, REPOSITORY } from './live-home.ts';
 import { processesOf } from './process-table.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
@@ -21,6 +21,8 @@ sample: { chains: 2, groups: 2, warmup: 10, draws: 40, checkpointEvery: 20 }
 const DASHBOARD = join(REPOSITORY, 'infra/observability/grafana-dashboard.json');
 
 let home: LiveHome;
+/** The port where the worker is scraped: nobody else of these tests takes it. */
+let claimed: ClaimedPorts;
 let port: number;
 let collector: TraceCollector;
 /** Before any run. */
@@ -29,7 +31,8 @@ let worker: number;
 
 beforeAll(async () => {
   home = makeHome('metrics');
-  port = await freePort();
+  claimed = await claimPorts([[]]);
+  port = claimed.ports[0]!;
   collector = await startCollector();
   const observed = { TESSERA_METRICS: `127.0.0.1:${port}`, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
   const up = await home.tessera(['up', '--processes', '1'], observed);
@@ -53,21 +56,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await home.close();
   collector.close();
+  await claimed[Symbol.asyncDispose]();
 });
 
 function sweepArgs(sets: Readonly<Record<string, unknown>>): string[] {
   const config = join(EXAMPLES, 'mnist-mlp/sweep.yaml');
   return ['run', config, '--out', home.runs, '--json', ...setOptions(sets)];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port: free } = server.address() as { port: number };
-      server.close(() => resolve(free));
-    });
-  });
 }
 
 async function scraped(): Promise<string> {

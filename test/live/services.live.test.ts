@@ -2,7 +2,8 @@
 // behind.
 
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import { kafkaClientConfig } from '../../infra/kafka-env.ts';
 import { claimPorts, isPortFree } from '../../infra/local/ports.ts';
 import type { ServiceRestart } from '../../infra/local/reports.ts';
 import { isLoopback, listeningAddresses } from './listening.ts';
-import { startHome } from './live-home.ts';
+import { makeHome, startHome } from './live-home.ts';
 import { encodersUnderWay, servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { startTessera } from './tessera-command.ts';
@@ -220,6 +221,30 @@ describe('local services', () => {
       async (client) => (await client.workflow.getHandle(workflowId).describe()).status.name,
     );
   }
+});
+
+describe('a port that a stranger takes while Kafka comes up', () => {
+  it('costs a second start on another one, and no error', async () => {
+    const home = makeHome('stranger');
+    const stranger = createServer();
+    const up = home.start(['up', '--processes', '0']);
+    try {
+      const properties = join(home.folder, 'home', 'kafka', 'server.properties');
+      await expect.poll(() => existsSync(properties), { interval: 5, timeout: 120_000 }).toBe(true);
+      // Still being formatted: it listens only seconds later.
+      const controller = /CONTROLLER:\/\/127\.0\.0\.1:(\d+)/.exec(await readFile(properties, 'utf8'))![1]!;
+      await once(stranger.listen(Number(controller), '127.0.0.1'), 'listening');
+      const { code, stderr } = await up.end;
+      expect(stderr).toContain('another process took a port that was free');
+      expect(code, stderr).toBe(0);
+      const { process: broker, ports } = servicesOf(home).kafka!;
+      expect(ports[1]).not.toBe(Number(controller));
+      expect(lives(broker!.pid)).toBe(true);
+    } finally {
+      stranger.close();
+      await home.close();
+    }
+  });
 });
 
 describe('workers in the background, and those of a command that runs', () => {
