@@ -8,7 +8,7 @@ import { paths } from '../../activities/experiments/paths.ts';
 import { idxLabels } from '../oracle/idx-files.ts';
 import { type LiveHome, makeHome, MNIST, startHome } from './live-home.ts';
 import { lives, whileWorkersStand, workersOf } from './process-table.ts';
-import { activitiesUnderWay, askProgress, servicesOf } from './progress-query.ts';
+import { activitiesUnderWay, askProgress, doneSamplesOf, servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, halfWritten, manifestOf, tableHashes } from './run-files.ts';
 import { parquetRows } from './table-rows.ts';
@@ -146,7 +146,7 @@ describe('paths between digits', () => {
 
   it('stand still while paused, go on when resumed, and can be cancelled and taken up', async () => {
     const running = home.start(args(home, LONG, 'held'));
-    const done = async () => (await askProgress(home, 'long').catch(() => null))?.doneSamples ?? 0;
+    const done = () => doneSamplesOf(home, 'long');
     await expect.poll(done, { timeout: 60_000 }).toBeGreaterThan(0);
     expect(await askProgress(home, 'long')).toMatchObject({
       phase: 'computing',
@@ -188,7 +188,7 @@ describe('an experiment under kill -9', () => {
     const calm = await home.start(args(home, LONG, 'calm', '--processes', '1')).end;
     expect(calm.code, calm.stderr).toBe(0);
     const running = home.start(args(home, LONG, 'wild', '--processes', '1'));
-    const done = async () => (await askProgress(home, 'long').catch(() => null))?.doneSamples ?? 0;
+    const done = () => doneSamplesOf(home, 'long');
     await expect.poll(done, { timeout: 90_000 }).toBeGreaterThan(0);
     await kill(workersOf(running.pid)[0]!);
     await expect.poll(done, { timeout: 90_000 }).toBeGreaterThan(LONG_PATHS / 3);

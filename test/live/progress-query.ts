@@ -19,6 +19,17 @@ export function askProgress(home: LiveHome, run: string): Promise<RunProgress> {
   );
 }
 
+/** Samples that a run under way has done; 0 before it has begun, though an earlier one under its id would still answer. */
+export function doneSamplesOf(home: LiveHome, run: string): Promise<number> {
+  return withClient(home, async (client) => {
+    const workflowId = runWorkflowId(run);
+    const { status, runId } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name !== 'RUNNING') return 0;
+    return (await client.workflow.getHandle(workflowId, runId).query<RunProgress>(QUERY_PROGRESS))
+      .doneSamples;
+  }).catch(() => 0);
+}
+
 /** How many encode activities are under way or handed out. */
 export function encodersUnderWay(home: LiveHome, run: string): Promise<number> {
   return activitiesUnderWay(home, run, 'encodeShards');

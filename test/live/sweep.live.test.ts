@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runEvent } from '#schemas/run-events.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
 import { whileWorkersStand } from './process-table.ts';
-import { askProgress, encodersUnderWay } from './progress-query.ts';
+import { askProgress, doneSamplesOf, encodersUnderWay } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, finalTables, halfWritten, manifestOf, tableHashes } from './run-files.ts';
 import { tableRows } from './table-rows.ts';
@@ -178,9 +178,8 @@ describe('a sweep of 20,000 digits', () => {
   });
 
   /** Resolves when that many rows are encoded. */
-  async function doneRowsOf(rows: number): Promise<void> {
-    const done = async () => (await askProgress(home, 'slow').catch(() => null))?.doneSamples ?? 0;
-    await expect.poll(done, { timeout: 120_000 }).toBeGreaterThanOrEqual(rows);
+  function doneRowsOf(rows: number): Promise<void> {
+    return expect.poll(() => doneSamplesOf(home, 'slow'), { timeout: 120_000 }).toBeGreaterThanOrEqual(rows);
   }
 
   it('can be cancelled, and the same command takes it up to the same bytes', async () => {
