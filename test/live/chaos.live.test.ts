@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream, shuffle } from '../../activities/numeric/rng.ts';
 import { type LiveHome, makeHome, MNIST } from './live-home.ts';
 import { watchLog } from './log-meter.ts';
-import { lives, workersOf } from './process-table.ts';
+import { killAll, lives, workersOf } from './process-table.ts';
 import { servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { halfWritten, tableHashes } from './run-files.ts';
@@ -80,9 +80,7 @@ describe(`a sweep of ${ROWS} digits (seed ${SEED})`, () => {
   });
 
   async function kill(victim: Victim, running: RunningCommand): Promise<void> {
-    const [pid] = await pidsOf(victim, running);
-    process.kill(pid!, 'SIGKILL');
-    await expect.poll(() => lives(pid!)).toBe(false);
+    await killAll((await pidsOf(victim, running)).slice(0, 1));
   }
 
   /** A process that is just coming back from the last kill is waited for. */

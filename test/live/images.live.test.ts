@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
-import { lives, whileWorkersStand, workersOf } from './process-table.ts';
+import { killAll, standOnce, whileWorkersStand } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
 import { EXAMPLES } from './recorded-codes.ts';
 import { halfWritten, manifestOf, tableHashes } from './run-files.ts';
@@ -61,14 +61,6 @@ function start(text: string, out: string, ...more: readonly string[]): RunningCo
   return home.start(['run', config, '--out', join(home.runs, out), '--json', '--processes', '1', ...more]);
 }
 
-/** Kills the worker of a command; the command starts another one. */
-async function killWorker(running: RunningCommand): Promise<void> {
-  await expect.poll(() => workersOf(running.pid).length, { timeout: 60_000 }).toBeGreaterThan(0);
-  const [pid] = workersOf(running.pid);
-  process.kill(pid!, 'SIGKILL');
-  await expect.poll(() => lives(pid!)).toBe(false);
-}
-
 describe.each([
   ['vae', VAE, 'checkpoints/task-0001.ckpt', { vae_likelihood: 4, vae_samples: 4, training: 600 }],
   ['inpainting', INPAINTING, 'inpainting/part-0001-00000002.parquet', { inpainting: 52, training: 60 }],
@@ -80,10 +72,9 @@ describe.each([
     expect(calm.code, calm.stderr).toBe(0);
     expect(calm.json!.rows).toMatchObject(rows);
     const running = start(text, 'wild');
-    const there = () => existsSync(join(folderOf('wild'), sign));
-    await expect.poll(there, { timeout: 60_000, interval: 10 }).toBe(true);
+    const workers = await standOnce(running.pid, () => existsSync(join(folderOf('wild'), sign)));
     expect(manifestOf(folderOf('wild')).status, 'before the kill').toBe('running');
-    await killWorker(running);
+    await killAll(workers);
     const end = await running.end;
     expect(end.code, end.stderr).toBe(0);
     expect(end.json!.restarts).toBeGreaterThanOrEqual(1);

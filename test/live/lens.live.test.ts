@@ -7,7 +7,7 @@ import { SHARED_TABLES } from '../../activities/experiments/experiments.ts';
 import { paths } from '../../activities/experiments/paths.ts';
 import { idxLabels } from '../oracle/idx-files.ts';
 import { type LiveHome, makeHome, MNIST, startHome } from './live-home.ts';
-import { lives, whileWorkersStand, workersOf } from './process-table.ts';
+import { killAll, whileWorkersStand, workersOf } from './process-table.ts';
 import { activitiesUnderWay, askProgress, doneSamplesOf, servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, halfWritten, manifestOf, tableHashes } from './run-files.ts';
@@ -190,9 +190,9 @@ describe('an experiment under kill -9', () => {
     const running = home.start(args(home, LONG, 'wild', '--processes', '1'));
     const done = () => doneSamplesOf(home, 'long');
     await expect.poll(done, { timeout: 90_000 }).toBeGreaterThan(0);
-    await kill(workersOf(running.pid)[0]!);
+    await killAll(workersOf(running.pid));
     await expect.poll(done, { timeout: 90_000 }).toBeGreaterThan(LONG_PATHS / 3);
-    await kill(servicesOf(home).kafka!.process!.pid);
+    await killAll([servicesOf(home).kafka!.process!.pid]);
     const end = await running.end;
     expect(end.code, end.stderr).toBe(0);
     expect(end.json!.restarts).toBeGreaterThan(0);
@@ -201,9 +201,4 @@ describe('an experiment under kill -9', () => {
       tableHashes(join(home.runs, 'calm', 'long')),
     );
   });
-
-  async function kill(pid: number): Promise<void> {
-    process.kill(pid, 'SIGKILL');
-    await expect.poll(() => lives(pid)).toBe(false);
-  }
 });

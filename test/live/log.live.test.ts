@@ -10,7 +10,7 @@ import { kafkaCodeLog } from '../../infra/kafka/code-log.ts';
 import { type ExpiringKafka, startExpiringKafka } from './expiring-kafka.ts';
 import { type LiveHome, makeHome, MNIST } from './live-home.ts';
 import { readPlan, watchLog } from './log-meter.ts';
-import { lives, workersOf } from './process-table.ts';
+import { killAll, workersOf } from './process-table.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { tableHashes } from './run-files.ts';
 
@@ -143,8 +143,7 @@ describe(`a sweep of ${ROWS} digits`, () => {
     if (RETENTION === 'ms') process.kill(pid!, 'SIGSTOP');
     await retain(topic, LIMITS[RETENTION]);
     await expect.poll(() => firstOffset(topic), { timeout: 30_000 }).toBeGreaterThan(0);
-    process.kill(pid!, 'SIGKILL');
-    await expect.poll(() => lives(pid!)).toBe(false);
+    await killAll([pid!]);
     const end = await running.end;
     await meter.stop();
     expect(end.code, end.stderr).toBe(4);

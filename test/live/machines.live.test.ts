@@ -12,7 +12,7 @@ import { moveTree, namesIn, openBlob, readIfThere, remove, writeWhole } from '..
 import { claimPorts } from '../../infra/local/ports.ts';
 import { type LiveHome, MNIST, startHome } from './live-home.ts';
 import { isLoopback, listeningAddresses } from './listening.ts';
-import { lives, processesOf, workersOf } from './process-table.ts';
+import { killAll, processesOf, workersOf } from './process-table.ts';
 import { servicesOf } from './progress-query.ts';
 import { EXAMPLES, setOptions } from './recorded-codes.ts';
 import { filesBelow, tableHashes } from './run-files.ts';
@@ -83,8 +83,7 @@ describe('several machines and an object store', () => {
   async function lose(machine: RunningCommand): Promise<void> {
     const workers = workersOf(machine.pid);
     expect(workers.length).toBeGreaterThan(0);
-    for (const pid of [machine.pid, ...workers]) process.kill(pid, 'SIGKILL');
-    await expect.poll(() => [machine.pid, ...workers].some(lives)).toBe(false);
+    await killAll([machine.pid, ...workers]);
   }
 
   function sweepArgs(out: string, ...more: string[]): string[] {

@@ -10,7 +10,7 @@ import { trainingOf } from '../../activities/metflow/chains/training-record.ts';
 import { decodeCheckpoint } from '../../activities/metflow/checkpoint.ts';
 import { sha256Of } from '../../infra/metflow/checkpoint-files.ts';
 import { type LiveHome, startHome } from './live-home.ts';
-import { lives, processesOf, whileWorkersStand, workersOf } from './process-table.ts';
+import { killAll, processesOf, standOnce, whileWorkersStand } from './process-table.ts';
 import { askProgress } from './progress-query.ts';
 import { EXAMPLES, finishedSweep } from './recorded-codes.ts';
 import { makeSmallNet } from './region-targets.ts';
@@ -57,14 +57,6 @@ describe('a run of chains', () => {
     return home.start(['run', config, ...place, ...processes, ...more]);
   }
 
-  /** Kills the worker of a command; the command starts another one. */
-  async function killWorker(running: RunningCommand): Promise<void> {
-    await expect.poll(() => workersOf(running.pid).length, { timeout: 120_000 }).toBeGreaterThan(0);
-    const [pid] = workersOf(running.pid);
-    process.kill(pid!, 'SIGKILL');
-    await expect.poll(() => lives(pid!)).toBe(false);
-  }
-
   const parts = (out: string) => {
     const folder = join(folderOf(out), 'draws');
     return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.parquet')) : [];
@@ -101,15 +93,13 @@ describe('a run of chains', () => {
     // A folder of its own for every try: what a failed one left is finished already.
     const wild = `wild-${Date.now()}`;
     const running = start(wild);
-    await expect.poll(() => checkpoint(wild, 'training'), { timeout: 180_000, interval: 20 }).toBe(true);
-    await killWorker(running);
-    expect(parts(wild).length, 'parts before the kill').toBeLessThan(10);
+    await killAll(await standOnce(running.pid, () => checkpoint(wild, 'training')));
+    expect(parts(wild), 'parts before the kill').toEqual([]);
     // Some parts are there and some are not: the worker dies in the middle of segments, or between two.
     for (const count of [1, 5]) {
-      const there = () => parts(wild).length >= count;
-      await expect.poll(there, { timeout: 180_000, interval: 20 }).toBe(true);
+      const workers = await standOnce(running.pid, () => parts(wild).length >= count);
       expect(parts(wild).length, 'parts before the kill').toBeLessThan(10);
-      await killWorker(running);
+      await killAll(workers);
     }
     const end = await running.end;
     expect(end.code, end.stderr).toBe(0);
@@ -120,9 +110,8 @@ describe('a run of chains', () => {
 
   it('has the same bytes when the command was killed and run again, by two workers', async () => {
     const running = start('twice');
-    await expect.poll(() => parts('twice').length, { timeout: 180_000, interval: 20 }).toBeGreaterThan(1);
-    const workers = workersOf(running.pid);
-    for (const pid of [running.pid, ...workers]) process.kill(pid, 'SIGKILL');
+    const workers = await standOnce(running.pid, () => parts('twice').length > 1);
+    await killAll([running.pid, ...workers]);
     expect((await running.end).signal).toBe('SIGKILL');
     const end = await start('twice', '--processes', '2').end;
     expect(end.code, end.stderr).toBe(0);

@@ -41,11 +41,46 @@ export function workersOf(command: number): number[] {
  */
 export async function whileWorkersStand<T>(command: number, work: () => Promise<T>): Promise<T> {
   const workers = workersOf(command);
-  for (const pid of workers) process.kill(pid, 'SIGSTOP');
+  for (const pid of workers) signalled(pid, 'SIGSTOP');
   try {
     return await work();
   } finally {
-    for (const pid of workers) process.kill(pid, 'SIGCONT');
+    for (const pid of workers) signalled(pid, 'SIGCONT');
+  }
+}
+
+const SLICE_MS = 20;
+const STAND_TIMEOUT_MS = 180_000;
+
+/**
+ * Has a command's workers work in slices of time until something is there, and resolves with them while they stand: a test that looks
+ * too late, on a busy machine, would find the run over. Whoever calls kills them, or has them go on.
+ */
+export async function standOnce(command: number, isThere: () => boolean): Promise<number[]> {
+  let workers: number[] = [];
+  for (const deadline = Date.now() + STAND_TIMEOUT_MS; Date.now() < deadline; await sleep(SLICE_MS)) {
+    if (!workers.every((pid) => signalled(pid, 'SIGSTOP')) || workers.length === 0) {
+      workers = workersOf(command);
+      continue;
+    }
+    if (isThere()) return workers;
+    for (const pid of workers) signalled(pid, 'SIGCONT');
+  }
+  throw new Error(`the workers of ${command} did not come so far in ${STAND_TIMEOUT_MS / 1000} s`);
+}
+
+/** Kills processes and resolves when they are gone. */
+export async function killAll(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) signalled(pid, 'SIGKILL');
+  while (pids.some(lives)) await sleep(10);
+}
+
+/** False where the process is gone. */
+function signalled(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
 
